@@ -1,0 +1,47 @@
+"""Partition unlabelled rows into your own clusters with as few answers as possible.
+
+The public names are imported when first used, so that ``import activeclust`` stays instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ActiveLoop": "activeclust.loop",
+    "History": "activeclust.loop",
+    "PFNClusterer": "activeclust.clusterer",
+    "Query": "activeclust.annotators",
+    "SKIP": "activeclust.annotators",
+    "UNDO": "activeclust.annotators",
+    "STOP": "activeclust.annotators",
+    "UNSURE": "activeclust.annotators",
+    "LabelOracle": "activeclust.annotators",
+    "NoisyOracle": "activeclust.annotators",
+    "PoolState": "activeclust.strategy",
+    "ActiveClustError": "activeclust.errors",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
+    from activeclust.clusterer import PFNClusterer
+    from activeclust.errors import ActiveClustError
+    from activeclust.loop import ActiveLoop, History
+    from activeclust.strategy import PoolState
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'activeclust' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,146 @@
+"""Who answers: a :class:`Query` goes in, a cluster name or one of the signals comes out.
+
+An annotator is any callable ``Query -> answer``. An answer is a cluster name (a non-empty ``str``, or an
+``int``; 1 and "1" are different clusters; a new name makes a new cluster) or one of the signals
+:data:`SKIP`, :data:`UNSURE`, :data:`UNDO`, :data:`STOP`.
+"""
+
+from __future__ import annotations
+
+import enum
+import numbers
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activeclust.errors import InvalidInput
+
+Cluster = str | int
+
+
+class Signal(enum.Enum):
+    """Answers that are not a cluster."""
+
+    SKIP = "skip"  #: do not ask about this row again
+    UNSURE = "unsure"  #: looked at, could not tell; not asked again, kept apart from SKIP
+    UNDO = "undo"  #: take the last answer back and ask that row again
+    STOP = "stop"  #: end here; everything answered is kept
+
+
+SKIP, UNSURE, UNDO, STOP = Signal.SKIP, Signal.UNSURE, Signal.UNDO, Signal.STOP
+
+Answer = Cluster | Signal
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question: to which cluster does this row belong?
+
+    Attributes
+    ----------
+    row : int
+        Row number in the pool, from 0.
+    item : object
+        What the person looks at (an element of ``items``, or the row of features).
+    suggestions : tuple of (cluster, float)
+        The likeliest clusters, likeliest first, with their probabilities (the none-of-these mass included
+        in the total, so that they and ``new_cluster_probability`` sum to at most 1).
+    new_cluster_probability : float
+        Probability that the row belongs to none of the clusters seen so far.
+    clusters : tuple of clusters
+        All clusters seen so far, in the order they were first named.
+    budget_left : int or None
+        Answers left, this one included; None where there is no budget.
+    """
+
+    row: int
+    item: Any
+    suggestions: tuple[tuple[Cluster, float], ...]
+    new_cluster_probability: float
+    clusters: tuple[Cluster, ...]
+    budget_left: int | None = None
+
+
+Annotator = Callable[[Query], Answer]
+
+
+def check_answer(answer: Any, row: int) -> Answer:
+    """The answer in its stored form, or :class:`InvalidInput` saying what was expected.
+
+    Examples
+    --------
+    >>> check_answer(np.int64(3), row=0), check_answer("cat", row=0)
+    (3, 'cat')
+    """
+    if isinstance(answer, Signal):
+        return answer
+    if isinstance(answer, str) and answer.strip():
+        return str(answer)
+    if isinstance(answer, numbers.Integral) and not isinstance(answer, (bool, np.bool_)):
+        return int(answer)
+    raise InvalidInput(
+        f"The answer for row {row} was {answer!r} ({type(answer).__name__}); expected a cluster name "
+        "(a non-empty string or an integer) or SKIP, UNSURE, UNDO or STOP."
+    )
+
+
+class LabelOracle:
+    """Answers with the true label: for experiments, where all labels are known.
+
+    Parameters
+    ----------
+    labels : sequence of str or int, length n
+
+    Examples
+    --------
+    >>> oracle = LabelOracle(["cat", "dog"])
+    >>> oracle(Query(1, None, (), 1.0, ()))
+    'dog'
+    """
+
+    def __init__(self, labels: Sequence[Cluster] | np.ndarray) -> None:
+        self.labels = [check_answer(label, row) for row, label in enumerate(labels)]
+
+    def __call__(self, query: Query) -> Answer:
+        if query.row >= len(self.labels):
+            raise InvalidInput(
+                f"The oracle holds {len(self.labels)} labels and was asked about row {query.row}: "
+                "labels and rows must be of one length."
+            )
+        return self.labels[query.row]
+
+
+class NoisyOracle(LabelOracle):
+    """Answers with a wrong label in a share of the cases, the same ones under the same seed.
+
+    Whether a row is answered wrongly depends on the seed and the row alone, not on the order of the
+    questions, so that strategies are compared under the same mistakes.
+
+    Parameters
+    ----------
+    labels : sequence of str or int, length n
+    error_rate : float in [0, 1]
+        Share of rows answered with another label, drawn uniformly from the others.
+    random_state : int
+
+    Examples
+    --------
+    >>> oracle = NoisyOracle([0, 1] * 50, error_rate=0.2, random_state=0)
+    >>> sum(oracle.labels[i] != i % 2 for i in range(100)) < 40
+    True
+    """
+
+    def __init__(self, labels, *, error_rate: float, random_state: int = 0) -> None:
+        if not 0 <= error_rate <= 1:
+            raise InvalidInput(f"error_rate is a share between 0 and 1, got {error_rate!r}.")
+        super().__init__(labels)
+        rng = np.random.default_rng(random_state)
+        names = list(dict.fromkeys(self.labels))
+        wrong = rng.random(len(self.labels)) < error_rate
+        if len(names) > 1:
+            for row in np.flatnonzero(wrong):
+                others = [name for name in names if name != self.labels[row]]
+                self.labels[row] = others[rng.integers(len(others))]
+        self.error_rate, self.random_state = error_rate, random_state

@@ -1,0 +1,158 @@
+"""What a store of answers is: runs, an append-only log of events, and the anchors derived from it.
+
+Back ends implement :class:`Store` and :class:`Run`; the contract tests run over all of them. A store
+knows row numbers, cluster names and times; it never sees the data themselves.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+Cluster = str | int
+
+
+class Kind(str, enum.Enum):
+    """What an event says. Only ``LABEL`` makes an anchor; the others change what counts."""
+
+    LABEL = "label"  #: row -> cluster; a later one for the same row and annotator replaces it (relabel)
+    SKIP = "skip"  #: do not ask about this row again
+    UNSURE = "unsure"  #: looked at, could not tell
+    UNDO = "undo"  #: takes back the event whose ``seq`` is ``target``
+    RENAME = "rename"  #: cluster -> new_cluster, a name not in use
+    MERGE = "merge"  #: cluster -> new_cluster, a name in use
+    SPLIT = "split"  #: the listed rows leave ``cluster`` for ``new_cluster``
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run was made from; stored once, compared when it is resumed."""
+
+    name: str
+    strategy: str
+    seed: int
+    n_rows: int
+    data_hash: str
+    model_hash: str
+    batch_size: int = 1
+    source: str = ""  #: where the rows came from, as the user named it
+    package_version: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)  #: anything else, as JSON
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log. ``seq`` and ``at`` (UTC, timezone-aware) are given by the store."""
+
+    kind: Kind
+    row: int | None = None
+    cluster: Cluster | None = None
+    new_cluster: Cluster | None = None
+    target: int | None = None
+    rows: tuple[int, ...] = ()
+    annotator: str = ""
+    client_id: str | None = None  #: a second event with the same one is the first again (idempotent)
+    details: Mapping[str, Any] = field(default_factory=dict)  #: e.g. seconds taken, suggestions shown
+    seq: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A row with the cluster it counts as now."""
+
+    row: int
+    cluster: Cluster
+    annotator: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of the loop: what was known after ``budget`` answers."""
+
+    index: int
+    budget: int  #: answered rows (anchors) when the metrics were taken
+    metrics: Mapping[str, float | int | None]
+    asked: tuple[int, ...] = ()  #: rows asked next, in order
+    last_seq: int = 0  #: the last event that the metrics knew of
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A line of ``activeclust runs``."""
+
+    spec: RunSpec
+    created_at: datetime
+    updated_at: datetime
+    n_anchors: int
+    n_clusters: int
+    n_rounds: int
+    last_metrics: Mapping[str, float | int | None]
+
+
+class Run(Protocol):
+    """One run's events, anchors and rounds. Every method that writes has committed when it returns."""
+
+    spec: RunSpec
+
+    def append(self, event: Event) -> Event:
+        """Write one event, durably, and give it back with ``seq`` and ``at`` filled in."""
+
+    def extend(self, events: Iterable[Event]) -> list[Event]:
+        """Write several events in one transaction: all or none."""
+
+    def anchors(self) -> list[Anchor]:
+        """Current anchors in the order their rows were first answered."""
+
+    def withdrawn(self) -> dict[int, Kind]:
+        """Rows not to be asked again though they are no anchors: SKIP or UNSURE, not undone since."""
+
+    def events(self, after: int = 0) -> list[Event]:
+        """The log from the first event with ``seq > after``, oldest first."""
+
+    def last_undoable(self, annotator: str | None = None) -> Event | None:
+        """The newest LABEL, SKIP or UNSURE that has not been undone."""
+
+    def add_round(self, record: Round) -> None:
+        """Write one round; a second one of the same index replaces the first (a resumed round)."""
+
+    def rounds(self) -> list[Round]:
+        """All rounds by index."""
+
+    def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
+        """Reserve for ``annotator`` up to ``n`` of ``rows``, first come first served, atomically.
+
+        Rows answered, withdrawn or leased to somebody else are passed over. A lease ends with the
+        answer, with :meth:`release`, or after ``seconds``.
+        """
+
+    def leased(self, annotator: str | None = None) -> dict[int, str]:
+        """Rows under a lease that has not expired, with who holds them."""
+
+    def release(self, annotator: str, rows: Sequence[int] | None = None) -> None:
+        """Give leases back."""
+
+
+class Store(Protocol):
+    """A place for runs."""
+
+    url: str
+
+    def create_run(self, spec: RunSpec) -> Run:
+        """A new run; :class:`~activeclust.errors.RunExists` where the name is taken."""
+
+    def open_run(self, name: str) -> Run:
+        """An existing run; :class:`~activeclust.errors.RunNotFound` where there is none."""
+
+    def runs(self) -> list[RunInfo]:
+        """All runs, the newest last."""
+
+    def delete_run(self, name: str) -> None:
+        """Remove a run with all its events."""
+
+    def close(self) -> None:
+        """Let go of connections; what was committed stays."""
