@@ -209,8 +209,8 @@ def diverse_rows(scores: np.ndarray, state: PoolState, n: int, rng: np.random.Ge
     for _ in range(min(n, len(order))):
         best = int(left.argmax())  # `order` is shuffled among equals, so the first is a random one
         picks.append(int(order[best]))
-        left *= 1.0 - _kernel(points, points[best : best + 1])[:, 0]
-        left[best] = -np.inf
+        left *= 1.0 - kernel_between(points, points[best : best + 1])[:, 0]
+        left[np.isin(order, picks)] = -1.0
     return take(picks, state.candidates, n, rng)
 
 
@@ -247,8 +247,8 @@ def cover(
     covered = np.zeros(len(refs), np.float32)
     for start in range(0, len(state.anchors), 1000):
         part = state.anchors[start : start + 1000]
-        covered = np.maximum(covered, _kernel(points[refs], points[part], width).max(axis=1))
-    kernel = _kernel(points[rows], points[refs], width)
+        covered = np.maximum(covered, kernel_between(points[refs], points[part], width).max(axis=1))
+    kernel = kernel_between(points[rows], points[refs], width)
     shuffled = rng.permutation(len(rows))  # equal gains: the first in a random order wins
     kernel = kernel[shuffled]
     picks: list[int] = []
@@ -262,34 +262,43 @@ def cover(
 
 
 def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Regions of the pool without an anchor, the largest first: (their candidates, their centre).
+    """Regions of the pool without an anchor, the largest first: (their candidates shuffled, their centre).
 
     k-means on the diffusion view into ``len(anchors) + n`` regions (at most 500, as in TypiClust: beyond
     that regions are a handful of rows, and the cost is theirs).
     """
-    points = state.views["diffusion"]
-    rows = sample_rows(np.arange(state.n_rows), 5 * MAX_CANDIDATES, rng)
-    k = min(len(state.anchors) + n, 500, len(np.unique(points[rows], axis=0)))
-    centers, region = _kmeans(points, rows, k, rng)
-    taken = np.unique(region[state.anchors]) if len(state.anchors) else np.empty(0, int)
-    members = [state.candidates[region[state.candidates] == r] for r in range(k)]
-    size = np.bincount(region, minlength=k) + rng.random(k)  # equal sizes in random order
-    fresh = [r for r in np.argsort(-size) if r not in set(taken.tolist()) and len(members[r])]
+    centers, region = kmeans(state.views["diffusion"], min(len(state.anchors) + n, 500), rng)
+    is_open = np.ones(len(centers), bool)
+    is_open[region[state.anchors]] = False
+    size = np.bincount(region, minlength=len(centers)) + rng.random(len(centers))  # ties at random
+    of_candidates = region[state.candidates]
+    fresh = [r for r in np.argsort(-size) if is_open[r] and (of_candidates == r).any()]
+    members = {r: rng.permutation(state.candidates[of_candidates == r]) for r in fresh[:n]}
     return [(members[r], centers[r]) for r in fresh[:n]]
 
 
-def _kernel(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    cosine = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
-    return np.exp((np.minimum(cosine, 1.0) - 1.0) / np.float32(width))
+def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """k-means centres (k, m) and the number of the nearest one for each row (n,).
 
-
-def _kmeans(points, rows, k, rng) -> tuple[np.ndarray, np.ndarray]:
+    The centres are fitted on at most :data:`MAX_CANDIDATES` rows drawn at random; ``k`` is cut to their
+    number. Where rows are equal to one another some regions may stay empty.
+    """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    model = KMeans(k, n_init=1, random_state=int(rng.integers(2**31)), max_iter=50)
+    points = np.asarray(points, np.float32)
+    if len(points) == 0:
+        return np.empty((0, points.shape[1]), np.float32), np.empty(0, int)
+    rows = sample_rows(np.arange(len(points)), MAX_CANDIDATES, rng)
+    model = KMeans(min(k, len(rows)), n_init=1, random_state=int(rng.integers(2**31)), max_iter=50)
     with warnings.catch_warnings(), threadpool_limits(1):  # one thread: sums in one order, one result
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near-duplicates: fewer regions are fine
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than regions is fine
         model.fit(points[rows])
-        return model.cluster_centers_, model.predict(np.asarray(points))
+        return model.cluster_centers_, model.predict(points)
+
+
+def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
+    """Coverage kernel ``exp((cos - 1) / width)`` between unit rows (p, m) and (q, m): (p, q) float32."""
+    cosine = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
+    return np.exp((np.minimum(cosine, 1.0) - 1.0) / np.float32(width))

@@ -1,0 +1,30 @@
+"""Least-confidence sampling (Lewis & Gale 1994): rows whose best guess is weakest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from activeclust.strategy import PoolState, diverse_rows
+
+
+def least_confidence(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Take candidates whose likeliest cluster is least likely.
+
+    Parameters
+    ----------
+    state : PoolState
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray (min(n, p),) of int
+
+    Notes
+    -----
+    ``LC(i) = 1 - max_c p_ic``, *none of these* counting as a cluster (D. Lewis and W. Gale, "A sequential
+    algorithm for training text classifiers", SIGIR 1994). It is the expected error of row i itself, and
+    says nothing about what its answer does for the other rows.
+    """
+    confidence = state.full_posterior[state.candidates].max(axis=1)
+    return diverse_rows(1.0 - confidence, state, n, rng)
