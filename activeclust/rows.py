@@ -1,0 +1,131 @@
+"""What rows and labels can be used, said once for everybody who takes rows in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from activeclust.errors import InvalidInput
+
+
+def check_rows(X: Any, what: str = "X") -> np.ndarray:
+    """Rows as a C-ordered float32 array, or :class:`InvalidInput` saying what is wrong with which rows.
+
+    Parameters
+    ----------
+    X : array-like (n, d)
+        Two or more rows, not all the same, finite numbers. More than two axes (images) are flattened.
+    what : str
+        How the message names the data, for instance the file it came from.
+
+    Returns
+    -------
+    ndarray (n, d) of float32
+
+    Examples
+    --------
+    >>> check_rows([[0, 1], [2, 3]]).dtype
+    dtype('float32')
+    >>> check_rows([[0, 1], [2, float("nan")]])
+    Traceback (most recent call last):
+    ...
+    activeclust.errors.InvalidInput: X has NaN or infinite values in row 1 (counted from 0); every...
+    """
+    array = _numeric(X, what)
+    if array.ndim < 2:
+        raise InvalidInput(
+            f"{what} must be a table of rows and columns, got {array.ndim} axis: "
+            "use X.reshape(-1, 1) where each row is a single number."
+        )
+    array = array.reshape(len(array), -1)
+    if len(array) < 2:
+        raise InvalidInput(f"{what} has {counted(len(array), 'row')}; clustering needs two or more.")
+    if array.shape[1] == 0:
+        raise InvalidInput(f"{what} has no columns; clustering needs one or more.")
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite and is named below
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    broken = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(broken):
+        raise InvalidInput(
+            f"{what} has NaN or infinite values in {some_rows(broken)}; every value must be a finite number: "
+            "drop these rows, or fill the gaps first."
+        )
+    if (array == array[0]).all():
+        raise InvalidInput(f"All {len(array)} rows of {what} are identical: there is nothing to tell apart.")
+    return array
+
+
+def _numeric(X: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:  # a list of rows of different lengths
+        raise InvalidInput(f"The rows of {what} have different numbers of columns.") from error
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{what} is not numeric: {error}.") from error
+    if array.dtype.kind not in "biuf":
+        raise InvalidInput(f"{what} is not numeric: its values are {array.dtype}, expected numbers.")
+    return array
+
+
+def plain_labels(labels: Any, what: str) -> np.ndarray:
+    """Labels as int64 or as an object array of str (None where a label is missing).
+
+    Examples
+    --------
+    >>> plain_labels([1.0, 2.0], "y.npy").tolist(), plain_labels(["a", ""], "y.npy").tolist()
+    ([1, 2], ['a', None])
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise InvalidInput(f"Labels in {what} must be one a row, got an array of shape {array.shape}.")
+    if array.dtype.kind in "iub":
+        return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        known = np.isfinite(array)
+        if (array[known] != np.round(array[known])).any():
+            raise InvalidInput(f"Labels in {what} must be integers or names, got fractions such as 0.5.")
+        if known.all():
+            return array.astype(np.int64)
+        array = np.array([int(v) if ok else None for v, ok in zip(array, known, strict=True)], dtype=object)
+    plain = np.empty(len(array), dtype=object)
+    plain[:] = [_plain_label(value, what) for value in array.tolist()]
+    return plain
+
+
+def _plain_label(value: Any, what: str) -> str | int | None:
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return value
+    if isinstance(value, bool):
+        return int(value)
+    raise InvalidInput(f"Labels in {what} must be integers or names, got {value!r}.")
+
+
+def counted(n: int, noun: str) -> str:
+    """``"1 row"``, ``"2 rows"``, ``"5,000 rows"``.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(5000, "row")
+    ('1 row', '5,000 rows')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def some_rows(rows: Sequence[int] | np.ndarray, limit: int = 5) -> str:
+    """A few row numbers for a message.
+
+    Examples
+    --------
+    >>> some_rows([3]), some_rows([3, 4])
+    ('row 3 (counted from 0)', 'rows 3, 4 (counted from 0)')
+    """
+    shown = ", ".join(str(int(row)) for row in rows[:limit])
+    more = f" and {len(rows) - limit:,} more" if len(rows) > limit else ""
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counted from 0)"
