@@ -25,6 +25,7 @@ class Kind(str, enum.Enum):
     RENAME = "rename"  #: cluster -> new_cluster, a name not in use
     MERGE = "merge"  #: cluster -> new_cluster, a name in use
     SPLIT = "split"  #: the listed rows leave ``cluster`` for ``new_cluster``
+    REVIEW = "review"  #: row -> cluster, decided where annotators disagreed; stands above their answers
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the log. ``seq`` and ``at`` (UTC, timezone-aware) are given by the store."""
+    """One line of the log. ``seq`` (1, 2, 3, ... within the run) is given by the store, and so is ``at``
+    (UTC, timezone-aware) where it is None; an import brings its own."""
 
     kind: Kind
     row: int | None = None
@@ -68,6 +70,31 @@ class Anchor:
     cluster: Cluster
     annotator: str
     seq: int
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one annotator says of one row now: the last answer that was not taken back."""
+
+    row: int
+    kind: Kind  #: LABEL, SKIP, UNSURE or REVIEW
+    cluster: Cluster | None
+    annotator: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment: everything in it was read in one transaction."""
+
+    anchors: tuple[Anchor, ...]
+    withdrawn: Mapping[int, Kind]
+    last_seq: int
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Clusters that have an anchor, by their earliest one."""
+        return tuple(dict.fromkeys(anchor.cluster for anchor in self.anchors))
 
 
 @dataclass(frozen=True)
@@ -109,7 +136,26 @@ class Run(Protocol):
         """Current anchors in the order their rows were first answered."""
 
     def withdrawn(self) -> dict[int, Kind]:
-        """Rows not to be asked again though they are no anchors: SKIP or UNSURE, not undone since."""
+        """Rows not to be asked again though they are no anchors: SKIP or UNSURE, not undone since.
+
+        REVIEW marks rows whose annotators disagree and that wait for a decision.
+        """
+
+    def snapshot(self) -> Snapshot:
+        """Anchors, withdrawn rows and the last event's number, all of one moment."""
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest event, 0 where there is none."""
+
+    def votes(self, rows: Sequence[int] | None = None) -> list[Vote]:
+        """Everybody's current answers, by row in the order of :meth:`anchors`, then by ``seq``."""
+
+    def unfinished(self, annotator: str) -> list[int]:
+        """Rows that others began and that still want an answer of ``annotator`` (overlap), oldest first.
+
+        A run made with ``options={"annotators": 3}`` wants three answers a row. Ask about these first.
+        """
 
     def events(self, after: int = 0) -> list[Event]:
         """The log from the first event with ``seq > after``, oldest first."""
@@ -126,8 +172,10 @@ class Run(Protocol):
     def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
         """Reserve for ``annotator`` up to ``n`` of ``rows``, first come first served, atomically.
 
-        Rows answered, withdrawn or leased to somebody else are passed over. A lease ends with the
-        answer, with :meth:`release`, or after ``seconds``.
+        Rows answered, withdrawn or leased to somebody else are passed over; what ``annotator`` holds
+        already is renewed. In a run with ``options={"annotators": m}`` a row may be held and answered
+        by up to ``m`` people, once each. A lease ends with the answer, with :meth:`release`, or after
+        ``seconds``.
         """
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:

@@ -1,0 +1,206 @@
+"""Whether an event or a run can be stored at all, before any back end sees it.
+
+Labels are data: any text goes in and comes out as it was. Refused is only what no reader could tell
+from nothing (blank text) or what PostgreSQL or UTF-8 cannot hold (NUL, lone surrogates), on every back
+end alike, so that a run can move from one to another.
+"""
+
+from __future__ import annotations
+
+import json
+import numbers
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
+from activeclust.store.events import ON_ROW, Policy
+
+NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; PostgreSQL indexes them
+_INT64 = 2**63
+
+#: Which fields a kind of event needs; all others must be left alone.
+_NEEDS: dict[Kind, tuple[str, ...]] = {
+    Kind.LABEL: ("row", "cluster"),
+    Kind.REVIEW: ("row", "cluster"),
+    Kind.SKIP: ("row",),
+    Kind.UNSURE: ("row",),
+    Kind.UNDO: ("target",),
+    Kind.RENAME: ("cluster", "new_cluster"),
+    Kind.MERGE: ("cluster", "new_cluster"),
+    Kind.SPLIT: ("cluster", "new_cluster", "rows"),
+}
+
+
+def check_text(text: object, what: str, *, limit: int | None = None, blank: bool = False) -> str:
+    """``text`` as a str that every back end can hold."""
+    if not isinstance(text, str):
+        raise InvalidInput(f"{what} is a text, got {text!r} ({type(text).__name__}).")
+    if not blank and not text.strip():
+        raise InvalidInput(f"{what} must hold more than blanks, got {text!r}.")
+    if "\0" in text:
+        raise InvalidInput(
+            f"{what} holds a NUL character (\\x00), which a database text cannot: {text[:60]!r}."
+        )
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidInput(f"{what} holds half a surrogate pair, which is no Unicode text: {text[:60]!r}.")
+    if limit is not None and len(text) > limit:
+        raise InvalidInput(f"{what} is at most {limit} characters long, got {len(text)}.")
+    return str(text)
+
+
+def check_int(value: object, what: str, low: int = -_INT64, high: int = _INT64) -> int:
+    """``value`` as an int in [low, high)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) < high:
+        raise InvalidInput(f"{what} is an integer from {low} to {high - 1}, got {value!r}.")
+    return int(value)
+
+
+def check_cluster(value: object, what: str = "A cluster name") -> Cluster:
+    """A cluster name as it is stored: a non-blank str, or an int of at most 64 bits.
+
+    Examples
+    --------
+    >>> check_cluster("cat"), check_cluster(1), check_cluster("1")
+    ('cat', 1, '1')
+    """
+    if isinstance(value, numbers.Integral) and type(value).__name__ not in ("bool", "bool_"):
+        return check_int(value, what)
+    return check_text(value, what)
+
+
+def check_event(event: Event, n_rows: int) -> Event:
+    """The event with its fields in their stored form; :class:`InvalidInput` where it cannot be one."""
+    try:
+        kind = Kind(event.kind)
+    except ValueError:
+        kinds = ", ".join(kind.value for kind in Kind)
+        raise InvalidInput(f"An event's kind is one of {kinds}, got {event.kind!r}.") from None
+    for name in ("row", "cluster", "new_cluster", "target", "rows"):
+        given = getattr(event, name) not in (None, ())
+        if given != (name in _NEEDS[kind]):
+            wanted = "needs" if not given else "takes no"
+            raise InvalidInput(f"A {kind.value} event {wanted} {name!r}; it needs {', '.join(_NEEDS[kind])}.")
+    cluster = None if event.cluster is None else check_cluster(event.cluster)
+    new_cluster = None if event.new_cluster is None else check_cluster(event.new_cluster)
+    if cluster is not None and type(cluster) is type(new_cluster) and cluster == new_cluster:
+        raise InvalidInput(f"Cannot {kind.value} {cluster!r}: both names are the same.")
+    rows = tuple(check_int(row, "A row", 0, n_rows) for row in event.rows)
+    if len(set(rows)) < len(rows):
+        raise InvalidInput("A split lists a row more than once.")
+    client_id = event.client_id
+    return replace(
+        event,
+        kind=kind,
+        row=check_int(event.row, "A row", 0, n_rows) if kind in ON_ROW else None,
+        cluster=cluster,
+        new_cluster=new_cluster,
+        target=None if event.target is None else check_int(event.target, "A target", 1),
+        rows=rows,
+        annotator=check_text(event.annotator, "An annotator's name", limit=NAME_LIMIT, blank=True),
+        client_id=None if client_id is None else check_text(client_id, "A client_id", limit=NAME_LIMIT),
+        details=plain(event.details, "An event's details"),
+        at=_check_time(event.at),
+    )
+
+
+def check_again(first: Event, again: Event) -> Event:
+    """``first``, the event that ``again`` repeats; :class:`InvalidInput` where it says something else."""
+    for name in ("kind", "row", "cluster", "new_cluster", "target", "rows", "annotator"):
+        if getattr(first, name) != getattr(again, name):
+            raise InvalidInput(
+                f"client_id {again.client_id!r} was used for event {first.seq} ({first.kind.value}), which has "
+                f"{name} {getattr(first, name)!r}, not {getattr(again, name)!r}: every answer needs an id of its own."
+            )
+    return first
+
+
+def _check_time(at: datetime | None) -> datetime | None:
+    if at is None:
+        return None
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise InvalidInput(f"An event's time is a timezone-aware datetime, got {at!r}.")
+    return at.astimezone(timezone.utc)
+
+
+def check_spec(spec: RunSpec) -> RunSpec:
+    """The spec in its stored form."""
+    options = plain(spec.options, "A run's options")
+    Policy.of(options)
+    return replace(
+        spec,
+        name=check_text(spec.name, "A run's name", limit=NAME_LIMIT),
+        strategy=check_text(spec.strategy, "A strategy's name"),
+        seed=check_int(spec.seed, "A seed"),
+        n_rows=check_int(spec.n_rows, "n_rows", 1),
+        data_hash=check_text(spec.data_hash, "A data hash", limit=NAME_LIMIT, blank=True),
+        model_hash=check_text(spec.model_hash, "A model hash", limit=NAME_LIMIT, blank=True),
+        batch_size=check_int(spec.batch_size, "batch_size", 1),
+        source=check_text(spec.source, "A source", blank=True),
+        package_version=check_text(spec.package_version, "A package version", limit=NAME_LIMIT, blank=True),
+        options=options,
+    )
+
+
+def check_round(record: Round, n_rows: int) -> Round:
+    """The round with plain numbers in it."""
+    return replace(
+        record,
+        index=check_int(record.index, "A round's index", 0),
+        budget=check_int(record.budget, "A round's budget", 0),
+        metrics={
+            check_text(name, "A metric's name"): _check_metric(name, value)
+            for name, value in record.metrics.items()
+        },
+        asked=tuple(check_int(row, "A row", 0, n_rows) for row in record.asked),
+        last_seq=check_int(record.last_seq, "last_seq", 0),
+    )
+
+
+def _check_metric(name: str, value: object) -> float | int | None:
+    if value is None:
+        return None
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise InvalidInput(f"A metric is a number or None, got {name}={value!r}.")
+
+
+def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """``value`` as JSON gives it back: tuples have become lists, numpy numbers are refused.
+
+    Examples
+    --------
+    >>> plain({"suggestions": [("cat", 0.5)]}, "details")
+    {'suggestions': [['cat', 0.5]]}
+    """
+    try:
+        text = json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{what} must be something that JSON can hold: {error}.") from error
+    return json.loads(text)
+
+
+def check_same_run(stored: RunSpec, given: RunSpec, *, ignore: tuple[str, ...] = ()) -> None:
+    """:class:`RunMismatch` where a run of other rows or settings is about to be resumed.
+
+    Name, source, package version and options other than the overlap are not compared, nor a hash that
+    either side leaves empty.
+    """
+    compared = ("n_rows", "data_hash", "model_hash", "strategy", "seed", "batch_size")
+    different = []
+    for name in compared:
+        old, new = getattr(stored, name), getattr(given, name)
+        unknown = name.endswith("_hash") and not (old and new)
+        if name not in ignore and not unknown and old != new:
+            different.append(f"{name} was {old!r} and is {new!r}")
+    if "options" not in ignore and Policy.of(stored.options) != Policy.of(given.options):
+        different.append(f"the policy was {Policy.of(stored.options)} and is {Policy.of(given.options)}")
+    if different:
+        raise RunMismatch(
+            f"Run {stored.name!r} cannot be resumed: {'; '.join(different)}. "
+            "Give the rows and settings it was made with, or another name."
+        )

@@ -1,0 +1,230 @@
+"""What the log means: which rows count as which cluster after a list of events.
+
+Pure functions over one row at a time; both back ends go through them, so that they cannot disagree.
+A row's state depends on the events that name it and on the cluster operations (rename, merge, split)
+alone. To undo an event is to read the log as if it had never been written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from activeclust.errors import InvalidInput
+from activeclust.store.base import Anchor, Cluster, Event, Kind, Vote
+
+ANSWERS = (Kind.LABEL, Kind.SKIP, Kind.UNSURE)
+ON_ROW = (*ANSWERS, Kind.REVIEW)
+ON_CLUSTER = (Kind.RENAME, Kind.MERGE, Kind.SPLIT)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many people answer each row, and what counts where they disagree."""
+
+    annotators: int = 1
+    resolve: str = "majority"
+
+    @classmethod
+    def of(cls, options: Mapping[str, object]) -> Policy:
+        """The policy in a run's options; :class:`InvalidInput` where it is none."""
+        annotators, resolve = options.get("annotators", 1), options.get("resolve", "majority")
+        if not isinstance(annotators, int) or isinstance(annotators, bool) or annotators < 1:
+            raise InvalidInput(f"options['annotators'] is how many people answer a row, got {annotators!r}.")
+        if resolve not in ("majority", "review"):
+            raise InvalidInput(f"options['resolve'] is 'majority' or 'review', got {resolve!r}.")
+        return cls(annotators, str(resolve))
+
+
+@dataclass(frozen=True)
+class RowState:
+    """All that is said of one row. ``first`` is the event that first answered it, 0 before."""
+
+    votes: Mapping[tuple[str, bool], Vote] = field(default_factory=dict)  #: by (annotator, is a review)
+    first: int = 0
+
+    def ordered(self) -> list[Vote]:
+        """Votes by their time."""
+        return sorted(self.votes.values(), key=lambda vote: vote.seq)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a row counts as: an anchor (kind LABEL), withdrawn (SKIP, UNSURE) or in dispute (REVIEW)."""
+
+    row: int
+    kind: Kind
+    cluster: Cluster | None
+    annotator: str
+    seq: int
+    first: int  #: sorts anchors by when their rows were first answered
+
+    def anchor(self) -> Anchor:
+        """The outcome as an anchor."""
+        assert self.cluster is not None
+        return Anchor(self.row, self.cluster, self.annotator, self.seq)
+
+
+class Ledger(Protocol):
+    """What a back end offers to :func:`record`: one run, inside one transaction."""
+
+    def states(self, rows: Collection[int]) -> dict[int, RowState]:
+        """States of those of ``rows`` that have any votes."""
+
+    def rows_voting(self, cluster: Cluster) -> list[int]:
+        """Rows of which somebody says ``cluster``."""
+
+    def event(self, seq: int) -> Event | None:
+        """The event of that number."""
+
+    def undone_by(self, seq: int) -> int | None:
+        """The event that took ``seq`` back."""
+
+    def history(self, row: int | None) -> list[Event]:
+        """Events by ``seq`` without UNDO and what they took back: of one row (None: of all), and all
+        cluster operations."""
+
+    def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
+        """Keep a row's new state; no outcome means that nothing is said of it any more."""
+
+
+def step(state: RowState, row: int, event: Event) -> RowState:
+    """One row's state after one event that is no UNDO."""
+    assert event.seq is not None
+    if event.kind in ON_ROW:
+        if event.row != row:
+            return state
+        vote = Vote(row, event.kind, event.cluster, event.annotator, event.seq)
+        key = (event.annotator, event.kind is Kind.REVIEW)
+        return RowState({**state.votes, key: vote}, state.first or event.seq)
+    if event.kind is Kind.SPLIT and row not in event.rows:
+        return state
+    moved = {
+        key: replace(vote, cluster=event.new_cluster) if same(vote.cluster, event.cluster) else vote
+        for key, vote in state.votes.items()
+    }
+    return RowState(moved, state.first)
+
+
+def same(a: Cluster | None, b: Cluster | None) -> bool:
+    """Whether two cluster names are one; 1 and "1" are two."""
+    return type(a) is type(b) and a == b
+
+
+def decide(row: int, state: RowState, policy: Policy) -> Outcome | None:
+    """What the row counts as.
+
+    A review stands above all. With one annotator a row, the latest answer counts, whoever gave it. With
+    several, the cluster named most often counts; without a single such one, or under
+    ``resolve="review"`` with any two clusters, the row waits for a review.
+    """
+    votes = state.ordered()
+    if not votes:
+        return None
+    reviews = [vote for vote in votes if vote.kind is Kind.REVIEW]
+    labels = [vote for vote in votes if vote.kind is Kind.LABEL]
+    if reviews:
+        chosen, kind = reviews[-1], Kind.LABEL
+    elif policy.annotators == 1 or not labels:
+        chosen, kind = votes[-1], votes[-1].kind
+    else:
+        winner = _winner(labels, policy)
+        if winner is None:
+            return Outcome(row, Kind.REVIEW, None, "", votes[-1].seq, state.first)
+        chosen, kind = winner, Kind.LABEL
+    return Outcome(row, kind, chosen.cluster, chosen.annotator, chosen.seq, state.first)
+
+
+def _winner(labels: list[Vote], policy: Policy) -> Vote | None:
+    counts = Counter(vote.cluster for vote in labels).most_common(2)
+    if len(counts) > 1 and (policy.resolve == "review" or counts[0][1] == counts[1][1]):
+        return None
+    return [vote for vote in labels if same(vote.cluster, counts[0][0])][-1]
+
+
+def replay(events: Iterable[Event], row: int) -> RowState:
+    """One row's state from its whole history (no UNDO in it, nothing undone)."""
+    state = RowState()
+    for event in events:
+        state = step(state, row, event)
+    return state
+
+
+def admit(event: Event, ledger: Ledger) -> None:
+    """Refuse an event that makes no sense after what the ledger holds; fields are checked already."""
+    if event.kind is Kind.UNDO:
+        _admit_undo(event, ledger)
+    if event.kind not in ON_CLUSTER:
+        return
+    assert event.cluster is not None and event.new_cluster is not None
+    holders = set(ledger.rows_voting(event.cluster))
+    if not holders:
+        raise InvalidInput(
+            f"Cannot {event.kind.value} {event.cluster!r}: no row is in a cluster of that name."
+        )
+    taken = bool(ledger.rows_voting(event.new_cluster))
+    if event.kind is Kind.RENAME and taken:
+        raise InvalidInput(
+            f"Cannot rename {event.cluster!r} to {event.new_cluster!r}: that name is in use. Merge the two instead."
+        )
+    if event.kind is Kind.MERGE and not taken:
+        raise InvalidInput(
+            f"Cannot merge {event.cluster!r} into {event.new_cluster!r}: no row is there. Rename it instead."
+        )
+    if event.kind is Kind.SPLIT and (others := set(event.rows) - holders):
+        raise InvalidInput(
+            f"Cannot split row {min(others)} off {event.cluster!r}: it is not in that cluster."
+        )
+
+
+def _admit_undo(event: Event, ledger: Ledger) -> None:
+    assert event.target is not None
+    target = ledger.event(event.target)
+    if target is None:
+        raise InvalidInput(f"Cannot undo event {event.target}: there is none of that number in this run.")
+    if target.kind is Kind.UNDO:
+        raise InvalidInput(f"Event {event.target} is an undo itself; answer the row again instead.")
+    if (by := ledger.undone_by(event.target)) is not None:
+        raise InvalidInput(f"Event {event.target} was taken back already, by event {by}.")
+
+
+def record(event: Event, ledger: Ledger, policy: Policy) -> None:
+    """Bring the ledger's rows up to date with ``event``, which it has admitted and numbered.
+
+    For an UNDO, ``ledger.history`` must already leave the target out.
+    """
+    if event.kind is Kind.UNDO:
+        assert event.target is not None
+        target = ledger.event(event.target)
+        assert target is not None
+        new = _replayed(target, ledger)
+    else:
+        assert event.cluster is not None or event.row is not None
+        rows = _touched(event, ledger)
+        old = ledger.states(rows)
+        new = {row: step(old.get(row, RowState()), row, event) for row in rows}
+    for row, state in new.items():
+        ledger.put(row, state, decide(row, state, policy))
+
+
+def _touched(event: Event, ledger: Ledger) -> list[int]:
+    if event.row is not None:
+        return [event.row]
+    assert event.cluster is not None
+    return list(event.rows) if event.kind is Kind.SPLIT else ledger.rows_voting(event.cluster)
+
+
+def _replayed(target: Event, ledger: Ledger) -> dict[int, RowState]:
+    if target.row is not None:
+        return {target.row: replay(ledger.history(target.row), target.row)}
+    by_row: dict[int, list[Event]] = {}
+    for event in ledger.history(None):
+        if event.row is None:
+            for seen in by_row.values():
+                seen.append(event)
+        else:
+            # operations older than a row's first event find nothing to move
+            by_row.setdefault(event.row, []).append(event)
+    return {row: replay(events, row) for row, events in by_row.items()}

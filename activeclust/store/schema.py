@@ -1,0 +1,205 @@
+"""The tables. The event table is the truth; vote and outcome are derived from it in the same transaction."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
+REVISIONS = ("0001",)  #: every schema there has been, oldest first; a test holds it against migrations/
+HEAD = REVISIONS[-1]
+APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
+
+#: SQLite counts only INTEGER primary keys by itself.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UTC(TypeDecorator[datetime]):
+    """Timezone-aware datetimes, kept as UTC (SQLite has no time zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """To UTC; without the zone where the database knows none."""
+        if value is None:
+            return None
+        value = value.astimezone(timezone.utc)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Back to UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+class Json(TypeDecorator[Any]):
+    """Anything JSON holds, as readable text. Cluster names are kept so: 1 is ``1`` and "1" is ``"1"``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """To text."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        """Back from text."""
+        return None if value is None else json.loads(value)
+
+
+class EscapedJson(Json):
+    """The same for what users put into details and options: characters no database holds are escaped."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """To text in ASCII."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+metadata = MetaData(
+    naming_convention={  # a later migration must be able to name what it changes
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+dataset = Table(
+    "activeclust_dataset",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("content_hash", String(200), nullable=False),
+    Column("n_rows", BigInteger, nullable=False),
+    Column("created_at", UTC, nullable=False),
+    UniqueConstraint("content_hash", "n_rows"),
+    sqlite_autoincrement=True,
+)
+
+annotator = Table(
+    "activeclust_annotator",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created_at", UTC, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+run = Table(
+    "activeclust_run",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("dataset_id", ForeignKey(dataset.c.id), nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("model_hash", String(200), nullable=False),
+    Column("batch_size", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("package_version", String(200), nullable=False),
+    Column("options", EscapedJson, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("created_at", UTC, nullable=False),
+    Column("updated_at", UTC, nullable=False),
+    # an id is never given out twice: a process that still holds a deleted run must not write into a new one
+    sqlite_autoincrement=True,
+)
+
+
+def _run_id() -> Column[int]:
+    return Column("run_id", ForeignKey(run.c.id, ondelete="CASCADE"), nullable=False)
+
+
+event = Table(
+    "activeclust_event",
+    metadata,
+    _run_id(),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("row", BigInteger),
+    Column("cluster", Json),
+    Column("new_cluster", Json),
+    Column("target", BigInteger),
+    Column("rows", Json),
+    Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
+    Column("client_id", String(200)),
+    Column("details", EscapedJson),
+    Column("at", UTC, nullable=False),
+    PrimaryKeyConstraint("run_id", "seq"),
+    ForeignKeyConstraint(["run_id", "target"], ["activeclust_event.run_id", "activeclust_event.seq"]),
+    UniqueConstraint("run_id", "client_id"),
+    Index(None, "run_id", "row"),
+    # an event is taken back once at most
+    Index(None, "run_id", "target", unique=True),
+)
+
+vote = Table(
+    "activeclust_vote",
+    metadata,
+    _run_id(),
+    Column("row", BigInteger, nullable=False),
+    Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
+    Column("review", Boolean, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("cluster", Json),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run_id", "row", "annotator_id", "review"),
+)
+
+outcome = Table(
+    "activeclust_outcome",
+    metadata,
+    _run_id(),
+    Column("row", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("cluster", Json),
+    Column("annotator_id", ForeignKey(annotator.c.id)),
+    Column("seq", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run_id", "row"),
+)
+
+round_ = Table(
+    "activeclust_round",
+    metadata,
+    _run_id(),
+    Column("index", BigInteger, nullable=False),
+    Column("budget", BigInteger, nullable=False),
+    Column("metrics", EscapedJson, nullable=False),
+    Column("asked", Json, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run_id", "index"),
+)
+
+lease = Table(
+    "activeclust_lease",
+    metadata,
+    _run_id(),
+    Column("row", BigInteger, nullable=False),
+    Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
+    Column("expires", Float(53), nullable=False),  # seconds since 1970 by the database's clock
+    PrimaryKeyConstraint("run_id", "row", "annotator_id"),
+)
