@@ -41,9 +41,7 @@ def check_text(text: object, what: str, *, limit: int | None = None, blank: bool
     if not blank and not text.strip():
         raise InvalidInput(f"{what} must hold more than blanks, got {text!r}.")
     if "\0" in text:
-        raise InvalidInput(
-            f"{what} holds a NUL character (\\x00), which a database text cannot: {text[:60]!r}."
-        )
+        raise InvalidInput(f"{what} holds a NUL character (\\x00), which databases cannot: {text[:60]!r}.")
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise InvalidInput(f"{what} holds half a surrogate pair, which is no Unicode text: {text[:60]!r}.")
     if limit is not None and len(text) > limit:
@@ -111,8 +109,9 @@ def check_again(first: Event, again: Event) -> Event:
     for name in ("kind", "row", "cluster", "new_cluster", "target", "rows", "annotator"):
         if getattr(first, name) != getattr(again, name):
             raise InvalidInput(
-                f"client_id {again.client_id!r} was used for event {first.seq} ({first.kind.value}), which has "
-                f"{name} {getattr(first, name)!r}, not {getattr(again, name)!r}: every answer needs an id of its own."
+                f"client_id {again.client_id!r} was used for event {first.seq} ({first.kind.value}) with "
+                f"{name} {getattr(first, name)!r}, now it comes with {getattr(again, name)!r}: "
+                "every answer needs an id of its own."
             )
     return first
 

@@ -102,9 +102,7 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             if mode == "wal":
                 return
             if time.monotonic() > deadline:
-                raise sqlite3.OperationalError(
-                    f"the journal mode stays {mode!r}; write-ahead logging is needed"
-                )
+                raise sqlite3.OperationalError(f"cannot leave journal mode {mode!r} for WAL")
         time.sleep(0.01)
 
 

@@ -167,7 +167,8 @@ def admit(event: Event, ledger: Ledger) -> None:
     taken = bool(ledger.rows_voting(event.new_cluster))
     if event.kind is Kind.RENAME and taken:
         raise InvalidInput(
-            f"Cannot rename {event.cluster!r} to {event.new_cluster!r}: that name is in use. Merge the two instead."
+            f"Cannot rename {event.cluster!r} to {event.new_cluster!r}: that name is in use. "
+            "Merge the two instead."
         )
     if event.kind is Kind.MERGE and not taken:
         raise InvalidInput(

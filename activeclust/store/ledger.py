@@ -65,7 +65,7 @@ def select_events(run_id: int) -> sa.Select[Any]:
             e.details,
             e.seq,
             e.at,
-        )  # fmt: skip
+        )
         .join(annotator, annotator.c.id == e.annotator_id)
         .where(e.run_id == run_id)
         .order_by(e.seq)

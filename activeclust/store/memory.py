@@ -27,7 +27,8 @@ class MemoryStore:
 
     Examples
     --------
-    >>> run = MemoryStore().create_run(RunSpec("mine", "entropy", seed=0, n_rows=3, data_hash="", model_hash=""))
+    >>> spec = RunSpec("mine", "entropy", seed=0, n_rows=3, data_hash="", model_hash="")
+    >>> run = MemoryStore().create_run(spec)
     >>> run.append(Event(Kind.LABEL, row=2, cluster="cat")).seq
     1
     >>> [(anchor.row, anchor.cluster) for anchor in run.anchors()]
@@ -157,17 +158,15 @@ class MemoryRun:
             return written
 
     def _write(self, event: Event) -> Event:
-        if event.client_id is not None:
-            if (seq := self._clients.get(event.client_id)) is not None:
-                return check_again(self._events[seq - 1], event)
+        if event.client_id is not None and (seq := self._clients.get(event.client_id)):
+            return check_again(self._events[seq - 1], event)
         admit(event, self)
         event = replace(event, seq=len(self._events) + 1, at=event.at or datetime.now(timezone.utc))
-        assert event.seq is not None
         self._events.append(event)
         if event.client_id is not None:
-            self._clients[event.client_id] = event.seq
+            self._clients[event.client_id] = len(self._events)
         if event.target is not None:
-            self._undone[event.target] = event.seq
+            self._undone[event.target] = len(self._events)
         record(event, self, self._policy)
         return event
 
@@ -249,9 +248,9 @@ class MemoryRun:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
         with self._lock:
             for event in reversed(self._events):
-                if event.kind in ANSWERS and event.seq not in self._undone:
-                    if annotator is None or event.annotator == annotator:
-                        return event
+                mine = annotator is None or event.annotator == annotator
+                if mine and event.kind in ANSWERS and event.seq not in self._undone:
+                    return event
             return None
 
     def rounds(self) -> list[Round]:

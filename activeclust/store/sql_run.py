@@ -36,7 +36,7 @@ _LEASE_CHUNK = 4096  #: rows looked at in one statement; the first few are nearl
 
 
 class SqlRun:
-    """One run's events, anchors, rounds and leases. Every method that writes has committed when it returns."""
+    """One run's events, anchors, rounds and leases; what writes has committed when it returns."""
 
     def __init__(self, store: SqlStore, run_id: int, spec: RunSpec) -> None:
         self.spec = spec
@@ -100,10 +100,6 @@ class SqlRun:
     @property
     def last_seq(self) -> int:
         """Number of the newest event."""
-        return self.snapshot_seq()
-
-    def snapshot_seq(self) -> int:
-        """Number of the newest event, by a query of its own."""
         found = self._read(sa.select(run.c.last_seq).where(run.c.id == self._id))
         if not found:
             raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
@@ -141,7 +137,7 @@ class SqlRun:
         """Everybody's current answers."""
         if rows is None:
             return [to_vote(line) for line in self._read(select_votes(self._id))]
-        found = []
+        found: list[Any] = []
         for some in chunks(sorted(set(rows))):
             found += self._read(select_votes(self._id).where(vote.c.row.in_(some)))
         return [to_vote(line) for line in sorted(found, key=lambda line: (line[5], line[4]))]
@@ -155,7 +151,7 @@ class SqlRun:
         return [line[0] for line in self._read(query.order_by(outcome.c.first))]
 
     def _wants(self, row: Any, name: str) -> tuple[Any, Any]:
-        """Conditions: the annotator has not answered the row, nobody has reviewed it, and answers are short."""
+        """Conditions: not answered by the annotator, not reviewed, and answers are short."""
         here = (vote.c.run_id == self._id) & (vote.c.row == row)
         mine = sa.exists().where(here, annotator.c.id == vote.c.annotator_id, annotator.c.name == name)
         return ~mine & ~sa.exists().where(here, vote.c.review), _count(vote, here) < self._policy.annotators
@@ -229,7 +225,7 @@ class SqlRun:
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
         """Rows under a lease that has not expired, with who holds them."""
-        return {row: who for row, who in self._leases(annotator)}
+        return {line[0]: line[1] for line in self._leases(annotator)}
 
     def _leases(self, name: str | None) -> Sequence[Any]:
         with transaction(self._engine, write=False) as connection:
