@@ -77,7 +77,7 @@ def check_event(event: Event, n_rows: int) -> Event:
         kinds = ", ".join(kind.value for kind in Kind)
         raise InvalidInput(f"An event's kind is one of {kinds}, got {event.kind!r}.") from None
     for name in ("row", "cluster", "new_cluster", "target", "rows"):
-        given = getattr(event, name) not in (None, ())
+        given = len(event.rows) > 0 if name == "rows" else getattr(event, name) is not None
         if given != (name in _NEEDS[kind]):
             wanted = "needs" if not given else "takes no"
             raise InvalidInput(f"A {kind.value} event {wanted} {name!r}; it needs {', '.join(_NEEDS[kind])}.")
