@@ -22,7 +22,7 @@ from activeclust.strategy import PoolState, Strategy
 
 def make_state(
     n_rows: int = 60,
-    anchors: Sequence[int] = (3, 30, 50),
+    anchors: Sequence[int] = (3, 31, 50),
     n_clusters: int = 3,
     *,
     seed: int = 0,
