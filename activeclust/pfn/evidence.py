@@ -1,0 +1,336 @@
+"""What simple rules say about every row and cluster, in closed form: the network's input.
+
+Each rule is a known method; the network learns which to believe where (DESIGN: the network must be able
+to do in context what the simple rules do, and choose among them row by row):
+
+- *kernel interpolation* with a Gaussian-process posterior mean K_xA (K_AA + s^2 I)^-1 Y on four kernels:
+  the graph's Green function at two ranges on the refined graph and one on the first (s -> 0 is Laplace
+  learning, Zhu, Ghahramani and Lafferty, ICML 2003), and a Gaussian kernel on the PCA coordinates;
+- *Poisson learning*, K_xA (Y - mean Y) (Calder et al., ICML 2020);
+- the *cosine to cluster means* in diffusion coordinates, and the same after ten steps of seeded spherical
+  *soft k-means* over all rows (Basu, Banerjee and Mooney, ICML 2002): what the unlabelled rows add;
+- the *nearest anchor* in three distances, and the distance to cluster means in PCA coordinates.
+
+All of it is a function of inner products and distances, so it does not change when rows are permuted or
+features are rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every
+rule is evaluated with that anchor left out.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
+
+RULES = (
+    "gp_refined_near", "gp_refined_far", "gp_graph", "gp_pca",
+    "poisson_refined", "poisson_graph",
+    "mean_refined24", "mean_refined8", "mean_green", "mean_graph24",
+    "soft_refined24", "soft_refined8", "soft_green", "soft_graph24",
+    "nearest_refined24", "nearest_kernel", "nearest_pca", "mean_pca",
+)  # fmt: skip
+N_PAIR = 2 * len(RULES) + 1
+N_ROW = 8
+N_BIAS = 6
+N_TASK = 5 + 12 + len(RULES)
+
+_EMBEDDINGS = ("refined24", "refined8", "green", "graph24")
+_NOISE = 0.1  # of the Gaussian processes, relative to the kernel's mean diagonal at the anchors
+_NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
+_SOFT_STEPS = 10
+_SOFT_TEMPERATURE = 0.1
+_SOFT_ANCHOR_WEIGHT = 0.3  # all anchors together weigh this share of all rows
+_FLOOR = -8.0  # log-probabilities are cut here
+
+
+class Basis:
+    """The views as tensors on one device.
+
+    Parameters
+    ----------
+    views : Views
+    device : torch.device or str
+    """
+
+    def __init__(self, views: Views, device: torch.device | str = "cpu") -> None:
+        def to(a: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=device)
+
+        self.n = views.n_rows
+        self.device = torch.device(device)
+        self.pca, self.scale = to(views.pca), to(views.scale)
+        self.log_density = to(np.log(views.density + 1e-9))
+        self.refined = _TorchGraph(views.refined, to)
+        self.graph = _TorchGraph(views.graph, to)
+        vectors = views.refined.eigenvectors
+        self.embedding = {
+            "refined24": to(unit_rows(vectors[:, :24])),
+            "refined8": to(unit_rows(vectors[:, :8])),
+            "green": to(green_coordinates(views.refined)),
+            "graph24": to(unit_rows(views.graph.eigenvectors[:, :24])),
+        }
+        self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
+
+
+class _TorchGraph:
+    def __init__(self, graph: Graph, to) -> None:
+        self.values, self.vectors = to(graph.eigenvalues), to(graph.eigenvectors)
+        self.root_degree = to(np.sqrt(graph.degree))
+        S = graph.adjacency
+        with warnings.catch_warnings():  # torch calls its CSR layout beta at every first use
+            warnings.filterwarnings("ignore", message="Sparse CSR", category=UserWarning)
+            self.adjacency = torch.sparse_csr_tensor(
+                torch.as_tensor(S.indptr.astype(np.int32)),
+                torch.as_tensor(S.indices.astype(np.int32)),
+                torch.as_tensor(S.data),
+                size=S.shape,
+                device=self.values.device,
+                check_invariants=False,
+            )
+
+    def local_columns(self, rows: Tensor) -> Tensor:
+        """(n, k) columns of sum_j S^j on the complement of the leading eigenspace."""
+        unit = torch.zeros(self.adjacency.shape[0], len(rows), device=rows.device)
+        unit[rows, torch.arange(len(rows), device=rows.device)] = 1.0
+        term = unit - self.vectors @ self.vectors[rows].T
+        total = term.clone()
+        for _ in range(_NEUMANN_STEPS - 1):
+            term = self.adjacency @ term
+            total += term
+        return total
+
+
+def _spectrum(graph: Graph, to) -> Tensor:
+    gaps = 1.0 - graph.eigenvalues.astype(np.float64)
+    picked = [gaps[min(i, len(gaps) - 1)] for i in (1, 2, 4, 9, 19, 39)]
+    return to(np.log(np.maximum(picked, 0) + 1e-4) / 5.0)
+
+
+@dataclass
+class Columns:
+    """The local part of both graph kernels at the anchors: (n, k) each. Grows by columns as anchors come."""
+
+    refined: Tensor
+    graph: Tensor
+
+    @classmethod
+    def at(cls, basis: Basis, rows: Tensor) -> Columns:
+        """The columns at ``rows``."""
+        return cls(basis.refined.local_columns(rows), basis.graph.local_columns(rows))
+
+    def extended(self, basis: Basis, rows: Tensor) -> Columns:
+        """These columns with those at ``rows`` behind them."""
+        more = Columns.at(basis, rows)
+        return Columns(torch.cat([self.refined, more.refined], 1), torch.cat([self.graph, more.graph], 1))
+
+    def take(self, which: Tensor) -> Columns:
+        """Some of the columns."""
+        return Columns(self.refined[:, which], self.graph[:, which])
+
+
+class Rules:
+    """The rules, fitted to k anchors of C clusters; :meth:`at` evaluates them on rows.
+
+    Parameters
+    ----------
+    basis : Basis
+    rows : Tensor (k,) of int64
+        The anchors, as distinct row numbers.
+    codes : Tensor (k,) of int64
+        Their clusters, 0 to C - 1, each with at least one anchor.
+    columns : Columns, optional
+        Made here where not given.
+    """
+
+    def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
+        self.basis, self.rows, self.codes = basis, rows, codes
+        self.columns = Columns.at(basis, rows) if columns is None else columns
+        self.k, self.C = len(rows), int(codes.max()) + 1
+        self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
+        self.share = self.onehot.mean(0)
+        self.bandwidth = self._bandwidth()
+        anchor_kernels = self._kernels(rows)
+        self.weights, self.inverse_diagonal = [], []
+        for K in anchor_kernels[:4]:
+            A = K + _NOISE * K.diagonal().mean() * torch.eye(self.k, device=K.device)
+            inverse = torch.linalg.inv(A.double()).float()
+            self.weights.append(inverse @ self.onehot)
+            self.inverse_diagonal.append(inverse.diagonal())
+        self.sums = {name: self.onehot.T @ E[rows] for name, E in basis.embedding.items()}
+        self.soft = {name: self._soft_means(name) for name in _EMBEDDINGS}
+        self.pca_sums = self.onehot.T @ basis.pca[rows]
+        self.poisson_scale = [self._poisson(K).square().mean().sqrt().clamp_min(1e-6) for K in (anchor_kernels[0], anchor_kernels[2])]
+        self.loo = self._leave_one_out(anchor_kernels)
+        self.task = self._task_features()
+
+    # -- kernels ---------------------------------------------------------------------------------
+
+    def _bandwidth(self) -> Tensor:
+        """Squared width of the Gaussian kernel: the median row's squared distance to its nearest anchor."""
+        sample = torch.linspace(0, self.basis.n - 1, min(self.basis.n, 512), device=self.rows.device).long()
+        nearest = self._squared_distance(sample).amin(1)
+        return nearest.median() + self.basis.scale.square().median()
+
+    def _squared_distance(self, at: Tensor) -> Tensor:
+        return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
+
+    def _kernels(self, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Four kernels and the squared PCA distances between ``at`` and the anchors, (b, k) each."""
+        refined, graph = self.basis.refined, self.basis.graph
+        local = self.columns.refined[at]
+        near = self._green(refined, at, 1e-3, local)
+        far = self._green(refined, at, 3e-2, local)
+        first = self._green(graph, at, 1e-2, self.columns.graph[at])
+        squared = self._squared_distance(at)
+        return near, far, first, torch.exp(-0.5 * squared / self.bandwidth), squared
+
+    def _green(self, graph: _TorchGraph, at: Tensor, shift: float, local: Tensor) -> Tensor:
+        weight = 1.0 / (1.0 - graph.values + shift)
+        K = (graph.vectors[at] * weight) @ graph.vectors[self.rows].T + local
+        return K / graph.root_degree[at][:, None] / graph.root_degree[self.rows][None]
+
+    def _poisson(self, K: Tensor) -> Tensor:
+        return K @ (self.onehot - self.share) / self.k
+
+    # -- soft k-means ----------------------------------------------------------------------------
+
+    def _soft_means(self, name: str) -> Tensor:
+        """(C, m) unit means after seeded spherical soft k-means over all rows."""
+        E = self.basis.embedding[name]
+        means = _unit(self.sums[name])
+        weight = _SOFT_ANCHOR_WEIGHT * self.basis.n / self.k
+        for _ in range(_SOFT_STEPS):
+            P = torch.softmax(E @ means.T / _SOFT_TEMPERATURE, dim=1)
+            correction = (1.0 + weight) * self.onehot - P[self.rows]
+            means = _unit(P.T @ E + correction.T @ E[self.rows])
+        return means
+
+    # -- evaluation ------------------------------------------------------------------------------
+
+    def at(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the rules say at ``rows`` (b,), which are not anchors.
+
+        Returns
+        -------
+        pair : Tensor (b, C, N_PAIR)
+        row : Tensor (b, N_ROW)
+        bias : Tensor (b, k, N_BIAS)
+        """
+        kernels = self._kernels(rows)
+        scores = [K @ w for K, w in zip(kernels[:4], self.weights, strict=True)]
+        scores += [self._poisson(K) / s for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True)]
+        cosines = {name: E[rows] @ E[self.rows].T for name, E in self.basis.embedding.items()}
+        scores += [self.basis.embedding[n][rows] @ _unit(self.sums[n]).T for n in _EMBEDDINGS]
+        scores += [self.basis.embedding[n][rows] @ self.soft[n].T for n in _EMBEDDINGS]
+        relative = self._relative_distance(rows, kernels[4])
+        scores += [
+            self._nearest(cosines["refined24"]),
+            self._nearest(kernels[1].clamp_min(1e-6).log()),
+            self._nearest(-relative),
+            -torch.cdist(self.basis.pca[rows], self.pca_sums / (self.share * self.k)[:, None]).square() / self.bandwidth,
+        ]
+        return self._finish(rows, scores, kernels, cosines, relative)
+
+    def at_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The same at the anchors, each with itself left out."""
+        return self.loo
+
+    def _relative_distance(self, at: Tensor, squared: Tensor) -> Tensor:
+        scale = self.basis.scale
+        return torch.log(squared / (scale[at][:, None] * scale[self.rows][None]) + 0.1)
+
+    def _nearest(self, K: Tensor) -> Tensor:
+        """(b, C) largest entry among each cluster's anchors."""
+        index = self.codes[None].expand(len(K), -1)
+        out = torch.full((len(K), self.C), -30.0, device=K.device)
+        return out.scatter_reduce(1, index, K, reduce="amax")
+
+    def _leave_one_out(self, kernels) -> tuple[Tensor, Tensor, Tensor]:
+        rows, own = self.rows, torch.eye(self.k, dtype=torch.bool, device=self.rows.device)
+        scores = [
+            self.onehot - w / d[:, None].clamp_min(1e-9)
+            for w, d in zip(self.weights, self.inverse_diagonal, strict=True)
+        ]
+        for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True):
+            scores.append(self._poisson(K.masked_fill(own, 0.0)) / s)
+        cosines = {name: E[rows] @ E[rows].T for name, E in self.basis.embedding.items()}
+        means = [self._mean_without_own(name) for name in _EMBEDDINGS]
+        scores += means + means  # soft k-means has no cheap leave-one-out; its start stands for it
+        relative = self._relative_distance(rows, kernels[4])
+        masked = [m.masked_fill(own, -30.0) for m in (cosines["refined24"], kernels[1].clamp_min(1e-6).log(), -relative)]
+        scores += [self._nearest(m) for m in masked]
+        count = (self.share * self.k)[None, :, None] - self.onehot[:, :, None]
+        centre = (self.pca_sums[None] - self.onehot[:, :, None] * self.basis.pca[rows][:, None]) / count.clamp_min(1.0)
+        far = (self.basis.pca[rows][:, None] - centre).square().sum(-1) / self.bandwidth
+        scores.append(-torch.where(count[..., 0] > 0, far, torch.full_like(far, 30.0)))
+        hidden = tuple(K.masked_fill(own, 0.0) for K in kernels[:4]) + (kernels[4].masked_fill(own, 1e4),)
+        return self._finish(rows, scores, hidden, cosines, relative.masked_fill(own, 10.0))
+
+    def _mean_without_own(self, name: str) -> Tensor:
+        E = self.basis.embedding[name][self.rows]
+        total = self.sums[name][None] - self.onehot[:, :, None] * E[:, None]
+        norm = total.norm(dim=-1)
+        return torch.where(norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm))
+
+    def _finish(self, rows, scores, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores to features: each rule's bounded score and its log-probability over the clusters."""
+        reach = torch.stack([s.sum(1) for s in scores[:4]], 1).clamp(-1, 2)
+        pair = torch.stack([*_bounded(scores), *_log_probabilities(scores)], dim=-1)
+        share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(rows), -1, 1)
+        pair = torch.cat([pair, share], dim=-1)
+        row = torch.stack(
+            [
+                self.basis.log_density[rows].clamp(-3, 3),
+                self.basis.refined.root_degree[rows].log().clamp(-3, 3),
+                relative.amin(1) / 5.0,
+                kernels[1].amax(1).clamp_min(1e-6).log() / 5.0,
+            ],
+            dim=1,
+        )
+        bias = torch.stack(
+            [
+                kernels[1].clamp_min(1e-6).log() / 5.0,
+                kernels[2].clamp_min(1e-6).log() / 5.0,
+                cosines["refined24"],
+                cosines["refined8"],
+                cosines["green"],
+                -relative / 5.0,
+            ],
+            dim=-1,
+        )
+        return pair, torch.cat([reach, row], 1), bias
+
+    def _task_features(self) -> Tensor:
+        pair = self.loo[0][..., len(RULES) : 2 * len(RULES)]  # (k, C, rules) log-probabilities
+        own = self.codes[:, None, None].expand(-1, 1, len(RULES))
+        agreement = pair.gather(1, own).squeeze(1).exp().mean(0)
+        n, k, C = float(self.basis.n), float(self.k), float(self.C)
+        sizes = [math.log(n) / 10, math.log(k) / 6, math.log(C) / 4, math.log(k / C) / 4, float(self.share.min()) * C]
+        return torch.cat([torch.tensor(sizes, device=self.rows.device), self.basis.spectrum, agreement])
+
+
+def _unit(A: Tensor) -> Tensor:
+    return A / A.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+
+
+def _bounded(scores: list[Tensor]) -> list[Tensor]:
+    gp = [s.clamp(-0.5, 1.5) for s in scores[:4]]
+    poisson = [s.clamp(-4, 4) / 2 for s in scores[4:6]]
+    nearest = [scores[14].clamp(-1, 1), scores[15].clamp(-14, 6) / 5, scores[16].clamp(-10, 3) / 5]
+    return [*gp, *poisson, *scores[6:14], *nearest, -(-scores[17]).clamp(0, 30).sqrt() / 3]
+
+
+def _log_probabilities(scores: list[Tensor]) -> list[Tensor]:
+    gp = [_normalised(s.clamp_min(1e-3).log()) for s in scores[:4]]
+    sharpness = [2.0] * 2 + [1 / 0.15] * 4 + [1 / _SOFT_TEMPERATURE] * 4 + [10.0, 1.0, 2.0, 0.5]
+    return gp + [_normalised(s * f) for s, f in zip(scores[4:], sharpness, strict=True)]
+
+
+def _normalised(logits: Tensor) -> Tensor:
+    return torch.log_softmax(logits, dim=1).clamp_min(_FLOOR)

@@ -1,0 +1,141 @@
+"""Tasks for training: a data set of the prior with anchors as they come in use.
+
+From one to a few hundred anchors; chosen at random, among typical rows, by spread, near boundaries; with
+whole clusters missing, and with a share of wrong labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Basis, Rules
+from activeclust.pfn.model import Batch
+from activeclust.pfn.views import Views
+
+QUERIES = 128
+MAX_ANCHORS = 256
+
+
+@dataclass
+class Task:
+    """One task: evidence at a sample of rows and at the anchors, and the true answer of the sample."""
+
+    pair: Tensor
+    row: Tensor
+    bias: Tensor
+    anchor: tuple[Tensor, Tensor, Tensor]
+    codes: Tensor
+    features: Tensor
+    target: Tensor  # (q,) 0 .. C - 1, or C for none of the clusters that have an anchor
+    C: int
+
+
+def distinct_labels(views: Views, y: np.ndarray) -> np.ndarray:
+    """(n,) the cluster of each distinct row, 0 to C - 1 with none missing (of equal rows the last one's)."""
+    labels = np.empty(views.n_rows, dtype=np.int64)
+    labels[views.inverse] = y
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generator) -> Task:
+    """A task on a data set whose views are there.
+
+    Parameters
+    ----------
+    views, basis : Views, Basis
+    y : ndarray (n,) of int
+        True cluster of each distinct row.
+    rng : numpy.random.Generator
+    """
+    anchors = draw_anchors(views, y, rng)
+    names, codes = np.unique(y[anchors], return_inverse=True)
+    column = np.full(int(y.max()) + 1, len(names))
+    column[names] = np.arange(len(names))
+    if len(names) > 1 and rng.random() < 0.15:
+        wrong = rng.random(len(codes)) < rng.uniform(0.02, 0.25)
+        codes = np.where(wrong, rng.integers(0, len(names), len(codes)), codes)
+        present, codes = np.unique(codes, return_inverse=True)
+        column = np.full_like(column, len(present))
+        column[names[present]] = np.arange(len(present))
+    others = np.setdiff1d(np.arange(len(y)), anchors)
+    queries = rng.choice(others, QUERIES, replace=len(others) < QUERIES)
+    rules = Rules(basis, torch.as_tensor(anchors), torch.as_tensor(codes))
+    pair, row, bias = rules.at(torch.as_tensor(queries))
+    target = torch.as_tensor(column[y[queries]])
+    return Task(pair, row, bias, rules.at_anchors(), rules.codes, rules.task, target, rules.C)
+
+
+def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Distinct rows to be answered first, as people and strategies choose them."""
+    n, C = len(y), int(y.max()) + 1
+    seen = np.arange(C)
+    if C > 1 and rng.random() < 0.4:
+        seen = rng.choice(C, rng.integers(1, C), replace=False)
+    pool = np.flatnonzero(np.isin(y, seen))
+    way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.4, 0.25, 0.12, 0.13, 0.1])
+    if way == "each":
+        per = int(rng.integers(1, 6))
+        chosen = [rng.choice(rows, min(per, max(1, len(rows) // 2)), replace=False) for rows in _by_cluster(y, seen)]
+        return np.concatenate(chosen)[: MAX_ANCHORS]
+    if way == "typical" and rng.random() < 0.5:
+        return np.array([_weighted(rows, views.density[rows] ** 3, 1, rng)[0] for rows in _by_cluster(y, seen)])
+    k = int(np.exp(rng.uniform(0, np.log(min(len(pool) * 0.5, MAX_ANCHORS)))))
+    k = max(1, min(k, len(pool) - 1))
+    if way == "typical":
+        return _weighted(pool, views.density[pool] ** 2, k, rng)
+    if way == "spread":
+        return _spread(views, pool, k, rng)
+    if way == "boundary":
+        mixed = (y[views.neighbors[pool][:, :10]] != y[pool][:, None]).mean(1)
+        return _weighted(pool, 0.03 + mixed, k, rng)
+    return rng.choice(pool, k, replace=False)
+
+
+def _by_cluster(y: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
+    return [np.flatnonzero(y == c) for c in seen]
+
+
+def _weighted(pool: np.ndarray, weight: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(pool, k, replace=False, p=weight / weight.sum())
+
+
+def _spread(views: Views, pool: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Each next row is drawn among far ones (k-means++), in the diffusion or the PCA coordinates."""
+    E = views.refined.eigenvectors[:, :24] if rng.random() < 0.6 else views.pca
+    E = E[pool] / (np.linalg.norm(E[pool], axis=1, keepdims=True) + 1e-9) if rng.random() < 0.6 else E[pool]
+    chosen = [int(rng.integers(len(pool)))]
+    distance = ((E - E[chosen[0]]) ** 2).sum(1) + 1e-12
+    for _ in range(min(k, 60) - 1):
+        distance[chosen] = 0
+        if distance.sum() <= 0:
+            break
+        chosen.append(int(rng.choice(len(pool), p=distance / distance.sum())))
+        distance = np.minimum(distance, ((E - E[chosen[-1]]) ** 2).sum(1))
+    return pool[np.unique(chosen)]
+
+
+def collate(tasks: list[Task]) -> tuple[Batch, Tensor]:
+    """Tasks to one padded batch and targets (B, q); the none-of-these target is the last column."""
+    B, q = len(tasks), len(tasks[0].target)
+    C, k = max(t.C for t in tasks), max(len(t.codes) for t in tasks)
+    batch = Batch(
+        pair=torch.zeros(B, q, C, N_PAIR), row=torch.zeros(B, q, N_ROW), bias=torch.zeros(B, q, k, N_BIAS),
+        anchor_pair=torch.zeros(B, k, C, N_PAIR), anchor_row=torch.zeros(B, k, N_ROW),
+        anchor_bias=torch.zeros(B, k, k, N_BIAS), codes=torch.zeros(B, k, dtype=torch.long),
+        task=torch.stack([t.features for t in tasks]),
+        cluster_mask=torch.zeros(B, C, dtype=torch.bool), anchor_mask=torch.zeros(B, k, dtype=torch.bool),
+    )  # fmt: skip
+    targets = torch.empty(B, q, dtype=torch.long)
+    for i, t in enumerate(tasks):
+        kt = len(t.codes)
+        batch.pair[i, :, : t.C], batch.row[i], batch.bias[i, :, :kt] = t.pair, t.row, t.bias
+        batch.anchor_pair[i, :kt, : t.C], batch.anchor_row[i, :kt] = t.anchor[0], t.anchor[1]
+        batch.anchor_bias[i, :kt, :kt], batch.codes[i, :kt] = t.anchor[2], t.codes
+        batch.cluster_mask[i, : t.C] = True
+        batch.anchor_mask[i, :kt] = True
+        targets[i] = torch.where(t.target == t.C, torch.full_like(t.target, C), t.target)
+    return batch, targets

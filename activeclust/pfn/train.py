@@ -1,0 +1,296 @@
+"""Pre-training: tasks of the prior in, weights out. Resumes from its checkpoint, on any device.
+
+Worker processes draw data sets, make their views, and draw several tasks from each; the main process
+takes gradient steps on cross-entropy, AdamW under a warm-up and a cosine to zero, in bfloat16 where the
+processor has it, and keeps a running average of the weights, which is what is served.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.pfn.evidence import Basis
+from activeclust.pfn.model import PFN, Batch, Config
+from activeclust.pfn.prior import Prior, draw_dataset
+from activeclust.pfn.tasks import Task, collate, distinct_labels, draw_task
+from activeclust.pfn.views import make_views
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    steps : int
+        Gradient steps in all, over all resumptions.
+    minutes : float or None
+        Wall time in all; the schedule ends at whichever of the two comes first.
+    tasks_per_step, parts : int
+        Tasks a step, and into how many batches of like size they are divided.
+    live_datasets, tasks_per_dataset : int
+        Each worker draws from this many data sets at a time and lets go of one after so many tasks.
+    checkpoint_every : int
+        Steps between checkpoints.
+    """
+
+    prior: Prior = field(default_factory=Prior)
+    config: Config = field(default_factory=Config)
+    steps: int = 20_000
+    minutes: float | None = None
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    tasks_per_step: int = 32
+    parts: int = 4
+    live_datasets: int = 24
+    tasks_per_dataset: int = 12
+    average: float = 0.998
+    seed: int = 0
+    workers: int = 1
+    device: str = "auto"
+    checkpoint_every: int = 250
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "tasks_per_step", "parts", "live_datasets", "tasks_per_dataset", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.workers < 0:
+            raise InvalidInput(f"workers must be 0 or more, got {self.workers}.")
+
+
+class TaskStream(torch.utils.data.IterableDataset):
+    """An endless stream of steps: each a list of (batch, targets) of like size.
+
+    Seeded by (seed, worker, start), so that a resumed training goes on with tasks not seen before.
+    """
+
+    def __init__(self, options: TrainOptions, start: int = 0) -> None:
+        self.options, self.start = options, start
+
+    def __iter__(self) -> Iterator[list[tuple[Batch, Tensor]]]:
+        info = torch.utils.data.get_worker_info()
+        if info is not None:
+            torch.set_num_threads(1)
+        worker = info.id if info is not None else 0
+        rng = np.random.default_rng([self.options.seed, worker, self.start])
+        tasks = self._tasks(rng)
+        while True:
+            drawn = [next(tasks) for _ in range(self.options.tasks_per_step)]
+            drawn.sort(key=lambda t: t.C * (len(t.codes) + 8))
+            cuts = np.array_split(np.arange(len(drawn)), min(self.options.parts, len(drawn)))
+            yield [collate([drawn[i] for i in part]) for part in cuts]
+
+    def _tasks(self, rng: np.random.Generator) -> Iterator[Task]:
+        live: list[list] = []
+        while True:
+            if len(live) < self.options.live_datasets:
+                live.append([*_drawn_views(self.options.prior, rng), self.options.tasks_per_dataset])
+            # while the first data sets come, tasks already flow from those that are there
+            for _ in range(self.options.tasks_per_dataset if len(live) == self.options.live_datasets else 2):
+                chosen = int(rng.integers(len(live)))
+                views, basis, y, _ = live[chosen]
+                yield draw_task(views, basis, y, rng)
+                live[chosen][3] -= 1
+                if live[chosen][3] <= 0:
+                    live.pop(chosen)
+                    break
+
+
+def _drawn_views(prior: Prior, rng: np.random.Generator):
+    while True:
+        X, y = draw_dataset(prior, rng)
+        views = make_views(X)
+        y = distinct_labels(views, y)
+        if views.n_rows >= 16:  # coarse rounding can leave too few distinct rows to learn from
+            return views, Basis(views), y
+
+
+class Trainer:
+    """A training run in a folder: ``checkpoint.ckpt`` and ``log.csv``; :meth:`export` writes weights and card.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    folder : path
+        Made where it is not there; a checkpoint in it is resumed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> options = TrainOptions(Prior(rows=(60, 80)), steps=1, tasks_per_step=2, live_datasets=1, workers=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trainer = Trainer(options, folder)
+    ...     trainer.run()
+    ...     trainer.step
+    1
+    """
+
+    def __init__(self, options: TrainOptions, folder: str | Path) -> None:
+        self.options, self.folder = options, Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.device = pick_device(options.device)
+        with torch.random.fork_rng():
+            torch.manual_seed(options.seed)
+            self.model = PFN(options.config).to(self.device)
+        self.averaged = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=options.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.step, self.seconds = 0, 0.0
+        if self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is kept between resumptions."""
+        return self.folder / "checkpoint.ckpt"
+
+    @property
+    def progress(self) -> float:
+        """Share of the schedule done, 0 to 1."""
+        share = self.step / self.options.steps
+        if self.options.minutes is not None:
+            share = max(share, self.seconds / (60 * self.options.minutes))
+        return min(share, 1.0)
+
+    def run(self, report: Callable[[Trainer, float], None] | None = None) -> None:
+        """Train to the end of the schedule; ``report(trainer, loss)`` is called after every step."""
+        stream = torch.utils.data.DataLoader(
+            TaskStream(self.options, start=self.step),
+            batch_size=None,
+            num_workers=self.options.workers,
+            prefetch_factor=4 if self.options.workers else None,
+        )
+        began = time.monotonic() - self.seconds
+        self.model.train()
+        for parts in stream:
+            loss = self._step(parts)
+            self.seconds = time.monotonic() - began
+            self.step += 1
+            if report is not None:
+                report(self, loss)
+            done = self.progress >= 1.0
+            if done or self.step % self.options.checkpoint_every == 0:
+                self.save()
+            if done:
+                return
+
+    def _step(self, parts: list[tuple[Batch, Tensor]]) -> float:
+        rate = self.options.learning_rate * min(1.0, (self.step + 1) / self.options.warmup)
+        rate *= 0.5 * (1 + math.cos(math.pi * self.progress))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        total = sum(len(targets) for _, targets in parts)
+        summed = 0.0
+        for batch, targets in parts:
+            loss = self._loss(batch, targets) * (len(targets) / total)
+            loss.backward()
+            summed += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        keep = min(self.options.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.averaged[name].lerp_(value, 1 - keep)
+        return summed
+
+    def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
+        batch = Batch(**{name: getattr(batch, name).to(self.device) for name in batch.__dataclass_fields__})
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.device)):
+            posterior = self.model(batch)
+        return torch.nn.functional.nll_loss(posterior.flatten(0, 1), targets.to(self.device).flatten())
+
+    def save(self) -> None:
+        """Write the checkpoint; an interrupted write leaves the one before."""
+        state = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "config": self.options.config.as_dict(),
+        }
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state["config"] != self.options.config.as_dict():
+            raise RunMismatch(
+                f"The checkpoint {self.checkpoint} is of a network with {state['config']}, the options ask for "
+                f"{self.options.config.as_dict()}: take another folder, or the same sizes."
+            )
+        self.model.load_state_dict(state["model"])
+        self.averaged = state["averaged"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
+        """Write the averaged weights as safetensors, and the model card beside them as JSON."""
+        from safetensors.torch import save_file
+
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: p.contiguous().cpu() for name, p in self.averaged.items()}, path)
+        card = {
+            "config": self.options.config.as_dict(),
+            "prior": self.options.prior.as_dict(),
+            "steps": self.step,
+            "tasks": self.step * self.options.tasks_per_step,
+            "seed": self.options.seed,
+            "wall_time_minutes": round(self.seconds / 60, 1),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, device {self.device.type}",
+            "torch": torch.__version__,
+            "options": {k: v for k, v in asdict(self.options).items() if k not in ("prior", "config", "device")},
+            "scores": scores or {},
+        }
+        card_path = path.with_suffix(".json")
+        card_path.write_text(json.dumps(card, indent=2) + "\n")
+        return path, card_path
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; ``"auto"`` is CUDA where there is one, else the CPU.
+
+    Examples
+    --------
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InvalidInput(f"The device {name!r} cannot be used here: {str(error).splitlines()[0]}. Try 'cpu'.") from error
+    return device
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _cpu_flag("avx512_bf16")
+
+
+def _cpu_flag(flag: str) -> bool:
+    info = Path("/proc/cpuinfo")
+    return info.exists() and flag in info.read_text()
