@@ -244,10 +244,7 @@ def cover(
     rows = sample_rows(state.candidates, MAX_CANDIDATES, rng)
     refs = sample_rows(np.arange(state.n_rows), MAX_REFERENCES, rng)
     worth = np.ones(len(refs), np.float32) if weights is None else np.asarray(weights, np.float32)[refs]
-    covered = np.zeros(len(refs), np.float32)
-    for start in range(0, len(state.anchors), 1000):
-        part = state.anchors[start : start + 1000]
-        covered = np.maximum(covered, kernel_between(points[refs], points[part], width).max(axis=1))
+    covered = closeness(points[refs], points[state.anchors], width)
     kernel = kernel_between(points[rows], points[refs], width)
     shuffled = rng.permutation(len(rows))  # equal gains: the first in a random order wins
     kernel = kernel[shuffled]
@@ -302,3 +299,12 @@ def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.nda
     """Coverage kernel ``exp((cos - 1) / width)`` between unit rows (p, m) and (q, m): (p, q) float32."""
     cosine = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
     return np.exp((np.minimum(cosine, 1.0) - 1.0) / np.float32(width))
+
+
+def closeness(points: np.ndarray, others: np.ndarray, width: float = WIDTH) -> np.ndarray:
+    """(n,) kernel to the nearest of ``others``, 0 where there are none."""
+    nearest = np.zeros(len(points), np.float32)
+    for start in range(0, len(others), 256):  # in parts: thousands of anchors beside 70,000 rows
+        part = kernel_between(points, others[start : start + 256], width)
+        nearest = np.maximum(nearest, part.max(axis=1))
+    return nearest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from activeclust import strategies
-from activeclust.testing.strategies import StrategyContract, make_state
+from activeclust.testing.strategies import StrategyContract
 
 
 class TestRegistered(StrategyContract):

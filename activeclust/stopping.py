@@ -1,0 +1,293 @@
+"""When to stop: signals that need no true labels, and rules over them.
+
+A rule is a function over the rounds so far, oldest first, each a mapping of that round's metrics with
+``budget`` (rows answered) added; it says whether the answers may end here::
+
+    stop = parse_stop("converged")                                  # --stop converged
+    stop([{"budget": r.budget, **r.metrics} for r in rounds])       # True or False, after every round
+
+The signals, by the names of the metrics:
+
+``agreement``
+    Cohen's kappa of this round's partition with the last one's.
+``expected_accuracy``
+    Mean probability that the posterior gives to the labels it assigns, *none of these* taken off.
+``expected_gain``
+    :func:`expected_gain`: the share of rows that the next batch can still put right.
+
+None of them sees the truth: a model that is sure and wrong looks converged. :func:`audit` asks about rows
+drawn at random and gives an unbiased accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Query, check_answer
+from activeclust.errors import InvalidInput
+from activeclust.strategy import PoolState, closeness
+
+if TYPE_CHECKING:
+    from activeclust.loop import ActiveLoop
+
+Rounds = Sequence[Mapping[str, Any]]
+StopRule = Callable[[Rounds], bool]
+
+#: ``converged``: over the last answers, this many or a tenth of all, and over three rounds at least ...
+WINDOW, ROUNDS = 15, 3
+#: ... the partition changed by no more than this in all (three rounds with kappa .99 each)
+CHANGE = 0.03
+#: ``accuracy=...`` must hold this many rounds in a row
+PATIENCE = 2
+
+_FORMS = "converged, accuracy=0.95 or gain=0.001 (a share between 0 and 1), or several with commas between"
+
+
+def parse_stop(text: str) -> StopRule:
+    """The rule that a text names.
+
+    Parameters
+    ----------
+    text : str
+        ``converged`` (:func:`converged`), ``accuracy=0.95`` (the expected accuracy is at least that, two
+        rounds in a row) or ``gain=0.001`` (the next batch is expected to put right no more than that share
+        of the rows, two rounds in a row). Several with commas between: the first that fires ends the run.
+
+    Returns
+    -------
+    callable
+        ``rule(rounds) -> bool``; see the head of this module.
+
+    Raises
+    ------
+    InvalidInput
+        For anything else.
+
+    Examples
+    --------
+    >>> rule = parse_stop("accuracy=0.9")
+    >>> rule([{"budget": 5, "expected_accuracy": 0.91}]), rule([{"budget": b, "expected_accuracy": 0.91}
+    ...                                                         for b in (5, 10)])
+    (False, True)
+    """
+    rules = [_parse_one(part.strip()) for part in str(text).split(",")]
+
+    def any_of(rounds: Rounds) -> bool:
+        return any(rule(rounds) for rule in rules)
+
+    return any_of
+
+
+def _parse_one(text: str) -> StopRule:
+    name, equals, value = text.partition("=")
+    if name == "converged" and not equals:
+        return converged
+    if name not in ("accuracy", "gain") or not equals:
+        raise InvalidInput(f"There is no stop rule {text!r}; expected {_FORMS}.")
+    try:
+        threshold = float(value)
+    except ValueError:
+        threshold = float("nan")
+    if not 0 < threshold < 1:
+        raise InvalidInput(f"The stop rule {name}= takes a share between 0 and 1, got {value!r}: {_FORMS}.")
+    if name == "accuracy":
+        return lambda rounds: _lasting(rounds, "expected_accuracy", lambda x: x >= threshold)
+    return lambda rounds: _lasting(rounds, "expected_gain", lambda x: x <= threshold)
+
+
+def _lasting(rounds: Rounds, metric: str, holds: Callable[[float], bool]) -> bool:
+    values = [r.get(metric) for r in rounds[-PATIENCE:]]
+    return len(values) == PATIENCE and all(value is not None and holds(value) for value in values)
+
+
+def converged(rounds: Rounds) -> bool:
+    """Whether the last answers no longer changed the partition.
+
+    ``sum (1 - kappa) <= 0.03`` over the rounds that span the last 15 answers (or the last tenth of all
+    answers where that is more) and at least three rounds, no new cluster among them. Summed over answers
+    and not taken round by round, it means the same at every batch size: a single answer nearly always
+    leaves kappa above .99.
+
+    Parameters
+    ----------
+    rounds : sequence of mapping
+        With ``budget``, ``agreement`` and, where known, ``clusters``.
+
+    References
+    ----------
+    Bloodgood & Vijay-Shanker, "A method for stopping active learning based on stabilizing predictions"
+    (CoNLL 2009): kappa of successive models at least .99 over three rounds.
+
+    Examples
+    --------
+    >>> steady = [{"budget": 5 * i, "agreement": 0.995, "clusters": 10} for i in range(5)]
+    >>> converged(steady), converged(steady[:3])
+    (True, False)
+    """
+    if len(rounds) <= ROUNDS:
+        return False
+    now = rounds[-1]["budget"]
+    span = max(WINDOW, now / 10)
+    start = next(
+        (i for i in range(len(rounds) - 1 - ROUNDS, -1, -1) if now - rounds[i]["budget"] >= span), None
+    )
+    if start is None:
+        return False
+    kappa = [r["agreement"] for r in rounds[start + 1 :] if r.get("agreement") is not None]
+    if len(kappa) < len(rounds) - 1 - start or rounds[start].get("clusters") != rounds[-1].get("clusters"):
+        return False
+    return len(kappa) - sum(kappa) <= CHANGE
+
+
+def expected_gain(state: PoolState, rows: np.ndarray) -> float:
+    """The share of all rows that answering ``rows`` can be expected to put right, at most.
+
+    ``1/n sum_i (1 - max_c p_ic) * max(0, max_{s in rows} k(x_i, x_s) - max_{a in anchors} k(x_i, x_a))``:
+    how likely each row is wrong, times how much nearer to an answered row the batch brings it, k being the
+    kernel of :func:`activeclust.strategy.cover`.
+
+    Parameters
+    ----------
+    state : PoolState
+    rows : ndarray of int
+        The next batch.
+
+    Examples
+    --------
+    >>> from activeclust.testing.strategies import make_state
+    >>> state = make_state()
+    >>> 0 < expected_gain(state, state.candidates[:2]) < expected_gain(state, state.candidates[:9]) < 1
+    True
+    """
+    known = state.full_posterior[:, :-1]
+    wrong = 1.0 - known.max(axis=1, initial=0.0)
+    points = state.views["diffusion"]
+    nearer = closeness(points, points[np.asarray(rows)]) - closeness(points, points[state.anchors])
+    return float((wrong * np.maximum(nearer, 0.0)).mean())
+
+
+@dataclass(frozen=True)
+class Audit:
+    """An accuracy estimated from rows drawn at random.
+
+    Attributes
+    ----------
+    accuracy, low, high : float
+        Share of all rows whose label is right, with its interval.
+    level : float
+        Confidence level of the interval.
+    asked, right : int
+        Rows asked about that got an answer, and those among them whose label was right.
+    rows : int
+        Rows in the pool.
+    answered : int
+        Rows that were answered before; their labels are the answers, and count as right.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    level: float
+    asked: int
+    right: int
+    rows: int
+    answered: int
+
+    def __str__(self) -> str:
+        return (
+            f"accuracy {self.accuracy:.1%}, {self.level:.0%} interval {self.low:.1%} to {self.high:.1%} "
+            f"({self.right} of {self.asked} random rows right)"
+        )
+
+
+def estimate(right: int, asked: int, rows: int, answered: int = 0, level: float = 0.95) -> Audit:
+    """Accuracy over all rows, from random rows out of the unanswered ones.
+
+    Wilson's interval for the unanswered rows; the answered ones are right by definition and only weigh in.
+
+    Examples
+    --------
+    >>> audit = estimate(right=47, asked=50, rows=1000, answered=100)
+    >>> round(audit.accuracy, 3), round(audit.low, 3), round(audit.high, 3)
+    (0.946, 0.854, 0.981)
+    """
+    if not 0 <= right <= asked or asked < 1 or not 0 <= answered < rows:
+        raise InvalidInput(
+            f"An estimate needs 0 <= right <= asked and one or more asked, got {right} of {asked} "
+            f"({answered} of {rows} rows answered before)."
+        )
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, asked).proportion_ci(level, method="wilson")
+    share = (rows - answered) / rows
+    mean, low, high = (float(1.0 - share + share * p) for p in (right / asked, interval.low, interval.high))
+    return Audit(mean, low, high, level, asked, right, rows, answered)
+
+
+def audit(
+    loop: ActiveLoop,
+    n: int = 50,
+    *,
+    random_state: int | np.random.Generator | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Audit:
+    """Ask about ``n`` unanswered rows drawn at random, and estimate the accuracy of the labels from them.
+
+    The labels judged are those before the audit. What the model believes is not shown, since it would
+    sway the answer. The answers are kept as any others (their ``details`` hold ``audit`` and the label
+    judged), so no answer is wasted; SKIP and UNSURE leave a row out of the estimate.
+
+    Parameters
+    ----------
+    loop : ActiveLoop
+        With an annotator and at least one answer.
+    n : int
+        How many rows, at most those that are open.
+    random_state : int or numpy.random.Generator, optional
+    progress : callable, optional
+        ``progress(answered, n)``
+
+    Raises
+    ------
+    InvalidInput
+        Where there is nothing to judge, nobody to ask, or no answer was given.
+
+    Examples
+    --------
+    >>> from activeclust import ActiveLoop, LabelOracle
+    >>> from activeclust.datasets import load
+    >>> digits = load("digits")
+    >>> loop = ActiveLoop(digits.X[:300], LabelOracle(digits.y[:300]), random_state=0)
+    >>> _ = loop.run(30)
+    >>> result = audit(loop, 20, random_state=0)
+    >>> result.asked, result.low < result.accuracy < result.high
+    (20, True)
+    """
+    if loop.annotator is None or not loop.anchors:
+        raise InvalidInput("An audit needs a loop with an annotator and at least one answer to judge.")
+    labels, answered = loop.labels.copy(), len(loop.anchors)
+    rng = np.random.default_rng(random_state)
+    open_rows = loop.state.candidates
+    rows = rng.choice(open_rows, size=min(n, len(open_rows)), replace=False)
+    asked = right = 0
+    for done, row in enumerate(int(r) for r in rows):
+        query = Query(row, loop.items[row], (), 0.0, loop.clusters, len(rows) - done)
+        answer = check_answer(loop.annotator(query), row)
+        if answer is STOP:
+            break
+        if answer is UNDO:
+            raise InvalidInput("UNDO has no place in an audit: what was answered is judged already.")
+        judged = labels[row]
+        loop.tell(query, answer, details={"audit": True, "judged": judged})
+        if answer not in (SKIP, UNSURE):
+            asked += 1
+            right += bool(answer == judged and type(answer) is type(judged))
+        if progress is not None:
+            progress(done + 1, len(rows))
+    if asked == 0:
+        raise InvalidInput("No row was answered, so there is nothing to estimate the accuracy from.")
+    return estimate(right, asked, len(labels), answered)
