@@ -61,18 +61,24 @@ def check_file(path: Path, *, create: bool) -> None:
         raise ForeignDatabase(f"{path} is not an SQLite database; it has been left as it is.")
 
 
-def make_engine(url: URL) -> Engine:
-    """An engine whose transactions begin as they should; nothing is connected yet."""
+def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
+    """An engine whose transactions begin as they should; nothing is connected yet.
+
+    ``foreign_keys=False`` is for SQLite migrations: a table is changed there by dropping it, and that
+    would take along every line that refers to it.
+    """
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=sa.QueuePool)
         event.listen(engine, "connect", _prepare_sqlite)
+        if foreign_keys:
+            event.listen(engine, "connect", _check_foreign_keys)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    given = url.query.get("options", "")
+    options = f"{given if isinstance(given, str) else ' '.join(given)} -c lock_timeout={int(BUSY_SECONDS)}s"
     try:
         return sa.create_engine(
-            url,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "options": f"-c lock_timeout={int(BUSY_SECONDS)}s"},
+            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": options.strip()}
         )
     except ImportError as error:
         raise MissingDependency(
@@ -85,6 +91,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     _enter_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")  # under WAL anything less loses answers with the power
+
+
+def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -274,6 +274,6 @@ def _listed(connection: Connection, rows: list[int]) -> tuple[Any, Any, Any]:
     if connection.dialect.name == "sqlite":
         table = sa.func.json_each(text).table_valued("key", "value")
         return table.c.key, table.c.value, table
-    values = sa.func.jsonb_array_elements_text(sa.cast(text, postgresql.JSONB))
+    values = sa.func.jsonb_array_elements_text(sa.cast(sa.literal(text, sa.Text), postgresql.JSONB))
     listed = values.table_valued("value", with_ordinality="key", name="listed").render_derived()
     return listed.c.key, sa.cast(listed.c.value, sa.BigInteger), listed

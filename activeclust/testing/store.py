@@ -1,0 +1,25 @@
+"""The contract of a store, as a class of tests to run over a back end of your own.
+
+Needs pytest. Make a subclass with a fixture ``store`` that gives an empty store::
+
+    import pytest
+    from activeclust.testing.store import StoreContract
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def store(self, tmp_path):
+            store = MyStore(tmp_path / "answers")
+            yield store
+            store.close()
+"""
+
+from __future__ import annotations
+
+from activeclust.testing.store_log import LogContract, RunContract
+from activeclust.testing.store_team import CrowdContract, LeaseContract, OverlapContract
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(RunContract, LogContract, LeaseContract, OverlapContract, CrowdContract):
+    """What every store must do: memory, SQLite and PostgreSQL pass it, and so must yours."""
