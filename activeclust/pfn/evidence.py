@@ -18,6 +18,7 @@ rule is evaluated with that anchor left out.
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from dataclasses import dataclass
@@ -77,6 +78,21 @@ class Basis:
         }
         self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
 
+    def thinned(self, keep: float, rng: np.random.Generator) -> Basis:
+        """This basis with a random share ``keep`` of its eigenvectors and PCA coordinates."""
+        thin = copy.copy(self)
+        thin.refined, thin.graph = self.refined.thinned(keep, rng), self.graph.thinned(keep, rng)
+        thin.embedding = {name: _unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
+        thin.pca = self.pca * _mask(self.pca, keep, rng)
+        return thin
+
+
+def _mask(A: Tensor, keep: float, rng: np.random.Generator) -> Tensor:
+    """(m,) zeros and ones, at least one of them one."""
+    kept = rng.random(A.shape[1]) < keep
+    kept[rng.integers(A.shape[1])] = True
+    return torch.as_tensor(kept, dtype=A.dtype, device=A.device)
+
 
 class _TorchGraph:
     def __init__(self, graph: Graph, to) -> None:
@@ -93,6 +109,12 @@ class _TorchGraph:
                 device=self.values.device,
                 check_invariants=False,
             )
+
+    def thinned(self, keep: float, rng: np.random.Generator) -> _TorchGraph:
+        """This graph with a random share of its eigenvectors."""
+        thin = copy.copy(self)
+        thin.vectors = self.vectors * _mask(self.vectors, keep, rng)
+        return thin
 
     def local_columns(self, rows: Tensor) -> Tensor:
         """(n, k) columns of sum_j S^j on the complement of the leading eigenspace."""
@@ -165,7 +187,10 @@ class Rules:
         self.sums = {name: self.onehot.T @ E[rows] for name, E in basis.embedding.items()}
         self.soft = {name: self._soft_means(name) for name in _EMBEDDINGS}
         self.pca_sums = self.onehot.T @ basis.pca[rows]
-        self.poisson_scale = [self._poisson(K).square().mean().sqrt().clamp_min(1e-6) for K in (anchor_kernels[0], anchor_kernels[2])]
+        self.poisson_scale = [
+            self._poisson(K).square().mean().sqrt().clamp_min(1e-6)
+            for K in (anchor_kernels[0], anchor_kernels[2])
+        ]
         self.loo = self._leave_one_out(anchor_kernels)
         self.task = self._task_features()
 
@@ -224,7 +249,9 @@ class Rules:
         """
         kernels = self._kernels(rows)
         scores = [K @ w for K, w in zip(kernels[:4], self.weights, strict=True)]
-        scores += [self._poisson(K) / s for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True)]
+        scores += [
+            self._poisson(K) / s for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True)
+        ]
         cosines = {name: E[rows] @ E[self.rows].T for name, E in self.basis.embedding.items()}
         scores += [self.basis.embedding[n][rows] @ _unit(self.sums[n]).T for n in _EMBEDDINGS]
         scores += [self.basis.embedding[n][rows] @ self.soft[n].T for n in _EMBEDDINGS]
@@ -233,7 +260,8 @@ class Rules:
             self._nearest(cosines["refined24"]),
             self._nearest(kernels[1].clamp_min(1e-6).log()),
             self._nearest(-relative),
-            -torch.cdist(self.basis.pca[rows], self.pca_sums / (self.share * self.k)[:, None]).square() / self.bandwidth,
+            -torch.cdist(self.basis.pca[rows], self.pca_sums / (self.share * self.k)[:, None]).square()
+            / self.bandwidth,
         ]
         return self._finish(rows, scores, kernels, cosines, relative)
 
@@ -263,10 +291,15 @@ class Rules:
         means = [self._mean_without_own(name) for name in _EMBEDDINGS]
         scores += means + means  # soft k-means has no cheap leave-one-out; its start stands for it
         relative = self._relative_distance(rows, kernels[4])
-        masked = [m.masked_fill(own, -30.0) for m in (cosines["refined24"], kernels[1].clamp_min(1e-6).log(), -relative)]
+        masked = [
+            m.masked_fill(own, -30.0)
+            for m in (cosines["refined24"], kernels[1].clamp_min(1e-6).log(), -relative)
+        ]
         scores += [self._nearest(m) for m in masked]
         count = (self.share * self.k)[None, :, None] - self.onehot[:, :, None]
-        centre = (self.pca_sums[None] - self.onehot[:, :, None] * self.basis.pca[rows][:, None]) / count.clamp_min(1.0)
+        centre = (
+            self.pca_sums[None] - self.onehot[:, :, None] * self.basis.pca[rows][:, None]
+        ) / count.clamp_min(1.0)
         far = (self.basis.pca[rows][:, None] - centre).square().sum(-1) / self.bandwidth
         scores.append(-torch.where(count[..., 0] > 0, far, torch.full_like(far, 30.0)))
         hidden = tuple(K.masked_fill(own, 0.0) for K in kernels[:4]) + (kernels[4].masked_fill(own, 1e4),)
@@ -276,7 +309,9 @@ class Rules:
         E = self.basis.embedding[name][self.rows]
         total = self.sums[name][None] - self.onehot[:, :, None] * E[:, None]
         norm = total.norm(dim=-1)
-        return torch.where(norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm))
+        return torch.where(
+            norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm)
+        )
 
     def _finish(self, rows, scores, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
         """Scores to features: each rule's bounded score and its log-probability over the clusters."""
@@ -311,7 +346,13 @@ class Rules:
         own = self.codes[:, None, None].expand(-1, 1, len(RULES))
         agreement = pair.gather(1, own).squeeze(1).exp().mean(0)
         n, k, C = float(self.basis.n), float(self.k), float(self.C)
-        sizes = [math.log(n) / 10, math.log(k) / 6, math.log(C) / 4, math.log(k / C) / 4, float(self.share.min()) * C]
+        sizes = [
+            math.log(n) / 10,
+            math.log(k) / 6,
+            math.log(C) / 4,
+            math.log(k / C) / 4,
+            float(self.share.min()) * C,
+        ]
         return torch.cat([torch.tensor(sizes, device=self.rows.device), self.basis.spectrum, agreement])
 
 

@@ -91,16 +91,20 @@ class _Attention(nn.Module):
         self.out = nn.Linear(width, width)
         self.bias = nn.Linear(n_bias, heads, bias=False) if n_bias else None
 
-    def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None, features: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, y: Tensor, mask: Tensor | None = None, features: Tensor | None = None
+    ) -> Tensor:
         B, q, d = x.shape
         y = self.norm_y(y)
-        Q = self.query(self.norm_x(x)).view(B, q, self.heads, -1).transpose(1, 2)
-        K, V = self.keyvalue(y).view(B, y.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        Q = self.query(self.norm_x(x)).view(B, q, self.heads, d // self.heads).transpose(1, 2)
+        K, V = self.keyvalue(y).view(B, y.shape[1], 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         # explicit products: three times faster to train on a CPU than torch's fused attention
         logits = Q @ K.transpose(-1, -2) / Q.shape[-1] ** 0.5
         if self.bias is not None and features is not None:
             k = features.shape[2]
-            logits = torch.cat([logits[..., :k] + self.bias(features).permute(0, 3, 1, 2), logits[..., k:]], -1)
+            logits = torch.cat(
+                [logits[..., :k] + self.bias(features).permute(0, 3, 1, 2), logits[..., k:]], -1
+            )
         if mask is not None:
             logits = logits.masked_fill(~mask[:, None, None, :], -1e4)
         return x + self.out((torch.softmax(logits, -1) @ V).transpose(1, 2).reshape(B, q, d))
@@ -109,7 +113,9 @@ class _Attention(nn.Module):
 class _Feed(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.layers = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -129,7 +135,9 @@ class _Block(nn.Module):
         seeds = self.seeds.expand(len(tokens), -1, -1)
         return self.gather_feed(self.gather(seeds, tokens, mask))
 
-    def forward(self, x: Tensor, anchors: Tensor, inducing: Tensor, anchor_mask: Tensor, features: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, anchors: Tensor, inducing: Tensor, anchor_mask: Tensor, features: Tensor
+    ) -> Tensor:
         y = torch.cat([anchors, inducing], 1)
         mask = torch.cat([anchor_mask, anchor_mask.new_ones(len(x), inducing.shape[1])], 1)
         return self.feed(self.read(x, y, mask, features))
@@ -175,7 +183,9 @@ class PFN(nn.Module):
     def encode(self, batch: Batch) -> Context:
         """Anchors and context rows to a :class:`Context`."""
         pair_rows, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
-        pair_anchors, anchors = self._embed(batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, 0)
+        pair_anchors, anchors = self._embed(
+            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, 0
+        )
         index = batch.codes[:, :, None, None].expand(-1, -1, 1, pair_anchors.shape[-1])
         anchors = anchors + self.own(pair_anchors.gather(2, index).squeeze(2))
         same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
@@ -199,7 +209,9 @@ class PFN(nn.Module):
             x = block(x, anchors, inducing, context.anchor_mask, bias)
         return self._heads(self.norm(x), self.norm(context.anchors[-1]), pair, batch, context)
 
-    def _embed(self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, kind: int) -> tuple[Tensor, Tensor]:
+    def _embed(
+        self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, kind: int
+    ) -> tuple[Tensor, Tensor]:
         e = self.pair(pair)  # (B, q, C, p)
         mask = cluster_mask[:, None, :, None]
         kept = e * mask

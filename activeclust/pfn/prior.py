@@ -61,7 +61,14 @@ class Prior:
     dimensions: tuple[int, int] = (2, 24)
     flat: float = 0.4
     shapes: Mapping[str, float] = field(
-        default_factory=lambda: {"gaussian": 1.0, "heavy": 0.3, "curve": 0.7, "ring": 0.3, "slab": 0.4, "manifold": 0.8}
+        default_factory=lambda: {
+            "gaussian": 1.0,
+            "heavy": 0.3,
+            "curve": 0.7,
+            "ring": 0.3,
+            "slab": 0.4,
+            "manifold": 0.8,
+        }
     )
     modes: int = 4
     separation: tuple[float, float] = (1.2, 9.0)
@@ -80,11 +87,15 @@ class Prior:
                 raise UnknownName("shape of the prior", name, SHAPES)
         for name in ("flat", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInput(f"The prior's {name!r} is a share between 0 and 1, got {getattr(self, name)!r}.")
+                raise InvalidInput(
+                    f"The prior's {name!r} is a share between 0 and 1, got {getattr(self, name)!r}."
+                )
         for name in ("rows", "dimensions", "separation", "imbalance"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise InvalidInput(f"The prior's {name!r} is a range (low, high) with 0 < low <= high, got {(low, high)}.")
+                raise InvalidInput(
+                    f"The prior's {name!r} is a range (low, high) with 0 < low <= high, got {(low, high)}."
+                )
 
     @classmethod
     def read(cls, path: str | Path) -> Prior:
@@ -92,14 +103,18 @@ class Prior:
         try:
             given = json.loads(Path(path).read_text())
         except (OSError, json.JSONDecodeError) as error:
-            raise DataFileError(f"Could not read the prior {path}: {error}. Expected a JSON object.") from error
+            raise DataFileError(
+                f"Could not read the prior {path}: {error}. Expected a JSON object."
+            ) from error
         if not isinstance(given, dict):
             raise DataFileError(f"The prior {path} holds a {type(given).__name__}; expected a JSON object.")
         known = {f.name for f in fields(cls)}
         for name in given:
             if name not in known:
                 raise UnknownName("field of the prior", name, known)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+        return cls(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        )
 
     def as_dict(self) -> dict:
         """Plain values, for JSON and the model card."""
@@ -258,7 +273,10 @@ def _manifold(n: int, d: int, rng: Rng) -> np.ndarray:
     latent = int(rng.integers(1, max(2, min(d, 8)) + 1))
     hidden = 32
     first, second = rng.normal(size=(latent, hidden)), rng.normal(size=(hidden, d)) / np.sqrt(hidden)
-    X = np.tanh(rng.normal(size=(n, latent)) @ first * rng.uniform(0.3, 1.2) + rng.normal(size=hidden)) @ second
+    X = (
+        np.tanh(rng.normal(size=(n, latent)) @ first * rng.uniform(0.3, 1.2) + rng.normal(size=hidden))
+        @ second
+    )
     X = X - X.mean(axis=0)
     X = X / (np.sqrt((X**2).mean()) + 1e-9)
     return rng.uniform(0.8, 2.0) * X + rng.uniform(0.02, 0.4) * rng.normal(size=(n, d))

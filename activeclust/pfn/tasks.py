@@ -79,10 +79,14 @@ def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.nd
     way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.4, 0.25, 0.12, 0.13, 0.1])
     if way == "each":
         per = int(rng.integers(1, 6))
-        chosen = [rng.choice(rows, min(per, max(1, len(rows) // 2)), replace=False) for rows in _by_cluster(y, seen)]
-        return np.concatenate(chosen)[: MAX_ANCHORS]
+        chosen = [
+            rng.choice(rows, min(per, max(1, len(rows) // 2)), replace=False) for rows in _by_cluster(y, seen)
+        ]
+        return np.concatenate(chosen)[:MAX_ANCHORS]
     if way == "typical" and rng.random() < 0.5:
-        return np.array([_weighted(rows, views.density[rows] ** 3, 1, rng)[0] for rows in _by_cluster(y, seen)])
+        return np.array(
+            [_weighted(rows, views.density[rows] ** 3, 1, rng)[0] for rows in _by_cluster(y, seen)]
+        )
     k = int(np.exp(rng.uniform(0, np.log(min(len(pool) * 0.5, MAX_ANCHORS)))))
     k = max(1, min(k, len(pool) - 1))
     if way == "typical":

@@ -63,7 +63,14 @@ class TrainOptions:
     checkpoint_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in ("steps", "tasks_per_step", "parts", "live_datasets", "tasks_per_dataset", "checkpoint_every"):
+        for name in (
+            "steps",
+            "tasks_per_step",
+            "parts",
+            "live_datasets",
+            "tasks_per_dataset",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.workers < 0:
@@ -148,7 +155,10 @@ class Trainer:
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            [
+                {"params": decayed, "weight_decay": options.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
             lr=options.learning_rate,
             betas=(0.9, 0.98),
         )
@@ -183,6 +193,7 @@ class Trainer:
             loss = self._step(parts)
             self.seconds = time.monotonic() - began
             self.step += 1
+            self._log(loss)
             if report is not None:
                 report(self, loss)
             done = self.progress >= 1.0
@@ -217,6 +228,13 @@ class Trainer:
             posterior = self.model(batch)
         return torch.nn.functional.nll_loss(posterior.flatten(0, 1), targets.to(self.device).flatten())
 
+    def _log(self, loss: float) -> None:
+        path = self.folder / "log.csv"
+        if not path.exists():
+            path.write_text("step,seconds,loss\n")
+        with path.open("a") as log:
+            log.write(f"{self.step},{self.seconds:.1f},{loss:.5f}\n")
+
     def save(self) -> None:
         """Write the checkpoint; an interrupted write leaves the one before."""
         state = {
@@ -250,6 +268,7 @@ class Trainer:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: p.contiguous().cpu() for name, p in self.averaged.items()}, path)
+        path.chmod(0o644)
         card = {
             "config": self.options.config.as_dict(),
             "prior": self.options.prior.as_dict(),
@@ -259,7 +278,9 @@ class Trainer:
             "wall_time_minutes": round(self.seconds / 60, 1),
             "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, device {self.device.type}",
             "torch": torch.__version__,
-            "options": {k: v for k, v in asdict(self.options).items() if k not in ("prior", "config", "device")},
+            "options": {
+                k: v for k, v in asdict(self.options).items() if k not in ("prior", "config", "device")
+            },
             "scores": scores or {},
         }
         card_path = path.with_suffix(".json")
@@ -281,7 +302,9 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InvalidInput(f"The device {name!r} cannot be used here: {str(error).splitlines()[0]}. Try 'cpu'.") from error
+        raise InvalidInput(
+            f"The device {name!r} cannot be used here: {str(error).splitlines()[0]}. Try 'cpu'."
+        ) from error
     return device
 
 

@@ -58,13 +58,31 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class Projection:
+    """From d features to PCA coordinates of total RMS 1: ``((X - centre) / size) @ components / rms``."""
+
+    centre: np.ndarray
+    size: float
+    components: np.ndarray
+    rms: float
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n, a) coordinates, float32."""
+        return (((X - self.centre) / self.size) @ self.components / self.rms).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Views:
     """All the model sees of a data set: n distinct rows, N given ones.
 
     Attributes
     ----------
+    first : ndarray (n,) of int
+        The first given row that equals each distinct row.
     inverse : ndarray (N,) of int
         The distinct row that each given row equals.
+    projection : Projection
+        For rows never seen.
     pca : ndarray (n, a)
     neighbors : ndarray (n, q) of int
         Nearest rows in ``pca``, nearest first, without the row itself.
@@ -73,7 +91,9 @@ class Views:
     graph, refined : Graph
     """
 
+    first: np.ndarray
     inverse: np.ndarray
+    projection: Projection
     pca: np.ndarray
     neighbors: np.ndarray
     scale: np.ndarray
@@ -109,13 +129,14 @@ def make_views(X: np.ndarray) -> Views:
     """
     X = np.ascontiguousarray(X, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
     first, inverse = _distinct_rows(X)
-    pca = _pca(X[first])
+    projection = _projection(X[first])
+    pca = projection(X[first])
     neighbors, distances = _nearest(pca)
     scale = _row_scale(distances)
     k = min(N_NEIGHBORS, neighbors.shape[1])
     graph = _graph(neighbors[:, :k], distances[:, :k], scale)
     refined = _refine(graph, neighbors)
-    return Views(inverse, pca, neighbors, scale, graph, refined, content_hash(X))
+    return Views(first, inverse, projection, pca, neighbors, scale, graph, refined, content_hash(X))
 
 
 def content_hash(X: np.ndarray) -> str:
@@ -136,19 +157,21 @@ def _distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, inverse.ravel()
 
 
-def _pca(X: np.ndarray) -> np.ndarray:
-    X = X.astype(np.float64) if X.size < 5_000_000 else X
-    X = X - X.mean(axis=0)
-    size = np.abs(X).max()
-    X = X / (size if size > 0 else 1.0)  # squares of 1e30 would overflow
-    n, d = X.shape
-    n_components = min(N_PCA, d, n)
+def _projection(X: np.ndarray) -> Projection:
+    d = X.shape[1]
+    centre = X.mean(axis=0, dtype=np.float64)
+    size = float(np.abs(X - centre).max()) or 1.0  # squares of 1e30 would overflow
+    components = np.eye(d)
     if d > 1:
-        X = PCA(
-            n_components, svd_solver="covariance_eigh" if d <= 2000 else "randomized", random_state=0
-        ).fit_transform(X)
-    rms = np.sqrt((X**2).sum(axis=1).mean())
-    return (X / (rms if rms > 0 else 1.0)).astype(np.float32)
+        solver = "covariance_eigh" if d <= 2000 else "randomized"
+        pca = PCA(min(N_PCA, d, len(X)), svd_solver=solver, random_state=0)
+        # float64 where it is cheap: the last coordinates of a small table are small differences
+        wide = X.astype(np.float64) if X.size < 5_000_000 else X
+        pca.fit(((wide - centre) / size).astype(wide.dtype))
+        components = pca.components_.T.astype(np.float64)
+    projection = Projection(centre, size, components, 1.0)
+    rms = float(np.sqrt((projection(X).astype(np.float64) ** 2).sum(axis=1).mean())) or 1.0
+    return Projection(centre, size, components, rms)
 
 
 def _nearest(pca: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,371 @@
+"""PFNClusterer: the prior-fitted network as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from activeclust.errors import InvalidInput
+from activeclust.pfn.views import N_NEIGHBORS, Views, green_coordinates, make_views
+
+
+@dataclass
+class Prepared:
+    """A data set made ready once: its views, and the device state that later posteriors reuse.
+
+    Attributes
+    ----------
+    source : Views
+        Of the distinct rows.
+    """
+
+    source: Views
+    _session: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of given rows."""
+        return len(self.source.inverse)
+
+    @property
+    def data_hash(self) -> str:
+        """A name for these very rows."""
+        return self.source.data_hash
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray]:
+        """``"pca"`` (n, a), and ``"diffusion"`` (n, m) with rows of unit length."""
+        inverse = self.source.inverse
+        diffusion = green_coordinates(self.source.refined).astype(np.float32)
+        return {"pca": self.source.pca[inverse], "diffusion": diffusion[inverse]}
+
+    @cached_property
+    def neighbors(self) -> np.ndarray:
+        """(n, q) nearest rows, as given row numbers, nearest first; copies of a row share theirs."""
+        return self.source.first[self.source.neighbors][self.source.inverse]
+
+    @cached_property
+    def density(self) -> np.ndarray:
+        """(n,) one over the distance to the 7th neighbour, mean 1."""
+        density = self.source.density[self.source.inverse]
+        return density / density.mean()
+
+    def __getstate__(self) -> dict:
+        # tensors on a device are made again where the pickle is read
+        return {"source": self.source, "_session": None}
+
+
+class PFNClusterer(ClusterMixin, BaseEstimator):
+    """Cluster rows from a few labelled ones by a prior-fitted transformer.
+
+    A transformer trained on synthetic clustering tasks gives, in one forward pass, the posterior over
+    clusters for every row: "Clustering by Attention" (arXiv 2507.20369). Rows with an answer are
+    *anchors*; there may be none, and then the number of clusters is inferred.
+
+    Parameters
+    ----------
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"``, ... ; ``"auto"`` takes CUDA where there is one.
+    weights : path or None
+        A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
+    max_clusters : int, default=200
+        Where the search for clusters ends when there are no anchors.
+    random_state : int, Generator or None
+        Only :meth:`suspect_anchors` draws at random; the posterior itself does not.
+
+    Attributes
+    ----------
+    labels_ : ndarray (n_samples,)
+        The likeliest known cluster of each row; anchors keep the cluster they were given.
+    classes_ : ndarray (n_clusters,)
+        The clusters, in the order of the columns of ``posterior_``.
+    posterior_ : ndarray (n_samples, n_clusters)
+        Probability of each cluster, given that the row is of one of them; rows sum to 1.
+    new_cluster_proba_ : ndarray (n_samples,)
+        Probability that the row is of none of ``classes_``; 0 for anchors.
+    anchors_ : ndarray (n_anchors,) of int
+        Row numbers of the anchors (without answers: those the network chose itself).
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> X, y = make_blobs(120, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    >>> given = [None] * 120
+    >>> for cluster in range(3):
+    ...     given[list(y).index(cluster)] = ["left", "right", "top"][cluster]
+    >>> model = PFNClusterer(device="cpu").fit(X, given)
+    >>> model.classes_.tolist()
+    ['left', 'right', 'top']
+    >>> float((model.labels_ == np.array(["left", "right", "top"])[y]).mean())
+    1.0
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        weights: str | Path | None = None,
+        max_clusters: int = 200,
+        random_state=None,
+    ):
+        self.device = device
+        self.weights = weights
+        self.max_clusters = max_clusters
+        self.random_state = random_state
+
+    # -- scikit-learn ----------------------------------------------------------------------------
+
+    def fit(self, X, y=None) -> PFNClusterer:
+        """Cluster ``X``.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+        y : array-like (n_samples,) or None
+            The cluster of each answered row; -1 (integers), None or NaN where there is no answer.
+
+        Raises
+        ------
+        InvalidInput
+            For rows that are all equal, or answers of another length than the rows.
+        """
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        rows, answers = _answers(y, len(X))
+        self.prepared_ = self._prepare(X)
+        self.classes_, codes = _encode(answers)
+        self._fit_codes(rows, codes)
+        return self
+
+    def fit_predict(self, X, y=None) -> np.ndarray:
+        """``fit(X, y).labels_``."""
+        return self.fit(X, y).labels_
+
+    def predict(self, X) -> np.ndarray:
+        """The likeliest cluster of rows that may never have been seen; (n,)."""
+        check_is_fitted(self)
+        return self.classes_[self._extend(X).argmax(axis=1)]
+
+    def predict_proba(self, X) -> np.ndarray:
+        """(n, n_clusters) posteriors: a row's is that of the fitted rows near it, by self-tuning weights.
+
+        A row that equals a fitted one gets that one's.
+        """
+        check_is_fitted(self)
+        return self._extend(X)
+
+    def _fit_codes(self, rows: np.ndarray, codes: np.ndarray) -> None:
+        if len(rows):
+            posterior, new = self.posterior(self.prepared_, rows, codes)
+            posterior[rows] = 0.0
+            posterior[rows, codes] = 1.0
+            new[rows] = 0.0
+        else:
+            rows, posterior, new = self.zero_shot(self.prepared_)
+            self.classes_ = np.arange(posterior.shape[1])
+            codes = np.arange(len(rows))
+        self.anchors_, self.anchor_codes_ = rows, codes
+        self.posterior_, self.new_cluster_proba_ = posterior, new
+        self.labels_ = self.classes_[posterior.argmax(axis=1)]
+
+    def _extend(self, X) -> np.ndarray:
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        source = self.prepared_.source
+        at = source.projection(X)
+        k = min(N_NEIGHBORS, source.n_rows)
+        distances, near = NearestNeighbors(n_neighbors=k).fit(source.pca).kneighbors(at)
+        own = np.maximum(distances[:, -1:], 1e-12)
+        weights = np.exp(-(distances**2) / (own * source.scale[near])) + 1e-12
+        equal = distances <= 1e-5 * source.scale[near]
+        weights = np.where(equal.any(axis=1, keepdims=True), equal, weights)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return np.einsum("ij,ijc->ic", weights, self.posterior_[source.first[near]])
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def prepare(self, X) -> Prepared:
+        """Views of ``X`` (n, d), made once; give the result to :meth:`posterior`."""
+        return self._prepare(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
+
+    def posterior(self, prepared: Prepared, rows, codes) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior given anchors.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        rows : array-like (k,) of int
+            The anchors; k may be 0.
+        codes : array-like (k,) of int
+            Their clusters, 0 to C - 1, each with at least one anchor.
+
+        Returns
+        -------
+        posterior : ndarray (n, C)
+            Given that the row is of a known cluster; rows sum to 1.
+        new_cluster_proba : ndarray (n,)
+        """
+        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
+        if len(rows) == 0:
+            return np.zeros((prepared.n_rows, 0)), np.ones(prepared.n_rows)
+        out = self._session(prepared).posterior(*_distinct_anchors(prepared, rows, codes))
+        return out.known[prepared.source.inverse], out.new[prepared.source.inverse]
+
+    def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
+        """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates."""
+        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
+        if len(rows) == 0:
+            return np.zeros((times, prepared.n_rows, 0))
+        at, label = _distinct_anchors(prepared, rows, codes)
+        passes = self._session(prepared).resample(at, label, times, rng)
+        return np.stack([p.known[prepared.source.inverse] for p in passes])
+
+    def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Anchors the network chose itself (C,), with the posterior (n, C) and new-cluster mass (n,)."""
+        from activeclust.pfn.zeroshot import discover
+
+        rows, out = discover(self._session(prepared), self.max_clusters)
+        inverse = prepared.source.inverse
+        return prepared.source.first[rows], out.known[inverse], out.new[inverse]
+
+    def suspect_anchors(self, folds: int = 10) -> list[tuple[int, Any, float]]:
+        """Anchors by how much the others contradict them, the most suspect first.
+
+        Each anchor is hidden in one of ``folds`` groups and judged by the posterior of the rest.
+
+        Returns
+        -------
+        list of (row, cluster, contradiction)
+            ``contradiction`` is the probability the others give to another cluster; 0 where an anchor is
+            the only one of its cluster, as nobody can judge it.
+        """
+        check_is_fitted(self)
+        rows, codes = self.anchors_, self.anchor_codes_
+        contradiction = contradictions(
+            self, self.prepared_, rows, codes, folds, np.random.default_rng(self.random_state)
+        )
+        order = np.argsort(-contradiction, kind="stable")
+        return [(int(rows[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
+
+    @property
+    def model_hash(self) -> str:
+        """Which weights these are."""
+        return self._network().hash
+
+    def _prepare(self, X: np.ndarray) -> Prepared:
+        if (X == X[0]).all():
+            raise InvalidInput(
+                f"All {len(X)} rows are identical: there is nothing to tell clusters apart by. "
+                "Check that the features were read as meant."
+            )
+        return Prepared(make_views(X))
+
+    def _network(self):
+        from activeclust.pfn.inference import WEIGHTS, load_network
+        from activeclust.pfn.train import pick_device
+
+        return load_network(self.weights or WEIGHTS, str(pick_device(self.device)))
+
+    def _session(self, prepared: Prepared):
+        from activeclust.pfn.inference import Session
+        from activeclust.pfn.train import pick_device
+
+        network = self._network()
+        if prepared._session is None or prepared._session.network is not network:
+            prepared._session = Session(prepared.source, network, pick_device(self.device))
+        return prepared._session
+
+
+def contradictions(
+    clusterer: PFNClusterer,
+    prepared: Prepared,
+    rows: np.ndarray,
+    codes: np.ndarray,
+    folds: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """(k,) probability that each anchor is of another cluster, by the anchors outside its fold."""
+    if folds < 2:
+        raise InvalidInput(f"folds must be at least 2, got {folds}.")
+    rows, codes = np.asarray(rows), np.asarray(codes)
+    fold = rng.permutation(np.arange(len(rows)) % folds)
+    result = np.zeros(len(rows))
+    for f in np.unique(fold):
+        hidden, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
+        if len(kept) == 0:
+            continue
+        present, recoded = np.unique(codes[kept], return_inverse=True)
+        posterior, _ = clusterer.posterior(prepared, rows[kept], recoded)
+        for i in hidden:
+            column = np.flatnonzero(present == codes[i])
+            if len(column):
+                result[i] = 1.0 - posterior[rows[i], column[0]]
+    return result
+
+
+def _check_anchors(rows, codes, n: int) -> tuple[np.ndarray, np.ndarray]:
+    rows, codes = np.asarray(rows, dtype=np.int64).ravel(), np.asarray(codes, dtype=np.int64).ravel()
+    if len(rows) != len(codes):
+        raise InvalidInput(
+            f"Expected one cluster code per anchor, got {len(rows)} anchors and {len(codes)} codes."
+        )
+    if len(rows) and (rows.min() < 0 or rows.max() >= n):
+        raise InvalidInput(f"Anchors are row numbers from 0 to {n - 1}, got {rows.min()} to {rows.max()}.")
+    if len(codes) and not np.array_equal(np.unique(codes), np.arange(codes.max() + 1)):
+        raise InvalidInput(
+            "Cluster codes must be 0 to C - 1 with none left out; renumber them with np.unique(return_inverse=True)."
+        )
+    return rows, codes
+
+
+def _distinct_anchors(
+    prepared: Prepared, rows: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The anchors as distinct rows; equal rows with equal answers count once, with different ones each."""
+    pairs = np.stack([prepared.source.inverse[rows], codes], axis=1)
+    pairs = np.unique(pairs, axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _answers(y, n: int) -> tuple[np.ndarray, list]:
+    """Row numbers and clusters of the answered rows."""
+    if y is None:
+        return np.empty(0, dtype=np.int64), []
+    values = y.tolist() if hasattr(y, "tolist") else list(y)
+    if len(values) != n:
+        raise InvalidInput(
+            f"Expected one entry of y per row ({n}), got {len(values)}; use -1 or None where there is no answer."
+        )
+    rows, answers = [], []
+    for row, value in enumerate(values):
+        if isinstance(value, (list, tuple)):
+            raise InvalidInput(
+                f"Expected one cluster per row, got {value!r} for row {row}: y must be one-dimensional."
+            )
+        if (
+            value is None
+            or value != value
+            or (isinstance(value, (int, float)) and not isinstance(value, bool) and value == -1)
+        ):
+            continue
+        rows.append(row)
+        answers.append(value)
+    return np.array(rows, dtype=np.int64), answers
+
+
+def _encode(answers: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct answers in order, and the code of each; 1 and "1" stay apart."""
+    distinct = sorted(set(answers), key=lambda a: (isinstance(a, str), a))
+    code = {a: i for i, a in enumerate(distinct)}
+    classes = (
+        np.array(distinct)
+        if len({isinstance(a, str) for a in distinct}) <= 1
+        else np.array(distinct, dtype=object)
+    )
+    return classes, np.array([code[a] for a in answers], dtype=np.int64)

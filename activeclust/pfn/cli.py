@@ -1,0 +1,80 @@
+"""``activeclust pretrain``: train the network, for the prior of the package or one of your own."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option(
+    "--prior",
+    "prior_file",
+    type=click.Path(dir_okay=False),
+    help="JSON file with the fields of the prior that differ from the package's.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False),
+    default="pretrain-out",
+    show_default=True,
+    help="Folder for the checkpoint, the log, the weights and their card. A checkpoint in it is resumed.",
+)
+@click.option(
+    "--steps", type=click.IntRange(1), default=20_000, show_default=True, help="Gradient steps in all."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Wall time in all; whichever of the two comes first ends the schedule.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that draw tasks."
+)
+@click.option("--width", type=click.IntRange(8), help="Token width of the network.")
+@click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
+def pretrain(prior_file, folder, steps, minutes, seed, device, workers, width, blocks, learning_rate) -> None:
+    """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
+
+    Ctrl-C keeps the last checkpoint; the same command goes on from there.
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from activeclust.pfn.model import Config
+    from activeclust.pfn.prior import Prior
+    from activeclust.pfn.train import Trainer, TrainOptions
+
+    sizes = {name: value for name, value in (("width", width), ("blocks", blocks)) if value is not None}
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
+    options = TrainOptions(
+        prior=Prior.read(prior_file) if prior_file else Prior(),
+        config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers, **rate,
+    )  # fmt: skip
+    trainer = Trainer(options, folder)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[left]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("pre-training", total=1.0, left="")
+        trainer.run(lambda t, loss: bar.update(task, completed=t.progress, left=_left(t, loss)))
+    weights, card = trainer.export(Path(folder) / "pfn.safetensors")
+    click.echo(f"{weights}\n{card}")
+
+
+def _left(trainer, loss: float) -> str:
+    """Step, loss and time left, for the progress bar."""
+    share = max(trainer.progress, 1e-6)
+    minutes = trainer.seconds * (1 - share) / share / 60
+    return f"step {trainer.step} · loss {loss:.3f} · {minutes:.0f} min left"
+
+
+COMMANDS = [pretrain]

@@ -1,0 +1,192 @@
+"""PFNClusterer is a scikit-learn estimator, and behaves as one would expect of a clusterer with anchors."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from activeclust import PFNClusterer
+from activeclust.errors import InvalidInput, WeightsError
+
+
+@parametrize_with_checks([PFNClusterer(device="cpu")])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    X, y = make_blobs(240, centers=[[0, 0], [9, 0], [0, 9], [9, 9]], random_state=1)
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def anchored(blobs):
+    X, y = blobs
+    given = np.full(len(X), -1)
+    for c in range(4):
+        given[np.flatnonzero(y == c)[:3]] = c
+    return X, y, given
+
+
+def test_a_few_anchors_label_separated_blobs(anchored):
+    X, y, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    assert (model.labels_ == y).mean() > 0.99
+    assert model.posterior_.shape == (240, 4)
+    np.testing.assert_allclose(model.posterior_.sum(axis=1), 1, atol=1e-6)
+
+
+def test_anchors_keep_their_answer_even_where_it_is_wrong(anchored):
+    X, y, given = anchored
+    wrong = given.copy()
+    row = np.flatnonzero(y == 0)[20]
+    wrong[row] = 3
+    model = PFNClusterer(device="cpu").fit(X, wrong)
+    assert model.labels_[row] == 3
+    assert model.new_cluster_proba_[row] == 0
+
+
+def test_the_wrong_anchor_is_the_most_suspect(anchored):
+    X, y, given = anchored
+    wrong = given.copy()
+    row = np.flatnonzero(y == 0)[20]
+    wrong[row] = 3
+    suspects = PFNClusterer(device="cpu", random_state=0).fit(X, wrong).suspect_anchors()
+    assert suspects[0][0] == row
+    assert suspects[0][2] > 0.5
+
+
+def test_an_unseen_cluster_is_new(anchored):
+    X, y, given = anchored
+    seen = np.where(given == 3, -1, given)
+    new = PFNClusterer(device="cpu").fit(X, seen).new_cluster_proba_
+    assert new[y == 3].mean() > 0.5 > new[(y != 3) & (seen == -1)].mean()
+
+
+def test_without_answers_the_number_of_clusters_is_found(blobs):
+    X, y = blobs
+    model = PFNClusterer(device="cpu").fit(X)
+    assert len(model.classes_) == 4
+    assert (np.bincount(model.labels_) == np.bincount(y)).all()
+
+
+def test_names_of_any_kind(anchored):
+    X, _, given = anchored
+    names = [None if g == -1 else [1, "1", "katze", "Ü" * 1000][g] for g in given]
+    model = PFNClusterer(device="cpu").fit(X, names)
+    assert set(model.labels_.tolist()) == {1, "1", "katze", "Ü" * 1000}
+
+
+def test_the_posterior_permutes_with_the_clusters(anchored):
+    X, _, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    order = np.array([2, 0, 3, 1])
+    other = PFNClusterer(device="cpu").fit(X, np.where(given >= 0, order[given], -1))
+    np.testing.assert_allclose(other.posterior_[:, order], model.posterior_, atol=1e-4)
+
+
+def test_the_posterior_permutes_with_the_rows(anchored, rng):
+    X, _, given = anchored
+    p = rng.permutation(len(X))
+    model = PFNClusterer(device="cpu").fit(X, given)
+    np.testing.assert_allclose(
+        PFNClusterer(device="cpu").fit(X[p], given[p]).posterior_, model.posterior_[p], atol=1e-4
+    )
+
+
+def test_rotating_shifting_and_scaling_changes_nothing(anchored, rng):
+    X, _, given = anchored
+    turn, _ = np.linalg.qr(rng.normal(size=(2, 2)))
+    model = PFNClusterer(device="cpu").fit(X, given)
+    moved = PFNClusterer(device="cpu").fit(1e3 * X @ turn + 77, given)
+    np.testing.assert_allclose(moved.posterior_, model.posterior_, atol=5e-3)
+
+
+def test_predict_agrees_with_the_fitted_rows(anchored):
+    X, _, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    np.testing.assert_allclose(model.predict_proba(X), model.posterior_, atol=1e-6)
+
+
+def test_predict_takes_rows_never_seen(anchored, rng):
+    X, y, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    assert (model.predict(X + 0.05 * rng.normal(size=X.shape)) == y).mean() > 0.98
+
+
+def test_clone_and_pickle(anchored):
+    X, _, given = anchored
+    model = PFNClusterer(device="cpu", max_clusters=7)
+    assert clone(model).get_params() == model.get_params()
+    model.fit(X, given)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.suspect_anchors() is not None
+
+
+def test_repeated_rows_share_a_posterior(anchored):
+    X, _, given = anchored
+    double, twice = np.vstack([X, X]), np.concatenate([given, np.full(len(X), -1)])
+    model = PFNClusterer(device="cpu").fit(double, twice)
+    free = given == -1
+    np.testing.assert_array_equal(model.posterior_[: len(X)][free], model.posterior_[len(X) :][free])
+
+
+def test_growing_anchors_step_by_step_equals_all_at_once(anchored):
+    X, y, _ = anchored
+    model = PFNClusterer(device="cpu")
+    prepared = model.prepare(X)
+    rows = np.array([np.flatnonzero(y == c)[i] for i in range(3) for c in range(4)])
+    for k in (4, 5, 9, 12):
+        grown, _ = model.posterior(prepared, rows[:k], y[rows[:k]])
+    fresh, _ = model.posterior(model.prepare(X), rows, y[rows])
+    np.testing.assert_allclose(grown, fresh, atol=1e-5)
+
+
+def test_resampled_passes_differ_and_repeat_under_a_seed(anchored):
+    X, y, given = anchored
+    model = PFNClusterer(device="cpu")
+    prepared = model.prepare(X)
+    rows = np.flatnonzero(given >= 0)
+    first, again = (model.resample(prepared, rows, y[rows], 3, np.random.default_rng(5)) for _ in range(2))
+    assert first.shape == (3, 240, 4)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first[0] - first[1]).max() > 0
+
+
+def test_many_clusters(rng):
+    centres = rng.uniform(-60, 60, size=(120, 2))
+    y = np.repeat(np.arange(120), 8)
+    X = centres[y] + 0.1 * rng.normal(size=(960, 2))
+    given = np.where(np.arange(960) % 8 == 0, y, -1)
+    assert (PFNClusterer(device="cpu").fit(X, given).labels_ == y).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "says"),
+    [
+        (np.ones((9, 2)), None, "identical"),
+        (np.arange(12.0).reshape(6, 2), [0, 1], "one entry of y per row"),
+        (np.arange(12.0).reshape(6, 2), np.zeros((6, 2)), "one-dimensional"),
+    ],
+)
+def test_bad_input_is_named(X, y, says):
+    with pytest.raises(InvalidInput, match=says):
+        PFNClusterer(device="cpu").fit(X, y)
+
+
+def test_bad_device_and_weights_are_named(blobs, tmp_path):
+    with pytest.raises(InvalidInput, match="device"):
+        PFNClusterer(device="quantum").fit(blobs[0])
+    with pytest.raises(WeightsError, match="pretrain"):
+        PFNClusterer(device="cpu", weights=tmp_path / "none.safetensors").fit(blobs[0])
