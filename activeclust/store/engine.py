@@ -21,6 +21,7 @@ from activeclust.errors import (
 )
 
 BUSY_SECONDS = 60.0  #: how long a writer waits for the others
+_DAMAGED = ("not a database", "malformed", "unsupported file format", "Could not decode")
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -139,6 +140,10 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         raise _translate(error, url) from error
+    except (
+        UnicodeDecodeError
+    ) as error:  # sqlite3 fails so on a damaged file, even in making its error message
+        raise ForeignDatabase(f"{url.database} is damaged: it holds text that is no text.") from error
 
 
 def _translate(error: Exception, url: URL) -> Exception:
@@ -146,7 +151,7 @@ def _translate(error: Exception, url: URL) -> Exception:
     where = url.render_as_string(hide_password=True)
     reason = " ".join(str(original).split()) or type(original).__name__
     if isinstance(original, sqlite3.Error):
-        if any(words in reason for words in ("not a database", "malformed", "unsupported file format")):
+        if any(words in reason for words in _DAMAGED):
             return ForeignDatabase(f"{url.database} is damaged or not an SQLite database: {reason}.")
         if isinstance(original, sqlite3.OperationalError):
             return StoreUnavailable(

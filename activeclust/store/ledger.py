@@ -21,7 +21,6 @@ from activeclust.store.events import Outcome, Policy, RowState, admit, record
 from activeclust.store.schema import annotator, event, lease, outcome, vote
 
 _CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
-_KINDS = {kind.value: kind for kind in Kind}
 T = TypeVar("T")
 
 
@@ -76,7 +75,7 @@ def to_event(row: Sequence[Any]) -> Event:
     """One line of :func:`select_events` as an event."""
     kind, number, cluster, new_cluster, target, rows, name, client_id, details, seq, at = row
     return Event(
-        _KINDS[kind],
+        kind,
         number,
         cluster,
         new_cluster,
@@ -110,7 +109,7 @@ def select_votes(run_id: int) -> sa.Select[Any]:
 
 def to_vote(row: Sequence[Any]) -> Vote:
     """One line of :func:`select_votes` as a vote."""
-    return Vote(row[0], _KINDS[row[1]], row[2], row[3], row[4])
+    return Vote(row[0], row[1], row[2], row[3], row[4])
 
 
 class SqlLedger:
@@ -173,7 +172,7 @@ class SqlLedger:
         return {
             "run_id": self._run_id,
             "seq": item.seq,
-            "kind": item.kind.value,
+            "kind": item.kind,
             "row": item.row,
             "cluster": item.cluster,
             "new_cluster": item.new_cluster,
@@ -191,7 +190,7 @@ class SqlLedger:
             "row": item.row,
             "annotator_id": self._who(item.annotator),
             "review": item.kind is Kind.REVIEW,
-            "kind": item.kind.value,
+            "kind": item.kind,
             "cluster": item.cluster,
             "seq": item.seq,
         }
@@ -200,7 +199,7 @@ class SqlLedger:
         return {
             "run_id": self._run_id,
             "row": item.row,
-            "kind": item.kind.value,
+            "kind": item.kind,
             "cluster": item.cluster,
             "annotator_id": None if item.kind is Kind.REVIEW else self._who(item.annotator),
             "seq": item.seq,
@@ -273,7 +272,7 @@ class SqlLedger:
     def history(self, row: int | None) -> list[Event]:
         """See events.Ledger."""
         self.flush()
-        query = select_events(self._run_id).where(event.c.kind != Kind.UNDO.value, not_undone(self._run_id))
+        query = select_events(self._run_id).where(event.c.kind != Kind.UNDO, not_undone(self._run_id))
         if row is not None:
             query = query.where((event.c.row == row) | event.c.row.is_(None))
         return [to_event(line) for line in self._connection.execute(query)]

@@ -25,6 +25,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from activeclust.errors import ForeignDatabase
+from activeclust.store.base import Kind
+
 VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
 REVISIONS = ("0001",)  #: every schema there has been, oldest first; a test holds it against migrations/
 HEAD = REVISIONS[-1]
@@ -34,11 +37,35 @@ APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
-class UTC(TypeDecorator[datetime]):
+class _Sound(TypeDecorator[Any]):
+    """A type that says so where the file holds what was never written there."""
+
+    impl: Any = Text
+    cache_ok = True
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Reads a value, or raises ForeignDatabase."""
+        process = super().result_processor(dialect, coltype)
+        if process is None:
+            return None
+
+        def read(value: Any) -> Any:
+            try:
+                return process(value)
+            except (ValueError, TypeError) as error:
+                raise ForeignDatabase(f"The database is damaged: {value!r:.80} is no {self.says}.") from error
+
+        return read
+
+    says = "value"
+
+
+class UTC(_Sound):
     """Timezone-aware datetimes, kept as UTC (SQLite has no time zones)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+    says = "time"
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
         """To UTC; without the zone where the database knows none."""
@@ -54,11 +81,28 @@ class UTC(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
 
 
-class Json(TypeDecorator[Any]):
+class KindName(_Sound):
+    """An event's kind, by its name."""
+
+    impl = String(20)
+    cache_ok = True
+    says = "kind of event"
+
+    def process_bind_param(self, value: Kind | str | None, dialect: Any) -> str | None:
+        """To text."""
+        return None if value is None else Kind(value).value
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Kind:
+        """Back from text."""
+        return Kind(value)
+
+
+class Json(_Sound):
     """Anything JSON holds, as readable text. Cluster names are kept so: 1 is ``1`` and "1" is ``"1"``."""
 
     impl = Text
     cache_ok = True
+    says = "JSON"
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """To text."""
@@ -138,7 +182,7 @@ event = Table(
     metadata,
     _run_id(),
     Column("seq", BigInteger, nullable=False),
-    Column("kind", String(20), nullable=False),
+    Column("kind", KindName, nullable=False),
     Column("row", BigInteger),
     Column("cluster", Json),
     Column("new_cluster", Json),
@@ -163,7 +207,7 @@ vote = Table(
     Column("row", BigInteger, nullable=False),
     Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
     Column("review", Boolean, nullable=False),
-    Column("kind", String(20), nullable=False),
+    Column("kind", KindName, nullable=False),
     Column("cluster", Json),
     Column("seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("run_id", "row", "annotator_id", "review"),
@@ -174,7 +218,7 @@ outcome = Table(
     metadata,
     _run_id(),
     Column("row", BigInteger, nullable=False),
-    Column("kind", String(20), nullable=False),
+    Column("kind", KindName, nullable=False),
     Column("cluster", Json),
     Column("annotator_id", ForeignKey(annotator.c.id)),
     Column("seq", BigInteger, nullable=False),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
-from activeclust.store.base import RunInfo, RunSpec
+from activeclust.store.base import Kind, RunInfo, RunSpec
 from activeclust.store.checks import check_spec
 from activeclust.store.engine import check_file, make_engine, parse_url, transaction, translated
 from activeclust.store.ledger import insert
@@ -112,7 +112,7 @@ class SqlStore:
                 sa.func.count().label("n_anchors"),
                 sa.func.count(outcome.c.cluster.distinct()).label("n_clusters"),
             )
-            .where(outcome.c.kind == "label")
+            .where(outcome.c.kind == Kind.LABEL)
             .group_by(outcome.c.run_id)
             .subquery()
         )

@@ -128,8 +128,8 @@ class SqlRun:
         if last_seq is None:
             raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
         return Snapshot(
-            tuple(Anchor(*line[:4]) for line in lines if line[4] == "label"),
-            {line[0]: Kind(line[4]) for line in lines if line[4] != "label"},
+            tuple(Anchor(*line[:4]) for line in lines if line[4] is Kind.LABEL),
+            {line[0]: line[4] for line in lines if line[4] is not Kind.LABEL},
             last_seq,
         )
 
@@ -162,9 +162,7 @@ class SqlRun:
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
-        query = select_events(self._id).where(
-            event.c.kind.in_([kind.value for kind in ANSWERS]), not_undone(self._id)
-        )
+        query = select_events(self._id).where(event.c.kind.in_(ANSWERS), not_undone(self._id))
         if annotator is not None:
             query = query.where(_named(annotator))
         found = self._read(query.order_by(None).order_by(event.c.seq.desc()).limit(1))

@@ -80,9 +80,10 @@ class LeaseContract:
             run.lease(rows, 1, annotator, 60)
 
     def test_first_free_rows_of_a_large_pool(self, store: Store) -> None:
-        run = store.create_run(spec(n_rows=20_000))
-        run.extend([label(row, "cat") for row in range(9_999)])
-        assert run.lease(range(20_000), 2, "eva", 60) == [9_999, 10_000]
+        run = store.create_run(spec(n_rows=10_000))
+        run.extend([label(row, "cat") for row in range(4_095)])
+        assert run.lease(range(10_000), 2, "eva", 60) == [4_095, 4_096]
+        assert run.lease(range(10_000), 1, "bob", 60) == [4_097]
 
 
 class OverlapContract:
