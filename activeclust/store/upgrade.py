@@ -192,8 +192,8 @@ def _run_problems(store: SqlStore, name: str) -> list[str]:
     events = run.events()
     if [event.seq for event in events] != list(range(1, run.last_seq + 1)):
         return [f"run {name!r}: the log has gaps"]
-    model = MemoryStore().create_run(run.spec)
     try:
+        model = MemoryStore().create_run(run.spec)
         model.extend(events)
     except ActiveClustError as error:
         return [f"run {name!r}: the log holds an event that makes no sense: {error}"]
