@@ -1,0 +1,286 @@
+"""Strategies against one another: the same rows, the same seeds, the same mistakes of the oracle.
+
+Every run is in the store, so an interrupted sweep goes on where it stood, and machines can share the work
+(``shard``). Runs are joblib tasks: inside ``joblib.parallel_config(backend="dask")`` they go to that cluster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from activeclust import strategies as registry
+from activeclust.annotators import SKIP, Answer, LabelOracle, NoisyOracle, Query
+from activeclust.comparison import Comparison
+from activeclust.datasets import Dataset
+from activeclust.errors import InvalidInput
+from activeclust.loop import ActiveLoop
+from activeclust.metrics import known_rows
+
+#: ``progress(done, total, strategy, repeat)`` after every run
+Progress = Callable[[int, int, str, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared; the names of the runs follow from it.
+
+    Attributes
+    ----------
+    name : str
+        Names the sweep in the store; by default made from the data and the settings.
+    strategies : tuple of str
+    budget, batch_size, repeats, seed : int
+        Repeat r of every strategy has the same seed, made from ``(seed, r)``.
+    start : int
+        Rows answered before the strategy is asked, drawn at random and the same for all strategies.
+    noise : float
+        Share of wrong answers, the same rows for all strategies of a repeat.
+    """
+
+    name: str
+    strategies: tuple[str, ...]
+    budget: int
+    batch_size: int = 5
+    repeats: int = 20
+    seed: int = 0
+    start: int = 0
+    noise: float = 0.0
+
+    def jobs(self, shard: tuple[int, int] = (1, 1)) -> list[tuple[str, int]]:
+        """(strategy, repeat) of the i-th of n parts; repeat by repeat, so that early results are pairs."""
+        every = [(strategy, repeat) for repeat in range(self.repeats) for strategy in self.strategies]
+        return every[shard[0] - 1 :: shard[1]]
+
+    def seed_of(self, repeat: int) -> int:
+        """Seed of a repeat, 31 bits."""
+        return int(np.random.SeedSequence([self.seed, repeat]).generate_state(1)[0] >> 1)
+
+    def run_name(self, strategy: str, repeat: int) -> str:
+        """Name of a run in the store."""
+        return f"{self.name}/{strategy}/{repeat}"
+
+
+def make_plan(
+    data: Dataset,
+    strategies: Sequence[str],
+    budget: int,
+    *,
+    name: str | None = None,
+    batch_size: int = 5,
+    repeats: int = 20,
+    seed: int = 0,
+    start: int = 0,
+    noise: float = 0.0,
+) -> Plan:
+    """A checked :class:`Plan`; raises :class:`~activeclust.errors.InvalidInput` or ``UnknownName``."""
+    for strategy in strategies:
+        registry.get(strategy)
+    chosen = tuple(dict.fromkeys(registry.name_of(strategy) for strategy in strategies))
+    if len(chosen) < len(strategies) or not chosen:
+        raise InvalidInput(f"Expected one or more different strategies, got {list(strategies)}.")
+    for what, value, low in (
+        ("budget", budget, 1), ("batch_size", batch_size, 1), ("repeats", repeats, 1),
+        ("seed", seed, 0), ("start", start, 0),
+    ):  # fmt: skip
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+            raise InvalidInput(f"{what} is an integer from {low} upward, got {value!r}.")
+    known = int(known_rows(_labels(data)).sum())
+    if budget > known or start > budget:
+        raise InvalidInput(
+            f"Expected start <= budget <= {known} (rows with a label), got start {start}, budget {budget}."
+        )
+    if not 0 <= noise <= 1:
+        raise InvalidInput(f"noise is the share of wrong answers, between 0 and 1, got {noise!r}.")
+    if name is None:
+        parts = [f"compare-{data.name}", f"b{batch_size}", f"s{seed}"]
+        parts += [f"start{start}"] if start else []
+        parts += [f"noise{noise:g}"] if noise else []
+        name = "-".join(parts)
+    return Plan(name, chosen, budget, batch_size, repeats, seed, start, noise)
+
+
+def compare(
+    data: Dataset,
+    strategies: Sequence[str],
+    budget: int,
+    *,
+    repeats: int = 20,
+    jobs: int = 1,
+    store: str | os.PathLike[str] | None = None,
+    clusterer: Any = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Run every strategy ``repeats`` times on paired seeds, and put the scores side by side.
+
+    Parameters
+    ----------
+    data : Dataset
+        With labels; rows whose label is None or NaN are skipped by the oracle and left out of the scores.
+    strategies : sequence of str
+        Names that :func:`activeclust.strategies.get` knows.
+    budget : int
+        Answers a run.
+    repeats : int
+        Runs a strategy.
+    jobs : int
+        Processes, as joblib counts them; -1 for one a core.
+    store : path or URL, optional
+        Where the runs are kept. Runs that are there are continued, or only read where they are complete.
+        None keeps nothing.
+    clusterer : PFNClusterer, optional
+    progress : callable, optional
+        ``progress(done, total, strategy, repeat)``
+    **settings
+        ``name``, ``batch_size`` (5), ``seed`` (0), ``start`` (0), ``noise`` (0): see :class:`Plan`.
+
+    Returns
+    -------
+    Comparison
+
+    Examples
+    --------
+    >>> from activeclust.datasets import load
+    >>> from dataclasses import replace
+    >>> digits = load("digits")
+    >>> few = replace(digits, X=digits.X[:200], y=digits.y[:200])
+    >>> result = compare(few, ["random", "herding"], budget=10, repeats=2)
+    >>> result.strategies, result.budgets.tolist()
+    (('random', 'herding'), [0, 5, 10])
+    """
+    plan = make_plan(data, strategies, budget, repeats=repeats, **settings)
+    done = list(execute(plan, data, jobs=jobs, store=store, clusterer=clusterer, progress=progress))
+    return Comparison.from_runs(plan, data.name, len(data.X), {(s, r): rounds for s, r, rounds in done})
+
+
+def execute(
+    plan: Plan,
+    data: Dataset,
+    *,
+    jobs: int = 1,
+    store: str | os.PathLike[str] | None = None,
+    clusterer: Any = None,
+    shard: tuple[int, int] = (1, 1),
+    progress: Progress | None = None,
+) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
+    """Run the plan, or the i-th of n parts of it; yields (strategy, repeat, rounds) as runs end.
+
+    Rounds are the records of :class:`activeclust.history.History`. Parameters as in :func:`compare`.
+    """
+    i, n = shard
+    if not 1 <= i <= n:
+        raise InvalidInput(f"A shard is i/n with i from 1 to n, got {i}/{n}.")
+    if clusterer is None:
+        from activeclust.clusterer import PFNClusterer
+
+        clusterer = PFNClusterer(random_state=plan.seed)
+    shared = _PreparedOnce(clusterer, data.X)
+    work = plan.jobs(shard)
+    for done, result in enumerate(_in_parallel(plan, data, shared, store, work, jobs), start=1):
+        if progress is not None:
+            progress(done, len(work), result[0], result[1])
+        yield result
+
+
+def _in_parallel(plan: Plan, data: Dataset, shared: _PreparedOnce, store, work, jobs: int) -> Iterable[Any]:
+    if jobs == 1:
+        return (_run(plan, data, shared, store, *job) for job in work)
+    import joblib
+
+    # as runs end where the backend can say so (Ray's cannot): for the progress
+    backend, _ = joblib.parallel.get_active_backend()
+    order = "generator_unordered" if getattr(backend, "supports_return_generator", False) else "list"
+    parallel = joblib.Parallel(n_jobs=jobs, return_as=order)
+    return parallel(joblib.delayed(_run)(plan, data, shared, store, *job) for job in work)
+
+
+def _run(plan: Plan, data: Dataset, shared: _PreparedOnce, store, strategy: str, repeat: int):
+    from activeclust.store import open_store
+
+    seed = plan.seed_of(repeat)
+    labels = _labels(data)
+    opened = open_store(store)
+    try:
+        loop = ActiveLoop(
+            data.X,
+            _Annotator(labels, plan.noise, seed),
+            strategy=strategy,
+            clusterer=shared,
+            store=opened,
+            name=plan.run_name(strategy, repeat),
+            batch_size=plan.batch_size,
+            random_state=seed,
+            labels_true=labels,
+            resume="auto",
+            source=data.source,
+            options={"compare": plan.name, "repeat": repeat, "start": plan.start, "noise": plan.noise},
+        )
+        _answer_start(loop, plan.start, np.random.default_rng([seed, 1]))
+        history = loop.run(plan.budget)
+        if history.ended == "interrupted":
+            raise KeyboardInterrupt
+        return strategy, repeat, history.records()
+    finally:
+        opened.close()
+
+
+def _answer_start(loop: ActiveLoop, start: int, rng: np.random.Generator) -> None:
+    """Answer the first ``start`` rows of a random order, those that have an answer."""
+    answered = 0
+    for row in rng.permutation(len(loop.X)).tolist():
+        if answered == start:
+            return
+        answer = loop.annotator(Query(row, None, (), 1.0, loop.clusters)) if loop.annotator else SKIP
+        if answer is SKIP:
+            continue
+        answered += 1
+        if row not in loop.anchors:
+            loop.tell(row, answer)
+
+
+def _labels(data: Dataset) -> np.ndarray:
+    return data.oracle_labels() if data.y is None else data.y
+
+
+@dataclass
+class _Annotator:
+    """The oracle, which skips rows whose label is unknown."""
+
+    labels: np.ndarray
+    noise: float
+    seed: int
+    oracle: LabelOracle = field(init=False)
+    known: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = known_rows(self.labels)
+        names = self.labels.tolist()
+        some = names[int(self.known.argmax())]  # never given; a made-up name could be drawn as a mistake
+        filled = [name if ok else some for name, ok in zip(names, self.known, strict=True)]
+        self.oracle = NoisyOracle(filled, error_rate=self.noise, random_state=self.seed)
+
+    def __call__(self, query: Query) -> Answer:
+        return self.oracle(query) if self.known[query.row] else SKIP
+
+
+class _PreparedOnce:
+    """A clusterer whose views of one data set are made already, for every run to share."""
+
+    def __init__(self, clusterer: Any, X: np.ndarray) -> None:
+        self.clusterer, self.prepared = clusterer, clusterer.prepare(X)
+        self.model_hash = clusterer.model_hash
+        if hasattr(clusterer, "resample"):
+            self.resample = clusterer.resample
+
+    def prepare(self, X: np.ndarray) -> Any:
+        if len(X) != self.prepared.n_rows:
+            raise InvalidInput(f"The views were made from {self.prepared.n_rows} rows, got {len(X)}.")
+        return self.prepared
+
+    def posterior(self, prepared: Any, rows: np.ndarray, codes: np.ndarray) -> Any:
+        return self.clusterer.posterior(prepared, rows, codes)
