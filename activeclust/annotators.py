@@ -2,7 +2,9 @@
 
 An annotator is any callable ``Query -> answer``. An answer is a cluster name (a non-empty ``str``, or an
 ``int``; 1 and "1" are different clusters; a new name makes a new cluster) or one of the signals
-:data:`SKIP`, :data:`UNSURE`, :data:`UNDO`, :data:`STOP`.
+:data:`SKIP`, :data:`UNSURE`, :data:`UNDO`, :data:`STOP`. Raising ``StopIteration`` is STOP too.
+
+It may be a coroutine function, and one marked :func:`batch` gets all questions of a round at once.
 """
 
 from __future__ import annotations
@@ -62,6 +64,12 @@ class Query:
     clusters: tuple[Cluster, ...]
     budget_left: int | None = None
 
+    def _repr_html_(self) -> str:
+        """A small card, which is how a notebook shows a query."""
+        from activeclust.card import query_card
+
+        return query_card(self)
+
 
 Annotator = Callable[[Query], Answer]
 
@@ -84,6 +92,23 @@ def check_answer(answer: Any, row: int) -> Answer:
         f"The answer for row {row} was {answer!r} ({type(answer).__name__}); expected a cluster name "
         "(a non-empty string or an integer) or SKIP, UNSURE, UNDO or STOP."
     )
+
+
+def batch(annotator: Callable[[list[Query]], Sequence[Answer]]) -> Callable[[list[Query]], Sequence[Answer]]:
+    """Mark an annotator that answers all questions of a round at once: ``[Query, ...] -> [answer, ...]``.
+
+    Answers count in the order of the questions; what follows a STOP is not looked at.
+
+    Examples
+    --------
+    >>> @batch
+    ... def ask(queries):
+    ...     return ["even" if query.row % 2 == 0 else "odd" for query in queries]
+    >>> ask.answers_batches
+    True
+    """
+    annotator.answers_batches = True  # type: ignore[attr-defined]
+    return annotator
 
 
 class LabelOracle:

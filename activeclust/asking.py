@@ -1,0 +1,120 @@
+"""Putting questions to an annotator, whatever its shape: plain or async, one at a time or in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from activeclust.annotators import STOP, Answer, Query, check_answer
+from activeclust.errors import AnnotatorFailed, InvalidInput
+
+
+class Asker:
+    """Calls an annotator and gives back one checked answer per question.
+
+    A plain run drives coroutines on an event loop of its own, the same for the whole run, so that a
+    client opened at the first question still works at the last. Inside a running event loop (a
+    notebook, a server) that is impossible; ``ActiveLoop.arun`` is for there.
+
+    Parameters
+    ----------
+    annotator : callable
+    """
+
+    def __init__(self, annotator: Any) -> None:
+        if not callable(annotator):
+            raise InvalidInput(
+                f"An annotator is a function Query -> answer, got {annotator!r} ({type(annotator).__name__})."
+            )
+        self.annotator = annotator
+        self.whole_batches = bool(getattr(annotator, "answers_batches", False))
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> Asker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        for task in asyncio.all_tasks(loop):  # Ctrl-C leaves the coroutine it interrupted
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                loop.run_until_complete(task)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+    def ask(self, queries: Sequence[Query]) -> Iterator[Answer]:
+        """Answers, each checked as it is taken, so that those before a wrong one count."""
+        with _blaming(queries):
+            result = self._call(queries)
+            if inspect.isawaitable(result):
+                result = self._wait(result)
+        return self._checked(queries, result)
+
+    async def ask_async(self, queries: Sequence[Query]) -> Iterator[Answer]:
+        """The same inside a running event loop."""
+        with _blaming(queries):
+            result = self._call(queries)
+            if inspect.isawaitable(result):
+                result = await result
+        return self._checked(queries, result)
+
+    def _call(self, queries: Sequence[Query]) -> Any:
+        try:
+            return self.annotator(list(queries) if self.whole_batches else queries[0])
+        except StopIteration:  # an annotator made from an iterator has run out
+            return [STOP] if self.whole_batches else STOP
+
+    def _wait(self, result: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            result.close() if inspect.iscoroutine(result) else None
+            raise InvalidInput(
+                "run() cannot wait for an async annotator inside a running event loop (a notebook or an "
+                "async program): use `await loop.arun(budget)` there."
+            )
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(_awaited(result))
+
+    def _checked(self, queries: Sequence[Query], result: Any) -> Iterator[Answer]:
+        if not self.whole_batches:
+            yield check_answer(result, queries[0].row)
+            return
+        if isinstance(result, str) or not hasattr(result, "__len__"):
+            raise InvalidInput(f"A batch annotator answers with a list, one answer a query; got {result!r}.")
+        answers = list(result)
+        if len(answers) != len(queries) and STOP not in answers:
+            raise InvalidInput(
+                f"The batch annotator was asked {len(queries)} questions and gave {len(answers)} answers."
+            )
+        for query, answer in zip(queries, answers, strict=False):
+            yield check_answer(answer, query.row)
+
+
+async def _awaited(result: Any) -> Any:
+    return await result
+
+
+@contextlib.contextmanager
+def _blaming(queries: Sequence[Query]) -> Iterator[None]:
+    """Turn what the annotator raises into AnnotatorFailed, which names the rows."""
+    try:
+        yield
+    except (AnnotatorFailed, InvalidInput):
+        raise
+    except Exception as error:
+        rows = ", ".join(str(query.row) for query in queries[:5]) + (", ..." if len(queries) > 5 else "")
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise AnnotatorFailed(
+            f"The annotator failed on row{'s' if len(queries) > 1 else ''} {rows} ({said}). "
+            "Every answer before it is kept; run again to continue with this question.",
+            row=queries[0].row,
+        ) from error

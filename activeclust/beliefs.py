@@ -1,0 +1,110 @@
+"""What the model makes of the answers: posterior, labels, suggestions, and the state a strategy sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activeclust.pool import Answers
+from activeclust.store.base import Cluster
+from activeclust.strategy import PoolState
+
+
+@dataclass(frozen=True)
+class Belief:
+    """The posterior under one set of anchors; n rows, C clusters, k anchors.
+
+    Attributes
+    ----------
+    clusters : tuple of length C
+        Names of the posterior's columns.
+    posterior : ndarray (n, C)
+        Probability of each cluster given that the row belongs to one of them.
+    new : ndarray (n,)
+        Probability of belonging to none of them.
+    rows, codes : ndarray (k,) of int
+        The anchors and their columns.
+    """
+
+    clusters: tuple[Cluster, ...]
+    posterior: np.ndarray
+    new: np.ndarray
+    rows: np.ndarray
+    codes: np.ndarray
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) cluster names, None before any answer, and (n,) the probability of each.
+
+        An answered row keeps the cluster that it was given, with probability 1.
+        """
+        names, confidence = np.full(len(self.new), None, dtype=object), np.zeros(len(self.new))
+        if len(self.clusters):
+            columns = np.empty(len(self.clusters), dtype=object)
+            columns[:] = self.clusters
+            names[:] = columns[self.posterior.argmax(axis=1)]
+            confidence[:] = self.posterior.max(axis=1) * (1 - self.new)
+            names[self.rows], confidence[self.rows] = columns[self.codes], 1.0
+        return names, confidence
+
+    def suggestions(self, row: int, limit: int) -> tuple[tuple[Cluster, float], ...]:
+        """The likeliest clusters of a row, likeliest first, the none-of-these mass taken off."""
+        mass = self.posterior[row] * (1 - self.new[row])
+        best = np.argsort(-mass, kind="stable")[:limit]
+        return tuple((self.clusters[code], float(mass[code])) for code in best)
+
+
+class Beliefs:
+    """Posteriors of a clusterer over prepared rows, each set of anchors computed once.
+
+    Parameters
+    ----------
+    clusterer : PFNClusterer
+    prepared : what its ``prepare`` returned
+    """
+
+    def __init__(self, clusterer: Any, prepared: Any) -> None:
+        self.clusterer, self.prepared = clusterer, prepared
+        self._kept: dict[tuple, Belief] = {}
+
+    def of(self, answers: Answers) -> Belief:
+        """The belief under these answers."""
+        rows, codes, clusters = answers.rows, answers.codes, answers.clusters
+        key = (rows.tobytes(), codes.tobytes(), clusters)
+        if key not in self._kept:
+            posterior, new = self.clusterer.posterior(self.prepared, rows, codes)
+            belief = Belief(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
+            # the last round's and this one's are all that is ever asked for again
+            self._kept = {**dict(list(self._kept.items())[-1:]), key: belief}
+        return self._kept[key]
+
+    def state(self, answers: Answers, candidates: np.ndarray) -> PoolState:
+        """What a strategy sees; its arrays cannot be written to."""
+        belief, prepared = self.of(answers), self.prepared
+
+        def refit(rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            more = np.concatenate([belief.rows, rows]), np.concatenate([belief.codes, codes])
+            return self.clusterer.posterior(prepared, *more)
+
+        def resample(times: int, rng: np.random.Generator) -> np.ndarray:
+            return self.clusterer.resample(prepared, belief.rows, belief.codes, times, rng)
+
+        return PoolState(
+            posterior=belief.posterior,
+            new_cluster_proba=belief.new,
+            views={name: _frozen(view) for name, view in prepared.views.items()},
+            neighbors=_frozen(prepared.neighbors),
+            density=_frozen(prepared.density),
+            anchors=belief.rows,
+            anchor_codes=belief.codes,
+            candidates=_frozen(candidates),
+            refit=refit,
+            resample=resample if hasattr(self.clusterer, "resample") else None,
+        )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view

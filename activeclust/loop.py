@@ -1,0 +1,405 @@
+"""The loop: posterior -> query strategy -> annotator -> store -> posterior ...
+
+:class:`ActiveLoop` is the one controller behind the callback, the terminal and the page. It knows no
+user interface, no SQL and no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+import activeclust
+from activeclust import strategies
+from activeclust.annotators import SKIP, STOP, UNDO, Answer, LabelOracle, Query, Signal, check_answer
+from activeclust.asking import Asker
+from activeclust.beliefs import Beliefs
+from activeclust.errors import InvalidInput
+from activeclust.history import Ended, History
+from activeclust.pool import Answers
+from activeclust.rounds import Rounds
+from activeclust.rows import check_rows, counted
+from activeclust.runs import find_seed, find_store, open_run
+from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
+from activeclust.strategy import PoolState
+
+__all__ = ["ActiveLoop", "History"]
+
+SUGGESTIONS = 9  #: clusters that a query suggests at most; one key each
+
+#: ``progress(answered, budget, metrics)``, after every answer
+Progress = Callable[[int, int, Mapping[str, Any]], None]
+
+
+class ActiveLoop:
+    """Ask, one round after another, which cluster a row belongs to.
+
+    A *round* takes the metrics, lets the strategy choose ``batch_size`` rows, and asks about them.
+    What is asked in round r depends on the answers before it and on ``(seed, r)`` alone; so a run that
+    was killed and is resumed asks what the uninterrupted one would have asked, starting with the
+    unanswered rest of its last round. An answer is in the store before the next question is asked.
+
+    Parameters
+    ----------
+    X : array-like (n, d)
+        Rows to be clustered.
+    annotator : callable Query -> answer, or None
+        See :mod:`activeclust.annotators`; None where only :meth:`ask` and :meth:`tell` are used.
+    strategy : str or callable
+        A name of :func:`activeclust.strategies.names`, a strategy function, or a modAL query strategy.
+    clusterer : PFNClusterer, optional
+        Anything with its ``prepare``, ``posterior`` and ``model_hash``.
+    store : Store, path or URL, optional
+        Where answers are kept: ``activeclust.db`` for a run with a name, memory for one without.
+    name : str, optional
+        The run's name in the store.
+    items : sequence of length n, optional
+        What a person looks at; the rows of X without it.
+    batch_size : int
+        Questions a round.
+    random_state : int, optional
+        Seed of every choice; drawn and recorded where none is given.
+    labels_true : sequence of length n, optional
+        For the metrics only; None or NaN where unknown.
+    resume : bool or "auto"
+        Continue the stored run of that name; "auto" makes it where it is missing.
+    strict : bool
+        Refuse to resume with another strategy, seed, batch size or model (other rows always are refused).
+    who : str
+        The annotator's name in the log. With a name, a question is leased to its person, so that several
+        processes can work on one run.
+    source, options
+        Kept with the run: where the rows came from, and anything else that is JSON.
+
+    Raises
+    ------
+    InvalidInput
+        Rows, items, labels or options that cannot be used.
+    UnknownName
+        A strategy that does not exist; the nearest is named.
+    RunExists, RunNotFound, RunMismatch
+        See :func:`activeclust.runs.open_run`.
+
+    Examples
+    --------
+    >>> from activeclust.datasets import load
+    >>> digits = load("digits")
+    >>> loop = ActiveLoop(digits.X[:300], LabelOracle(digits.y[:300]), strategy="random", random_state=0)
+    >>> history = loop.run(budget=5)
+    >>> len(loop.anchors), history.ended
+    (5, 'budget')
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        annotator: Callable[..., Any] | None,
+        *,
+        strategy: str | Callable[..., Any] = "auto",
+        clusterer: Any = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        items: Sequence[Any] | np.ndarray | None = None,
+        batch_size: int = 1,
+        random_state: int | None = None,
+        labels_true: Sequence[Any] | np.ndarray | None = None,
+        resume: bool | Literal["auto"] = False,
+        strict: bool = True,
+        who: str = "",
+        source: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.X = check_rows(X)
+        n = len(self.X)
+        self.annotator = annotator
+        self._asker = None if annotator is None else Asker(annotator)
+        self.items = self.X if items is None else items
+        self.batch_size = _positive(batch_size, "batch_size")
+        self.labels_true = None if labels_true is None else list(labels_true)
+        self.who = who
+        chosen = strategies.get(strategy)
+        held: dict[str, Any] = {"items": self.items, "labels_true": self.labels_true}
+        if isinstance(annotator, LabelOracle):
+            held["the oracle"] = annotator.labels
+        _check_lengths(n, held)
+        store, name = find_store(store, name), name or "run"
+        seed = find_seed(store, name, resume, random_state)
+        self.clusterer = _default_clusterer(seed) if clusterer is None else clusterer
+        self.prepared = self.clusterer.prepare(self.X)
+        spec = RunSpec(
+            name=name,
+            strategy=strategies.name_of(strategy),
+            seed=seed,
+            n_rows=n,
+            data_hash=self.prepared.data_hash,
+            model_hash=self.clusterer.model_hash,
+            batch_size=self.batch_size,
+            source=source,
+            package_version=activeclust.__version__,
+            options=options or {},
+        )
+        self.stored = open_run(store, spec, resume=resume, strict=strict)
+        self.seed = self.stored.spec.seed
+        self._answers = Answers(self.stored)
+        self._beliefs = Beliefs(self.clusterer, self.prepared)
+        self._rounds = Rounds(
+            self.stored,
+            self._answers,
+            self._beliefs,
+            chosen,
+            n_rows=n,
+            batch_size=self.batch_size,
+            who=who,
+            labels_true=self.labels_true,
+        )
+        self._ended: Ended = None
+        self._budget: int | None = None
+
+    # ---------------------------------------------------------------- asking and telling
+
+    def ask(self) -> list[Query]:
+        """The open questions of this round; those of the next one where none is open.
+
+        Returns
+        -------
+        list of Query
+            At most ``batch_size`` (more where answers of earlier rounds were undone); empty when every
+            row is answered or withdrawn, when the budget of :meth:`run` is used up, and after STOP.
+        """
+        return [self._query(row) for row in self._rows_to_ask()]
+
+    def tell(
+        self,
+        query: Query | int,
+        answer: Answer,
+        *,
+        client_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Event | None:
+        """Take an answer, durably.
+
+        Parameters
+        ----------
+        query : Query or int
+            The question, or a row number; any row may be answered, asked about or not, and an answered
+            one again (that is a relabel).
+        answer : cluster name, SKIP, UNSURE, UNDO or STOP
+            UNDO takes back the last answer, whichever row it was about, also of an earlier session.
+        client_id : str, optional
+            The same answer told twice under one id counts once.
+        details : mapping, optional
+            Kept in the log, as JSON.
+
+        Returns
+        -------
+        Event or None
+            What was written; None for STOP, and for UNDO with nothing to undo.
+        """
+        row = query.row if isinstance(query, Query) else self._check_row(query)
+        answer = check_answer(answer, row)
+        if answer is STOP:
+            self._ended = "stop"
+            return None
+        if answer is UNDO:
+            return self.undo()
+        event = Event(Kind.LABEL, row=row, client_id=client_id, details=details or {}, annotator=self.who)
+        if isinstance(answer, Signal):
+            return self._write(replace(event, kind=Kind.SKIP if answer is SKIP else Kind.UNSURE))
+        return self._write(replace(event, cluster=answer))
+
+    def undo(self) -> Event | None:
+        """Take the last answer back; its row is asked again first. None where there is nothing to undo."""
+        last = self.stored.last_undoable(self.who or None)
+        if last is None:
+            return None
+        return self._write(Event(Kind.UNDO, target=last.seq, annotator=self.who))
+
+    def rename(self, cluster: Cluster, new: Cluster) -> Event:
+        """Give a cluster another name, one that is not in use."""
+        return self._write(Event(Kind.RENAME, cluster=cluster, new_cluster=new, annotator=self.who))
+
+    def merge(self, cluster: Cluster, into: Cluster) -> Event:
+        """Make one cluster part of another."""
+        return self._write(Event(Kind.MERGE, cluster=cluster, new_cluster=into, annotator=self.who))
+
+    def _write(self, event: Event) -> Event:
+        written = self._answers.write(event)[0]
+        if event.kind not in (Kind.LABEL, Kind.SKIP, Kind.UNSURE):
+            self._rounds.forget_shown()
+        self._ended = None
+        return written
+
+    # ---------------------------------------------------------------- running
+
+    def run(self, budget: int, progress: Progress | None = None) -> History:
+        """Ask the annotator until ``budget`` rows are answered.
+
+        Parameters
+        ----------
+        budget : int
+            Answered rows in all, those of a resumed run included. Skipped rows do not count.
+        progress : callable, optional
+            ``progress(answered, budget, metrics of the last round)``, after every answer.
+
+        Returns
+        -------
+        History
+            Its ``ended`` says why it ended. Ctrl-C ends it cleanly ("interrupted").
+
+        Raises
+        ------
+        AnnotatorFailed
+            The annotator raised; the message names the row, and every earlier answer is kept.
+        """
+        asker = self._start(budget)
+        try:
+            with asker:
+                while queries := self._due(asker.whole_batches):
+                    self._take(queries, asker.ask(queries), progress)
+        except KeyboardInterrupt:
+            self._interrupted()
+        finally:
+            self._leave()
+        return self.history
+
+    async def arun(self, budget: int, progress: Progress | None = None) -> History:
+        """:meth:`run` inside a running event loop, for an async annotator in a notebook or a server."""
+        asker = self._start(budget)
+        try:
+            while queries := self._due(asker.whole_batches):
+                self._take(queries, await asker.ask_async(queries), progress)
+        except KeyboardInterrupt:
+            self._interrupted()
+        finally:
+            self._leave()
+        return self.history
+
+    def _start(self, budget: int) -> Asker:
+        if self._asker is None:
+            raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
+        self._budget = _positive(budget, "budget")
+        if self._budget > len(self.X):
+            raise InvalidInput(
+                f"A budget of {counted(self._budget, 'answer')} is larger than the pool of "
+                f"{counted(len(self.X), 'row')}."
+            )
+        self._ended = None
+        return self._asker
+
+    def _due(self, whole: bool) -> list[Query]:
+        rows = self._rows_to_ask()
+        return [self._query(row) for row in (rows if whole else rows[:1])]
+
+    def _take(self, queries: list[Query], answers: Any, progress: Progress | None) -> None:
+        for query, answer in zip(queries, answers, strict=False):
+            self.tell(query, answer)
+            if self._ended == "stop":
+                return
+            if progress is not None:
+                assert self._budget is not None
+                progress(len(self._answers), self._budget, self._rounds.records[-1].metrics)
+
+    def _interrupted(self) -> None:
+        self._ended = "interrupted"
+        self._answers.reload()  # the interrupt may have come between writing an answer and counting it
+        self._rounds.reload()
+
+    def _leave(self) -> None:
+        self._budget = None
+        if self.who:
+            self.stored.release(self.who)
+
+    def _rows_to_ask(self) -> list[int]:
+        if self._ended == "stop":
+            return []
+        if self._answers.refresh():
+            self._rounds.reload()
+        left = None if self._budget is None else self._budget - len(self._answers)
+        rows = self._rounds.rows_to_ask(left) if left is None or left > 0 else []
+        if not rows:
+            self._ended = "pool" if left is None or left > 0 else "budget"
+            self._rounds.finish()
+        return rows
+
+    # ---------------------------------------------------------------- what is known now
+
+    @property
+    def state(self) -> PoolState:
+        """What a strategy sees now."""
+        return self._rounds.state()
+
+    @property
+    def posterior(self) -> np.ndarray:
+        """(n, C) probability of each of :attr:`clusters`, given that the row belongs to one of them."""
+        return self._beliefs.of(self._answers).posterior
+
+    @property
+    def new_cluster_proba(self) -> np.ndarray:
+        """(n,) probability of belonging to none of the clusters seen so far."""
+        return self._beliefs.of(self._answers).new
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) object: each row's likeliest cluster, an answered row's own; None before any answer."""
+        return self._beliefs.of(self._answers).labels()[0]
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Clusters that have an anchor, by the earliest of them."""
+        return self._answers.clusters
+
+    @property
+    def anchors(self) -> dict[int, Cluster]:
+        """Answered rows with their clusters, in the order they were first answered."""
+        return self._answers.named()
+
+    @property
+    def history(self) -> History:
+        """The rounds so far, and why the last :meth:`run` ended."""
+        return History(self._rounds.records, self._ended)
+
+    def metrics(self) -> dict[str, float | int | None]:
+        """Metrics of the present answers, as the next round will record them."""
+        if self._answers.refresh():
+            self._rounds.reload()
+        return self._rounds.measure()
+
+    def _query(self, row: int) -> Query:
+        belief = self._rounds.shown()
+        return Query(
+            row=row,
+            item=self.items[row],
+            suggestions=belief.suggestions(row, SUGGESTIONS),
+            new_cluster_probability=float(belief.new[row]),
+            clusters=self.clusters,
+            budget_left=None if self._budget is None else self._budget - len(self._answers),
+        )
+
+    def _check_row(self, row: Any) -> int:
+        if isinstance(row, (int, np.integer)) and not isinstance(row, bool) and 0 <= row < len(self.X):
+            return int(row)
+        raise InvalidInput(f"A row is a number from 0 to {len(self.X) - 1}, got {row!r}.")
+
+
+def _positive(value: Any, what: str) -> int:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise InvalidInput(f"{what} is an integer from 1 upward, got {value!r}.")
+
+
+def _check_lengths(n: int, given: Mapping[str, Any]) -> None:
+    for what, values in given.items():
+        if values is not None and len(values) != n:
+            raise InvalidInput(
+                f"{what} has {len(values):,} entries for {counted(n, 'row')}; expected one a row."
+            )
+
+
+def _default_clusterer(seed: int) -> Any:
+    from activeclust.clusterer import PFNClusterer
+
+    return PFNClusterer(random_state=seed)

@@ -1,0 +1,120 @@
+"""What the answers so far amount to: anchors with cluster codes, and the rows that may be asked about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from activeclust.store.base import Anchor, Cluster, Event, Kind, Run
+
+
+class Answers:
+    """The current anchors of a run, kept in step with its store.
+
+    Clusters are coded 0, 1, 2, ... by their earliest anchor, so the codes follow from the stored
+    answers alone and a resumed run has those of an uninterrupted one.
+
+    Parameters
+    ----------
+    run : Run
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything from the store."""
+        snapshot = self.run.snapshot()
+        self.seq = snapshot.last_seq
+        self.withdrawn: dict[int, Kind] = dict(snapshot.withdrawn)
+        self._clusters: dict[Cluster, int] = {}
+        self._codes: dict[int, int] = {}  # row -> code, in the order the rows were first answered
+        for anchor in snapshot.anchors:
+            self._add(anchor)
+
+    def refresh(self) -> bool:
+        """Read what somebody else has written since; whether there was anything."""
+        if self.run.last_seq == self.seq:
+            return False
+        self.reload()
+        return True
+
+    def write(self, *events: Event) -> list[Event]:
+        """Write events (all or none), then count them."""
+        written = self.run.extend(events)
+        last = written[-1]
+        simple = (
+            len(written) == 1
+            and last.kind is Kind.LABEL
+            and last.seq == self.seq + 1
+            and last.row not in self._codes
+            and last.row not in self.withdrawn
+            and self.run.spec.options.get("annotators", 1) == 1
+        )
+        if simple:
+            assert last.row is not None and last.cluster is not None and last.seq is not None
+            self._add(Anchor(last.row, last.cluster, last.annotator, last.seq))
+            self.seq = last.seq
+        else:
+            self.reload()
+        return written
+
+    def _add(self, anchor: Anchor) -> None:
+        self._codes[anchor.row] = self._clusters.setdefault(anchor.cluster, len(self._clusters))
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._codes
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """(C,) cluster names by code."""
+        return tuple(self._clusters)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(k,) int: answered rows in the order they were first answered."""
+        return np.fromiter(self._codes, dtype=np.int64, count=len(self._codes))
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(k,) int: their clusters' codes."""
+        return np.fromiter(self._codes.values(), dtype=np.int64, count=len(self._codes))
+
+    def named(self) -> dict[int, Cluster]:
+        """Answered rows with their cluster names."""
+        clusters = self.clusters
+        return {row: clusters[code] for row, code in self._codes.items()}
+
+    def open_rows(self, n_rows: int) -> np.ndarray:
+        """(p,) int, ascending: rows that are neither answered nor withdrawn."""
+        free = np.ones(n_rows, dtype=bool)
+        free[self.rows] = False
+        free[list(self.withdrawn)] = False
+        return np.flatnonzero(free)
+
+    def is_open(self, row: int) -> bool:
+        """Whether a row is neither answered nor withdrawn."""
+        return row not in self._codes and row not in self.withdrawn
+
+
+def at_event(run: Run, seq: int) -> Answers:
+    """The answers as they stood after event ``seq``: the log read again from its beginning."""
+    from activeclust.store.memory import MemoryStore
+
+    past = MemoryStore().create_run(run.spec)
+    past.extend([event for event in run.events() if event.seq is not None and event.seq <= seq])
+    return Answers(past)
+
+
+def renamed(run: Run, names: np.ndarray, since: int) -> np.ndarray:
+    """Labels given before event ``since`` under the names that their clusters bear now."""
+    later = run.events(after=since)
+    undone = {event.target for event in later if event.kind is Kind.UNDO}
+    names = names.copy()
+    for event in later:
+        if event.kind in (Kind.RENAME, Kind.MERGE) and event.seq not in undone:
+            names[names == event.cluster] = event.new_cluster
+    return names

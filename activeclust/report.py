@@ -1,0 +1,152 @@
+"""A run as a table, a picture, and JSON."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from activeclust.store.base import Round, RunInfo
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+#: metric -> heading, in the order of the table
+HEADINGS = {
+    "accuracy": "accuracy",
+    "v_measure": "V-measure",
+    "ari": "ARI",
+    "clusters": "clusters",
+    "ece": "calibration error",
+    "expected_accuracy": "expected accuracy",
+    "agreement": "agreement",
+}
+
+#: Okabe & Ito's colours, which colour-blind readers can tell apart
+_CURVES = {
+    "accuracy": ("#0072B2", "accuracy", "-"),
+    "v_measure": ("#009E73", "V-measure", "-"),
+    "ari": ("#D55E00", "ARI", "-"),
+    "expected_accuracy": ("#7F7F7F", "accuracy the model expects", "--"),
+}
+
+
+def rounds_table(rounds: Sequence[Round], *, most: int = 12, title: str | None = None) -> Table:
+    """Metrics against the budget, at most ``most`` rounds of them evenly spread, the last included."""
+    from rich.table import Table
+
+    chosen = spread(rounds, most)
+    names = [name for name in HEADINGS if any(record.metrics.get(name) is not None for record in rounds)]
+    table = Table(title=title, title_justify="left")
+    table.add_column("answers", justify="right")
+    for name in names:
+        table.add_column(HEADINGS[name], justify="right")
+    for record in chosen:
+        table.add_row(str(record.budget), *(shown(record.metrics.get(name)) for name in names))
+    return table
+
+
+def runs_table(runs: Sequence[RunInfo]) -> Table:
+    """The runs of a store, one a line."""
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("run", "rows from", "strategy", "last change (UTC)"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("seed", "answers", "clusters", "accuracy"):
+        table.add_column(heading, justify="right")
+    for info in runs:
+        changed = info.updated_at.strftime("%Y-%m-%d %H:%M")
+        words = (info.spec.name, info.spec.source or "-", info.spec.strategy, changed)
+        numbers = (info.spec.seed, info.n_anchors, info.n_clusters, info.last_metrics.get("accuracy"))
+        table.add_row(*words, *(shown(number) for number in numbers))
+    return table
+
+
+def shown(value: Any) -> str:
+    """A number as the tables show it.
+
+    Examples
+    --------
+    >>> shown(0.98765), shown(12), shown(None)
+    ('0.988', '12', '-')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def spread(rounds: Sequence[Round], most: int) -> list[Round]:
+    """At most ``most`` rounds: those nearest to evenly spread budgets, first and last included.
+
+    Examples
+    --------
+    >>> [record.budget for record in spread([Round(i, i, {}) for i in range(101)], 11)]
+    [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+    """
+    if len(rounds) <= most:
+        return list(rounds)
+    first, last = rounds[0].budget, rounds[-1].budget
+    picked = {}
+    for i in range(most):
+        goal = first + (last - first) * i / (most - 1)
+        nearest = min(rounds, key=lambda record: (abs(record.budget - goal), record.index))
+        picked[nearest.index] = nearest
+    return list(picked.values())
+
+
+def plot_history(
+    rounds: Sequence[Round], path: str | os.PathLike[str] | None = None, *, title: str = ""
+) -> Figure:
+    """Scores (left axis) and clusters found (right axis) against the budget.
+
+    Parameters
+    ----------
+    rounds : sequence of Round
+    path : path, optional
+        Where to save the picture; its ending says the format (``.png``, ``.svg``, ``.pdf``).
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Made without pyplot: no window, no global state; a notebook shows it.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    budget = [record.budget for record in rounds]
+    clusters = axes.twinx()
+    clusters.step(
+        budget, [r.metrics.get("clusters", 0) for r in rounds], where="post", color="#CC79A7",
+        linewidth=1.2, alpha=0.9,
+    )  # fmt: skip
+    clusters.set_ylabel("clusters found", color="#A0527D")
+    clusters.tick_params(axis="y", colors="#A0527D")
+    clusters.yaxis.set_major_locator(MaxNLocator(integer=True))
+    clusters.set_ylim(bottom=0)
+    for name, (colour, label, dash) in _CURVES.items():
+        points = [(r.budget, r.metrics[name]) for r in rounds if r.metrics.get(name) is not None]
+        if points:
+            x, y = zip(*points, strict=True)
+            axes.plot(x, y, dash, color=colour, linewidth=1.9, label=f"{label} ({y[-1]:.3f})")
+    axes.set_xlabel("answers")
+    axes.set_ylabel("score")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, max([*budget, 1]))
+    axes.grid(alpha=0.25)
+    axes.set_zorder(clusters.get_zorder() + 1)  # the scores lie above the step line
+    axes.patch.set_visible(False)
+    for spine in (axes.spines["top"], clusters.spines["top"]):
+        spine.set_visible(False)
+    if axes.lines:
+        axes.legend(loc="lower right", frameon=True, framealpha=0.9, fontsize=9)
+    if title:
+        axes.set_title(title, loc="left", fontsize=11)
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure

@@ -1,0 +1,153 @@
+"""Rounds: when the next one begins, which rows it asks about, and what is measured at its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from activeclust.beliefs import Belief, Beliefs
+from activeclust.errors import InvalidInput
+from activeclust.metrics import agreement, evaluate
+from activeclust.pool import Answers, at_event, renamed
+from activeclust.store.base import Round, Run
+from activeclust.strategy import PoolState, Strategy
+
+LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several work on a run
+
+
+class Rounds:
+    """The rounds of a run, those recorded and the one that comes next.
+
+    What round r asks depends on the answers before it and on (seed, r) alone.
+
+    Parameters
+    ----------
+    run : Run
+    answers : Answers
+    beliefs : Beliefs
+    strategy : Strategy
+    n_rows, batch_size : int
+    who : str
+        Whose questions these are; "" where one person or oracle answers all.
+    labels_true : sequence of length n_rows, optional
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        answers: Answers,
+        beliefs: Beliefs,
+        strategy: Strategy,
+        *,
+        n_rows: int,
+        batch_size: int,
+        who: str,
+        labels_true: Sequence[Any] | None,
+    ) -> None:
+        self.run, self.answers, self.beliefs, self.strategy = run, answers, beliefs, strategy
+        self.n_rows, self.batch_size, self.who, self.labels_true = n_rows, batch_size, who, labels_true
+        self._labels_at: dict[int, tuple[np.ndarray, int]] = {}  # round -> labels then, last event then
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the records from the store."""
+        self.records = self.run.rounds()
+        self._shown: Belief | None = None
+
+    def shown(self) -> Belief:
+        """The belief that suggestions come from: that of the round's beginning, one posterior a round."""
+        if self._shown is None:
+            self._shown = self.beliefs.of(self.answers)
+        return self._shown
+
+    def forget_shown(self) -> None:
+        """Clusters have gone or changed their names: suggestions must be made anew."""
+        self._shown = None
+
+    # ---------------------------------------------------------------- asking
+
+    def rows_to_ask(self, left: int | None) -> list[int]:
+        """Rows that are due, at most ``left``; empty where every row is answered or withdrawn."""
+        rows = self._pending() or self._next(left)
+        return rows[:left]
+
+    def finish(self) -> None:
+        """Measure the last answers, unless that is done."""
+        last = self.records[-1] if self.records else None
+        if last is None or last.asked or last.last_seq != self.answers.seq:
+            self._record(self.next_index, [])
+
+    @property
+    def next_index(self) -> int:
+        """Index of the round that comes next."""
+        # the last record of a run that used up its budget asked nothing: going on makes it a full round
+        return len(self.records) - bool(self.records and not self.records[-1].asked)
+
+    def state(self) -> PoolState:
+        """What a strategy sees now."""
+        candidates = self.answers.open_rows(self.n_rows)
+        if self.who:
+            others = [row for row, who in self.run.leased().items() if who != self.who]
+            candidates = np.setdiff1d(candidates, others)
+        return self.beliefs.state(self.answers, candidates)
+
+    def _pending(self) -> list[int]:
+        """Rows asked about and not answered: the rest of an interrupted round, and undone ones."""
+        asked = dict.fromkeys(row for record in self.records for row in record.asked)
+        rows = [row for row in asked if self.answers.is_open(row)]
+        return self._lease(rows, self.batch_size) if rows else rows
+
+    def _next(self, left: int | None) -> list[int]:
+        state = self.state()
+        n = min(self.batch_size, len(state.candidates), self.n_rows if left is None else left)
+        if n == 0:
+            return []
+        index = self.next_index
+        rows = self._choose(state, n, np.random.default_rng([self.run.spec.seed, index]))
+        self._record(index, rows)
+        # where somebody else took all of them in this very moment, there are other rows
+        return self._lease(rows, n) or self._next(left)
+
+    def _choose(self, state: PoolState, n: int, rng: np.random.Generator) -> list[int]:
+        rows = np.asarray(self.strategy(state, n, rng))
+        fits = rows.shape == (n,) and rows.dtype.kind in "iu" and len(np.unique(rows)) == n
+        if not fits or not np.isin(rows, state.candidates).all():
+            raise InvalidInput(
+                f"Strategy {self.run.spec.strategy!r} must return {n} distinct row numbers out of "
+                f"state.candidates; it returned {rows!r}."
+            )
+        return [int(row) for row in rows]
+
+    def _lease(self, rows: list[int], n: int) -> list[int]:
+        return self.run.lease(rows, n, self.who, LEASE_SECONDS) if self.who else rows
+
+    # ---------------------------------------------------------------- measuring
+
+    def _record(self, index: int, asked: list[int]) -> None:
+        record = Round(index, len(self.answers), self.measure(), tuple(asked), self.answers.seq)
+        self.run.add_round(record)
+        self.records[index:] = [record]
+        self._shown = self.beliefs.of(self.answers)
+
+    def measure(self) -> dict[str, float | int | None]:
+        """Metrics of the present answers: against the truth where it is known, and without it."""
+        index = self.next_index
+        names, confidence = self.beliefs.of(self.answers).labels()
+        scores: dict[str, float | int | None] = {}
+        if self.labels_true is not None:
+            scores |= evaluate(self.labels_true, names, confidence)
+        scores["clusters"] = len(self.answers.clusters)
+        scores["expected_accuracy"] = float(confidence.mean()) if len(self.answers) else None
+        scores["agreement"] = agreement(self._labels_of(index - 1), names) if index else None
+        self._labels_at = {i: kept for i, kept in self._labels_at.items() if i == index - 1}
+        self._labels_at[index] = names, self.answers.seq
+        return scores
+
+    def _labels_of(self, index: int) -> np.ndarray:
+        if index not in self._labels_at:  # resumed: another process measured that round
+            seq = self.records[index].last_seq
+            self._labels_at[index] = self.beliefs.of(at_event(self.run, seq)).labels()[0], seq
+        names, seq = self._labels_at[index]
+        return renamed(self.run, names, seq)

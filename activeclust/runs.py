@@ -1,0 +1,127 @@
+"""Making a stored run, and resuming one only where it is the same run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from typing import Literal
+
+import numpy as np
+
+from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
+from activeclust.store import open_store
+from activeclust.store.base import Run, RunSpec, Store
+
+DEFAULT_DATABASE = "activeclust.db"
+
+#: what must agree for the resumed run to ask what the uninterrupted one would have asked
+_SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size", "model_hash": "model"}
+
+
+def find_store(store: Store | str | os.PathLike[str] | None, name: str | None) -> Store:
+    """The store that is meant: the one given, ``activeclust.db`` for a named run, memory for a nameless one.
+
+    Examples
+    --------
+    >>> find_store(None, None).url
+    'memory:'
+    """
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        return store
+    if store is None and name is not None:
+        return open_store(DEFAULT_DATABASE)
+    return open_store(store)
+
+
+def find_seed(store: Store, name: str, resume: bool | Literal["auto"], random_state: int | None) -> int:
+    """The seed that was asked for, else the one of the run that is resumed, else a fresh one.
+
+    Examples
+    --------
+    >>> find_seed(open_store(), "run", False, 7)
+    7
+    """
+    if random_state is None:
+        if resume:
+            with contextlib.suppress(RunNotFound):  # open_run says it, or makes the run
+                return store.open_run(name).spec.seed
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)  # 31 bits fit every database
+    if (
+        isinstance(random_state, (int, np.integer))
+        and not isinstance(random_state, bool)
+        and random_state >= 0
+    ):
+        return int(random_state)
+    raise InvalidInput(f"random_state is a seed, an integer from 0 upward, or None; got {random_state!r}.")
+
+
+def open_run(store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], strict: bool = True) -> Run:
+    """Make the run, or open it again.
+
+    Parameters
+    ----------
+    store : Store
+    spec : RunSpec
+        What the run is made from now.
+    resume : bool or "auto"
+        False: the run is new. True: it exists. "auto": it is resumed where it exists, else made.
+    strict : bool
+        Whether another strategy, seed, batch size or model is refused. Other rows always are.
+
+    Raises
+    ------
+    RunExists, RunNotFound
+        Where ``resume`` is False and it exists, or True and it does not.
+    RunMismatch
+        Naming every setting that differs.
+    """
+    if resume not in (True, False, "auto"):
+        raise InvalidInput(f"resume is True, False or 'auto', got {resume!r}.")
+    if resume is False:
+        try:
+            return store.create_run(spec)
+        except RunExists as error:
+            raise RunExists(
+                f"There is a run {spec.name!r} in {store.url} already: resume it (--resume, resume=True), "
+                "or take another name."
+            ) from error
+    try:
+        run = store.open_run(spec.name)
+    except RunNotFound:
+        if resume == "auto":
+            return store.create_run(spec)
+        raise
+    _compare(run.spec, spec, strict=strict)
+    return run
+
+
+def _compare(stored: RunSpec, now: RunSpec, *, strict: bool) -> None:
+    if (stored.n_rows, stored.data_hash) != (now.n_rows, now.data_hash):
+        was = f" (from {stored.source})" if stored.source else ""
+        raise RunMismatch(
+            f"Run {stored.name!r} was made from other rows{was}: {stored.n_rows:,} rows with hash "
+            f"{stored.data_hash[:12]}, now {now.n_rows:,} with {now.data_hash[:12]}. "
+            "Give the same data, or another name for a new run."
+        )
+    differ = [key for key in _SETTINGS if getattr(stored, key) != getattr(now, key)]
+    if differ and strict:
+        listed = ", ".join(
+            f"{_SETTINGS[key]} {_short(getattr(stored, key))} (now {_short(getattr(now, key))})"
+            for key in differ
+        )
+        raise RunMismatch(
+            f"Run {stored.name!r} was made with {listed}. Give the same settings, or continue it with other "
+            "ones (--changed, strict=False); its answers are kept either way."
+        )
+    if stored.package_version != now.package_version:
+        warnings.warn(
+            f"Run {stored.name!r} was made by activeclust {stored.package_version}, this is "
+            f"{now.package_version}: its answers count as before, the next questions may differ.",
+            stacklevel=4,
+        )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text[:12] if len(text) > 40 else text
