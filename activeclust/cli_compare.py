@@ -44,7 +44,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
 )
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1 for one a core.")
 @click.option("--shard", default="1/1", metavar="I/N", callback=_shard,
-              help="Run only the I-th of N parts; once all are done, run without it for the report.")  # fmt: skip
+              help="Run the I-th of N parts; once all are done, leave it out for the report.")  # fmt: skip
 @_SHARED["seed"]
 @_SHARED["db"]
 @click.option("--name", metavar="NAME", help="Name of the sweep; by default made from data and settings.")
@@ -80,8 +80,8 @@ def compare_command(oracle: str, strategies: str, db: str | None, out: str | Non
         }
     if shard[1] > 1:
         click.echo(
-            f"Part {shard[0]} of {shard[1]} is done: {len(runs)} runs in {store}. When all parts are, give the "
-            "command without --shard for the report.",
+            f"Part {shard[0]} of {shard[1]} is done: {len(runs)} runs in {store}. When all parts are, give "
+            "the command without --shard for the report.",
             err=True,
         )
         return
@@ -101,13 +101,15 @@ def _without(data: Any, noise_label: str) -> Any:
 def _report(comparison: Any, out: str | None, as_json: bool) -> None:
     from rich.console import Console
 
-    from activeclust.compare_report import save_all, to_table
+    from activeclust.compare_report import notes, save_all, to_table
 
     if as_json:
         click.echo(comparison.to_json())
     else:
         console = Console(highlight=False)
         console.print(to_table(comparison, console.width))
+        for note in notes(comparison):
+            click.echo(note, err=True)
     if out is not None:
         save_all(comparison, out)
         click.echo(f"Wrote {Path(out) / 'report.html'} and the files beside it.", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +18,11 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _PATTERNS = ("-", "--", ":")
 
 
-# the same scores give the same bytes
-NO_DATE: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
-
-
 def figures(comparison: Comparison) -> dict[str, Figure]:
     """All pictures of a comparison, by name."""
-    made = {"curves": plot_curves(comparison), "clusters": plot_curves(comparison, "clusters")}
+    made = {"curves": plot_curves(comparison)}
+    if "clusters" in comparison.values:
+        made["clusters"] = plot_curves(comparison, "clusters")
     if comparison.differences():
         made["differences"] = plot_differences(comparison)
         made["penalties"] = plot_penalties(comparison)
@@ -118,13 +117,23 @@ def _title(comparison: Comparison) -> str:
     return f"{comparison.dataset}, {comparison.n_rows:,} rows: {of}"
 
 
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture; the same scores give the same bytes."""
+    import matplotlib
+
+    kind = path.suffix[1:]
+    with matplotlib.rc_context({"svg.hashsalt": "activeclust"}):
+        figure.savefig(
+            path, format=kind, dpi=150, metadata={"png": {"Software": None}, "svg": {"Date": None}}[kind]
+        )
+
+
 def to_svg(figure: Figure) -> str:
-    """The figure as an <svg> element for a page."""
+    """The figure as an <svg> element for a page, its text as text."""
     import matplotlib
 
     out = io.StringIO()
-    # ids from a fixed salt: the same scores give the same page
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "activeclust"}):
-        figure.savefig(out, format="svg", metadata=NO_DATE["svg"])
+        figure.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
     return text[text.index("<svg") :]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activeclust.compare_plots import NO_DATE, figures, ordered, to_svg
+from activeclust.compare_plots import figures, ordered, save, to_svg
 from activeclust.comparison import SHARES, Comparison
 from activeclust.metrics import Interval
 
@@ -33,7 +33,7 @@ def save_all(comparison: Comparison, folder: str | os.PathLike[str]) -> list[Pat
     files = [out / "scores.csv", out / "comparison.json"]
     for name, figure in figures(comparison).items():
         for kind in ("png", "svg"):
-            figure.savefig(out / f"{name}.{kind}", dpi=150, metadata=NO_DATE[kind])
+            save(figure, out / f"{name}.{kind}")
             files.append(out / f"{name}.{kind}")
     (out / "report.html").write_text(to_html(comparison), encoding="utf-8")
     return [*files, out / "report.html"]
@@ -78,9 +78,10 @@ def _pm(interval: Interval | None) -> str:
     return f"{interval.mean:.3f} ±{(interval.high - interval.low) / 2:.3f}"
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def notes(comparison: Comparison) -> list[str]:
+    """What was run, and what the columns of the tables mean."""
     s = comparison.settings
-    notes = [
+    lines = [
         f"{comparison.dataset}: {comparison.n_rows:,} rows, {comparison.repeats} paired runs a strategy "
         f"(same seeds), batches of {s.get('batch_size', '?')}, seed {s.get('seed', '?')}, "
         f"start {s.get('start', 0)}, share of wrong answers {s.get('noise', 0):g}.",
@@ -94,12 +95,12 @@ def _notes(comparison: Comparison) -> list[str]:
         "(p < .05), mean over all; lower is better.",
     ]
     if comparison.repeats == 1:
-        return [notes[0], "One run: no intervals, no differences.", notes[2]]
-    return notes
+        return [lines[0], "One run: no intervals, no differences.", lines[2]]
+    return lines
 
 
 def to_table(comparison: Comparison, width: int = 80) -> Table:
-    """The table for a terminal of that many columns: what fits, with what the columns mean below."""
+    """The table for a terminal of that many columns, with what fits; :func:`notes` explains its columns."""
     from rich.table import Table
 
     head, rows = _columns(comparison), _rows(comparison)
@@ -107,7 +108,7 @@ def to_table(comparison: Comparison, width: int = 80) -> Table:
         kept = [i for i, name in enumerate(head) if name not in _ONLY_WHEN_WIDE]
         head = [head[i] for i in kept]
         rows = [[row[i].split(" ±")[0].split(" [")[0] for i in kept] for row in rows]
-    table = Table(caption="\n".join(_notes(comparison)), caption_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for i, column in enumerate(head):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
@@ -127,7 +128,7 @@ def to_markdown(comparison: Comparison) -> str:
 def to_html(comparison: Comparison) -> str:
     """One page with everything in it: no file beside it, nothing loaded, no script."""
     parts = [f"<h1>Query strategies on {html.escape(comparison.dataset)}</h1>"]
-    parts += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in _notes(comparison)), "</ul>"]
+    parts += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in notes(comparison)), "</ul>"]
     parts.append(_html_table(_columns(comparison), _rows(comparison)))
     captions = {
         "curves": "Accuracy over the answers",
