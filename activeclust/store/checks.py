@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.errors import InvalidInput
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.events import ON_ROW, Policy
 
@@ -181,25 +181,3 @@ def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{what} must be something that JSON can hold: {error}.") from error
     return json.loads(text)
-
-
-def check_same_run(stored: RunSpec, given: RunSpec, *, ignore: tuple[str, ...] = ()) -> None:
-    """:class:`RunMismatch` where a run of other rows or settings is about to be resumed.
-
-    Name, source, package version and options other than the overlap are not compared, nor a hash that
-    either side leaves empty.
-    """
-    compared = ("n_rows", "data_hash", "model_hash", "strategy", "seed", "batch_size")
-    different = []
-    for name in compared:
-        old, new = getattr(stored, name), getattr(given, name)
-        unknown = name.endswith("_hash") and not (old and new)
-        if name not in ignore and not unknown and old != new:
-            different.append(f"{name} was {old!r} and is {new!r}")
-    if "options" not in ignore and Policy.of(stored.options) != Policy.of(given.options):
-        different.append(f"the policy was {Policy.of(stored.options)} and is {Policy.of(given.options)}")
-    if different:
-        raise RunMismatch(
-            f"Run {stored.name!r} cannot be resumed: {'; '.join(different)}. "
-            "Give the rows and settings it was made with, or another name."
-        )
