@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: why a run ended; None while it has not
-Ended = Literal["budget", "stop", "pool", "interrupted"] | None
+Ended = Literal["budget", "converged", "stop", "pool", "interrupted"] | None
 
 
 class History(Sequence[Round]):
@@ -22,8 +22,8 @@ class History(Sequence[Round]):
     Parameters
     ----------
     rounds : sequence of Round
-    ended : {"budget", "stop", "pool", "interrupted"} or None
-        Why the run ended: budget used up, the annotator said STOP, nothing left to ask, Ctrl-C.
+    ended : {"budget", "converged", "stop", "pool", "interrupted"} or None
+        Why the run ended: budget used up, a stop rule, the annotator said STOP, nothing left to ask, Ctrl-C.
 
     Examples
     --------

@@ -24,6 +24,7 @@ from activeclust.pool import Answers
 from activeclust.rounds import Rounds
 from activeclust.rows import check_rows, counted
 from activeclust.runs import find_seed, find_store, open_run
+from activeclust.stopping import StopRule, parse_stop
 from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
 from activeclust.strategy import PoolState
 
@@ -158,6 +159,7 @@ class ActiveLoop:
         )
         self._ended: Ended = None
         self._budget: int | None = None
+        self._stop: StopRule | None = None
 
     # ---------------------------------------------------------------- asking and telling
 
@@ -235,7 +237,9 @@ class ActiveLoop:
 
     # ---------------------------------------------------------------- running
 
-    def run(self, budget: int, progress: Progress | None = None) -> History:
+    def run(
+        self, budget: int, progress: Progress | None = None, *, stop: str | StopRule | None = None
+    ) -> History:
         """Ask the annotator until ``budget`` rows are answered.
 
         Parameters
@@ -244,6 +248,8 @@ class ActiveLoop:
             Answered rows in all, those of a resumed run included. Skipped rows do not count.
         progress : callable, optional
             ``progress(answered, budget, metrics of the last round)``, after every answer.
+        stop : str or callable, optional
+            A rule of :mod:`activeclust.stopping`, such as ``"converged"``, that may end the run early.
 
         Returns
         -------
@@ -255,7 +261,7 @@ class ActiveLoop:
         AnnotatorFailed
             The annotator raised; the message names the row, and every earlier answer is kept.
         """
-        asker = self._start(budget)
+        asker = self._start(budget, stop)
         try:
             with asker:
                 while queries := self._due(asker.whole_batches):
@@ -266,9 +272,11 @@ class ActiveLoop:
             self._leave()
         return self.history
 
-    async def arun(self, budget: int, progress: Progress | None = None) -> History:
+    async def arun(
+        self, budget: int, progress: Progress | None = None, *, stop: str | StopRule | None = None
+    ) -> History:
         """:meth:`run` inside a running event loop, for an async annotator in a notebook or a server."""
-        asker = self._start(budget)
+        asker = self._start(budget, stop)
         try:
             while queries := self._due(asker.whole_batches):
                 self._take(queries, await asker.ask_async(queries), progress)
@@ -278,7 +286,7 @@ class ActiveLoop:
             self._leave()
         return self.history
 
-    def _start(self, budget: int) -> Asker:
+    def _start(self, budget: int, stop: str | StopRule | None) -> Asker:
         if self._asker is None:
             raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
         self._budget = _positive(budget, "budget")
@@ -287,6 +295,7 @@ class ActiveLoop:
                 f"A budget of {counted(self._budget, 'answer')} is larger than the pool of "
                 f"{counted(len(self.X), 'row')}."
             )
+        self._stop = parse_stop(stop) if isinstance(stop, str) else stop
         self._ended = None
         return self._asker
 
@@ -309,7 +318,7 @@ class ActiveLoop:
         self._rounds.reload()
 
     def _leave(self) -> None:
-        self._budget = None
+        self._budget = self._stop = None
         if self.who:
             self.stored.release(self.who)
 
@@ -320,6 +329,10 @@ class ActiveLoop:
             self._rounds.reload()
         left = None if self._budget is None else self._budget - len(self._answers)
         rows = self._rounds.rows_to_ask(left) if left is None or left > 0 else []
+        if rows and self._stop is not None and self._rounds.may_end(self._stop):
+            self._ended = "converged"
+            self._rounds.withdraw()
+            return []
         if not rows:
             self._ended = "pool" if left is None or left > 0 else "budget"
             self._rounds.finish()

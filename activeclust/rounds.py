@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from activeclust.beliefs import Belief, Beliefs
 from activeclust.errors import InvalidInput
 from activeclust.metrics import agreement, evaluate
 from activeclust.pool import Answers, at_event, renamed
+from activeclust.stopping import StopRule, expected_gain
 from activeclust.store.base import Round, Run
 from activeclust.strategy import PoolState, Strategy
 
@@ -79,6 +81,18 @@ class Rounds:
         if last is None or last.asked or last.last_seq != self.answers.seq:
             self._record(self.next_index, [])
 
+    def may_end(self, stop: StopRule) -> bool:
+        """Whether the rule, looking at the rounds so far, lets a round that has just begun be the last."""
+        last = self.records[-1]
+        if last.last_seq != self.answers.seq:
+            return False
+        return stop([{"budget": record.budget, **record.metrics} for record in self.records])
+
+    def withdraw(self) -> None:
+        """Ask nothing in the round that has just begun; its metrics stay as the last ones."""
+        last = self.records[-1]
+        self._write(last.index, replace(last, asked=()))
+
     @property
     def next_index(self) -> int:
         """Index of the round that comes next."""
@@ -106,7 +120,7 @@ class Rounds:
             return []
         index = self.next_index
         rows = self._choose(state, n, np.random.default_rng([self.run.spec.seed, index]))
-        self._record(index, rows)
+        self._record(index, rows, expected_gain=expected_gain(state, np.array(rows)))
         # where somebody else took all of them in this very moment, there are other rows
         return self._lease(rows, n) or self._next(left)
 
@@ -125,11 +139,14 @@ class Rounds:
 
     # ---------------------------------------------------------------- measuring
 
-    def _record(self, index: int, asked: list[int]) -> None:
-        record = Round(index, len(self.answers), self.measure(), tuple(asked), self.answers.seq)
+    def _record(self, index: int, asked: list[int], **more: float) -> None:
+        record = Round(index, len(self.answers), self.measure() | more, tuple(asked), self.answers.seq)
+        self._write(index, record)
+        self._shown = self.beliefs.of(self.answers)
+
+    def _write(self, index: int, record: Round) -> None:
         self.run.add_round(record)
         self.records[index:] = [record]
-        self._shown = self.beliefs.of(self.answers)
 
     def measure(self) -> dict[str, float | int | None]:
         """Metrics of the present answers: against the truth where it is known, and without it."""

@@ -387,6 +387,20 @@ def test_progress_is_told_after_every_answer(make):
     assert seen == [(i, 5) for i in range(1, 6)]
 
 
+def test_a_stop_rule_ends_the_run_and_a_later_run_goes_on(make):
+    loop = make()
+    history = loop.run(budget=60, stop="converged")
+    assert history.ended == "converged"
+    assert history.budget[-1] == len(loop.anchors) < 60
+    assert history[-1].asked == ()
+    through = make()
+    through.run(budget=60)
+    loop.run(budget=60)
+    assert story(loop) == story(through)
+    with pytest.raises(InvalidInput, match="no stop rule"):
+        loop.run(budget=60, stop="tired")
+
+
 # ---------------------------------------------------------------- resuming
 
 
@@ -594,6 +608,7 @@ def test_history_as_frame_csv_and_area(make, blobs, tmp_path):
 def test_metrics_without_truth_are_label_free(make):
     history = make().run(budget=5)
     assert set(history.last) == {"clusters", "expected_accuracy", "agreement"}
+    assert set(history[0].metrics) == {*history.last, "expected_gain"}
     assert 0 < history.last["expected_accuracy"] <= 1
 
 

@@ -1,0 +1,109 @@
+"""The command line: parse, call, print. stdout carries data, stderr progress.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 the database needs an upgrade, 130 interrupted (everything
+answered so far is kept).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from activeclust import __version__
+from activeclust.errors import ActiveClustError, SchemaMismatch
+
+#: command -> module that lists it in ``COMMANDS``; modules import what they need when a command runs
+HOMES = {
+    "loop": "activeclust.cli_loop",
+    "annotate": "activeclust.cli_annotate",
+    "cluster": "activeclust.cli_cluster",
+    "compare": "activeclust.cli_compare",
+    "runs": "activeclust.cli_runs",
+    "report": "activeclust.cli_runs",
+    "log": "activeclust.cli_store",
+    "export": "activeclust.cli_store",
+    "import": "activeclust.cli_store",
+    "review": "activeclust.cli_store",
+    "agreement": "activeclust.cli_store",
+    "db": "activeclust.cli_store",
+    "pretrain": "activeclust.pfn.cli",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are looked at."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of HOMES, then what the modules list besides."""
+        return [name for name, home in HOMES.items() if importlib.util.find_spec(home)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(HOMES[cmd_name])
+        return next(command for command in module.COMMANDS if command.name == cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name where there is none of that name."""
+        if args and args[0] not in HOMES and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], HOMES, n=1)
+            guess = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="activeclust")
+def cli() -> None:
+    """Partition rows into your own clusters with as few answers as possible.
+
+    \b
+    Try it:      activeclust loop --oracle mnist --budget 100
+    Your rows:   activeclust annotate rows.csv
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _say_warning
+        status = _run(args)
+    sys.exit(status)
+
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        status = cli.main(args=args, prog_name="activeclust", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; everything answered so far is kept.", err=True)
+        return 130
+    except ActiveClustError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 3 if isinstance(error, SchemaMismatch) else 1
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    click.echo(f"Warning: {message}", err=True)
+
+
+if __name__ == "__main__":
+    main()

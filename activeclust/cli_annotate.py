@@ -1,0 +1,105 @@
+"""``activeclust annotate``: a person answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from activeclust.cli_options import data_options, data_settings, db_option, load_data, stderr_console
+from activeclust.errors import InvalidInput
+
+
+@click.command("annotate")
+@click.argument("source", metavar="DATA")
+@click.option(
+    "--ui",
+    type=click.Choice(["terminal"]),
+    default="terminal",
+    show_default=True,
+    help="Where you are asked.",
+)
+@click.option(
+    "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."
+)
+@click.option("--budget", type=click.IntRange(1), help="Answers in all [default: every row].")
+@click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions a round.")
+@click.option("--seed", type=click.IntRange(0), help="Fixes every choice [default: drawn and recorded].")
+@click.option("--stop", metavar="RULE", help="End early: converged, accuracy=0.95, gain=0.001.")
+@db_option
+@click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
+@click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
+@click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@data_options
+@click.pass_context
+def annotate_command(context: click.Context, source: str, **given: Any) -> None:
+    """Ask you which cluster rows belong to; the same command goes on where you stopped.
+
+    Every answer is kept at once. `activeclust cluster DATA --name NAME` writes the partition.
+    """
+    from activeclust import strategies
+    from activeclust.stopping import parse_stop
+    from activeclust.store import open_store
+    from activeclust.terminal import Terminal
+
+    strategies.get(given["strategy"])
+    stop = parse_stop(given["stop"]) if given["stop"] else None
+    store = open_store(given["db"])
+    try:
+        loop = _make(store, source, Terminal(), given)
+        budget = given["budget"] or len(loop.X)
+        history = loop.run(budget, progress=loop.annotator.progress, stop=stop)
+        _farewell(loop, history.ended, source, given)
+    finally:
+        store.close()
+    if history.ended == "interrupted":
+        context.exit(130)
+
+
+def _make(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
+    from activeclust.clusterer import PFNClusterer
+    from activeclust.loop import ActiveLoop
+
+    data = load_data(source, given)
+    if given["budget"] and given["budget"] > len(data.X):
+        raise InvalidInput(
+            f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
+        )
+    with stderr_console().status(f"preparing {len(data.X):,} rows (once a data set)"):
+        return ActiveLoop(
+            data.X,
+            terminal,
+            strategy=given["strategy"],
+            clusterer=PFNClusterer(device=given["device"], random_state=given["seed"]),
+            store=store,
+            name=given["name"] or Path(source).stem,
+            items=data.items,
+            batch_size=given["batch_size"],
+            random_state=given["seed"],
+            resume="auto",
+            strict=not given["changed"],
+            who=given["who"],
+            source=source,
+            options={"data": data_settings(source, given)},
+        )
+
+
+def _farewell(loop: Any, ended: str | None, source: str, given: dict[str, Any]) -> None:
+    why = {
+        "budget": "The budget is used up.",
+        "converged": "Further answers no longer change the partition.",
+        "pool": "Every row has been answered or set aside.",
+        "interrupted": "Interrupted.",
+    }.get(ended or "", "Stopped.")
+    name = loop.stored.spec.name
+    click.echo(
+        f"{why} {len(loop.anchors)} answers, {len(loop.clusters)} clusters, kept as run {name!r} in "
+        f"{given['db']}.\n"
+        f"Write the partition with: activeclust cluster {source} --name {name} -o clusters.csv",
+        err=True,
+    )
+
+
+COMMANDS: list[click.Command] = [annotate_command]

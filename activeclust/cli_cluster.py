@@ -1,0 +1,131 @@
+"""``activeclust cluster``: the partition of a file, from a run's answers, a file of anchors, or from none."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from activeclust.cli_options import data_options, db_option, load_data, stderr_console, writable_folder
+from activeclust.errors import DataFileError, InvalidInput
+
+if TYPE_CHECKING:
+    from activeclust.store.base import Cluster
+
+
+@click.command("cluster")
+@click.argument("source", metavar="DATA")
+@db_option
+@click.option("--name", metavar="NAME", help="Use the answers of this run.")
+@click.option(
+    "--anchors", "anchor_file", metavar="FILE", help="Use the answers in a CSV with columns row, cluster."
+)
+@click.option("-o", "--output", metavar="OUT", default="-", help="CSV to write [default: stdout].")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@data_options
+def cluster_command(
+    source: str, db: str, name: str | None, anchor_file: str | None, output: str, device: str, **given: Any
+) -> None:
+    """Partition the rows of a file or named set: a CSV with one line a row.
+
+    Without --name and --anchors nothing is known: the clusters, and how many there are, are inferred.
+    Columns: row, id (where the file has one), cluster, probability, new_cluster_probability, answered.
+    """
+    if name and anchor_file:
+        raise click.UsageError("Give --name or --anchors, not both.")
+    if output != "-":
+        writable_folder(Path(output).absolute().parent)
+    data = load_data(source, given)
+    anchors = _of_run(db, name, len(data.X)) if name else {}
+    if anchor_file:
+        anchors = read_anchors(Path(anchor_file), len(data.X))
+    with stderr_console().status(f"clustering {len(data.X):,} rows"):
+        table = _partition(data, anchors, given.get("id_column"), device)
+    text = table.to_csv(index=False, float_format="%.6f")
+    if output == "-":
+        click.echo(text, nl=False)
+    else:
+        Path(output).write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {output}: {table['cluster'].nunique()} clusters.", err=True)
+
+
+def _partition(data: Any, anchors: dict[int, Cluster], id_column: str | None, device: str) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    from activeclust.clusterer import PFNClusterer
+
+    answers = np.full(len(data.X), None, dtype=object)
+    for row, cluster in anchors.items():
+        answers[row] = cluster
+    model = PFNClusterer(device=device).fit(data.X, answers if anchors else None)
+    mass = model.posterior_.max(axis=1) * (1 - model.new_cluster_proba_)
+    columns = {"row": np.arange(len(data.X))}
+    ids = _ids(data, id_column)
+    if ids is not None:
+        columns["id"] = ids
+    columns |= {
+        "cluster": model.labels_,
+        "probability": mass,
+        "new_cluster_probability": model.new_cluster_proba_,
+        "answered": np.isin(np.arange(len(data.X)), list(anchors)).astype(int),
+    }
+    return pd.DataFrame(columns)
+
+
+def _ids(data: Any, id_column: str | None) -> Any:
+    frame = getattr(data.items, "frame", None)
+    if frame is None:
+        return None
+    wanted = (id_column or "id").lower()
+    column = next((name for name in frame.columns if name.lower() == wanted), None)
+    return None if column is None else frame[column].to_numpy()
+
+
+def _of_run(db: str, name: str, n_rows: int) -> dict[int, Cluster]:
+    from activeclust.store import open_store
+
+    store = open_store(db, create=False)
+    try:
+        run = store.open_run(name)
+        anchors = {anchor.row: anchor.cluster for anchor in run.anchors()}
+    finally:
+        store.close()
+    if run.spec.n_rows != n_rows:
+        raise InvalidInput(f"Run {name!r} is about {run.spec.n_rows:,} rows; the data given has {n_rows:,}.")
+    if not anchors:
+        raise InvalidInput(f"Run {name!r} has no answers yet; leave --name out to cluster without any.")
+    return anchors
+
+
+def read_anchors(path: Path, n_rows: int) -> dict[int, Cluster]:
+    """Answers from a CSV with the columns ``row`` (from 0) and ``cluster``."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise DataFileError(f"There is no anchors file {path}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = pd.read_csv(io.StringIO(text), dtype={"row": str, "cluster": str}, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataFileError(f"{path} cannot be read as a CSV with columns row, cluster: {error}") from error
+    if not {"row", "cluster"} <= set(table.columns):
+        raise DataFileError(
+            f"{path} must have the columns row and cluster; it has {', '.join(table.columns)}."
+        )
+    anchors: dict[int, Cluster] = {}
+    for line, (row, cluster) in enumerate(zip(table["row"], table["cluster"], strict=True), start=2):
+        if not row.strip().isdigit() or int(row) >= n_rows:
+            raise InvalidInput(f"{path}, line {line}: row {row!r} is not a number from 0 to {n_rows - 1}.")
+        if not cluster.strip():
+            raise InvalidInput(f"{path}, line {line}: row {row} has no cluster.")
+        if anchors.setdefault(int(row), cluster) != cluster:
+            raise InvalidInput(f"{path}, line {line}: row {row} is in two clusters.")
+    if not anchors:
+        raise InvalidInput(f"{path} holds no answers.")
+    return anchors
+
+
+COMMANDS: list[click.Command] = [cluster_command]

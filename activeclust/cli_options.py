@@ -1,0 +1,100 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from activeclust.errors import DataFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from activeclust.datasets import Dataset
+
+DATABASE = "activeclust.db"
+
+_DATA = (
+    click.option("--labels", metavar="FILE", help="Labels of an array file: .npy, or one name a line."),
+    click.option("--label-column", metavar="NAME", help="Column with the labels [default: label]."),
+    click.option("--id-column", metavar="NAME", help="Column that names the rows [default: id]."),
+    click.option("--features", metavar="A,B,...", help="Columns to cluster by [default: all others]."),
+    click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
+)
+DATA_OPTIONS = ("labels", "label_column", "id_column", "features", "impute")
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how a file is read; :func:`load_data` takes them."""
+    for option in reversed(_DATA):
+        command = option(command)
+    return command
+
+
+def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--db``."""
+    return click.option(
+        "--db", metavar="URL", default=DATABASE, show_default=True, envvar="ACTIVECLUST_DB",
+        help="Database: a path, sqlite:///PATH or postgresql://... (or the variable ACTIVECLUST_DB).",
+    )(command)  # fmt: skip
+
+
+def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
+    """Load rows with the options of :func:`data_options`, and say on stderr what was done to them."""
+    from activeclust.datasets import load
+
+    features = given.get("features")
+    data = load(
+        source,
+        labels=given.get("labels"),
+        label_column=given.get("label_column"),
+        id_column=given.get("id_column"),
+        features=[name.strip() for name in features.split(",")] if features else None,
+        impute=bool(given.get("impute")),
+    )
+    for note in data.notes:
+        click.echo(note, err=True)
+    return data
+
+
+def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run must remember to load its rows again, from any folder."""
+
+    def absolute(name: str) -> str:
+        path = Path(name).expanduser()
+        return str(path.resolve()) if path.exists() else name
+
+    kept = {key: given[key] for key in DATA_OPTIONS if given.get(key)}
+    if "labels" in kept:
+        kept["labels"] = absolute(kept["labels"])
+    return {"source": absolute(source)} | kept
+
+
+def writable_folder(folder: Path) -> Path:
+    """Make a folder and try to write into it, so that hours of answers do not end in an error."""
+    probe = folder / ".activeclust-can-write"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DataFileError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
+    return folder
+
+
+def stderr_console() -> Console:
+    """Where progress goes."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def stdout_console() -> Console:
+    """Where tables go; wide enough not to wrap where the output is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 110))

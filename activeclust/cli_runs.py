@@ -1,0 +1,121 @@
+"""``activeclust runs`` and ``activeclust report``: what is stored, as tables, files and JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from activeclust.cli_options import db_option, stdout_console, writable_folder
+
+if TYPE_CHECKING:
+    from activeclust.history import History
+    from activeclust.store.base import Run, RunInfo
+
+
+@click.command("runs")
+@db_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+def runs_command(db: str, as_json: bool) -> None:
+    """List the runs of a database, the newest last."""
+    from activeclust.report import runs_table
+    from activeclust.store import open_store
+
+    store = open_store(db, create=False)
+    try:
+        runs = store.runs()
+    finally:
+        store.close()
+    if as_json:
+        click.echo(json.dumps([_line(info) for info in runs], ensure_ascii=False))
+    elif runs:
+        stdout_console().print(runs_table(runs))
+    else:
+        click.echo(f"{db} holds no runs yet.", err=True)
+
+
+def _line(info: RunInfo) -> dict[str, Any]:
+    return {
+        "run": info.spec.name,
+        "source": info.spec.source,
+        "strategy": info.spec.strategy,
+        "seed": info.spec.seed,
+        "batch_size": info.spec.batch_size,
+        "rows": info.spec.n_rows,
+        "answers": info.n_anchors,
+        "clusters": info.n_clusters,
+        "rounds": info.n_rounds,
+        "created_at": info.created_at.isoformat(),
+        "updated_at": info.updated_at.isoformat(),
+        "metrics": dict(info.last_metrics),
+    }
+
+
+@click.command("report")
+@db_option
+@click.option("--name", required=True, metavar="NAME", help="Name of the run.")
+@click.option(
+    "--out", metavar="DIR", help="Folder for rounds.csv and curve.png; nothing is written without it."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+def report_command(db: str, name: str, out: str | None, as_json: bool) -> None:
+    """Show a stored run again: its table, and with --out its files."""
+    from activeclust.history import History
+    from activeclust.store import open_store
+
+    folder = writable_folder(Path(out)) if out else None
+    store = open_store(db, create=False)
+    try:
+        run = store.open_run(name)
+        print_run(run, History(run.rounds()), folder, as_json=as_json)
+    finally:
+        store.close()
+
+
+def print_run(run: Run, history: History, folder: Path | None, *, as_json: bool) -> None:
+    """Write rounds.csv and curve.png, then print the run as a table or as JSON."""
+    from activeclust.report import rounds_table
+
+    files = []
+    if folder is not None:
+        files = [folder / "rounds.csv", folder / "curve.png"]
+        history.to_csv(files[0])
+        history.plot(files[1], title=run.spec.name)
+    if as_json:
+        click.echo(json.dumps(document(run, history, files), ensure_ascii=False))
+        return
+    stdout_console().print(rounds_table(history.rounds))
+    area = history.area_under_curve()
+    if area is not None:
+        click.echo(f"Mean accuracy over the budget: {area:.3f}", err=True)
+    if files:
+        click.echo(f"Wrote {files[0]} and {files[1].name}. Run {run.spec.name!r} is kept.", err=True)
+
+
+def document(run: Run, history: History, files: list[Path]) -> dict[str, Any]:
+    """A run as JSON."""
+    snapshot, spec = run.snapshot(), run.spec
+    scores = ("accuracy", "v_measure", "ari")
+    return {
+        "run": spec.name,
+        "source": spec.source,
+        "strategy": spec.strategy,
+        "seed": spec.seed,
+        "batch_size": spec.batch_size,
+        "rows": spec.n_rows,
+        "data_hash": spec.data_hash,
+        "model_hash": spec.model_hash,
+        "package_version": spec.package_version,
+        "ended": history.ended,
+        "answers": len(snapshot.anchors),
+        "clusters": list(snapshot.clusters),
+        "metrics": history.last,
+        "area_under_curve": {name: history.area_under_curve(name) for name in scores},
+        "rounds": history.records(),
+        "files": [str(file) for file in files],
+    }
+
+
+COMMANDS: list[click.Command] = [runs_command, report_command]

@@ -1,0 +1,187 @@
+"""A person answers in the terminal: the row, the likeliest clusters, one key an answer.
+
+In a terminal a key acts at once; from a pipe one line is one answer (``1``, ``a``, ``n new name``, an empty
+line for the first suggestion), and the end of input stops.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Answer, Query
+from activeclust.terminal_view import item_view
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from activeclust.store.base import Cluster
+
+SIGNALS = {"s": SKIP, "?": UNSURE, "u": UNDO, "q": STOP, "\x04": STOP}
+SHOWN = 3  #: suggestions with a number
+#: keys of clusters in the order they were first named; those of the commands are left out
+LETTERS = "abcdefghijklmoprtvwxyz" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+HELP = "[Enter] first  [n] new  [s] skip  [?] unsure  [u] undo  [q] stop"
+
+
+class Terminal:
+    """An annotator: shows a query and reads the answer.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where questions are shown; the standard output, colours off where NO_COLOR is set.
+    keys : text stream, optional
+        Where answers are read; the standard input.
+
+    Examples
+    --------
+    >>> import io
+    >>> from rich.console import Console
+    >>> ask = Terminal(Console(file=io.StringIO()), io.StringIO("n cat\\n1\\n"))
+    >>> ask(Query(0, "a small one", (), 1.0, ()))
+    'cat'
+    >>> ask(Query(1, "another", (("cat", 0.8),), 0.2, ("cat",)))
+    'cat'
+    """
+
+    def __init__(self, console: Console | None = None, keys: TextIO | None = None) -> None:
+        from rich.console import Console
+
+        self.console = console or Console(highlight=False)
+        self.keys = keys or sys.stdin
+        self.live = self.keys.isatty() and self.console.is_terminal
+        self._metrics: Mapping[str, Any] = {}
+        self._answered, self._budget = 0, 0
+        self._given, self._began = 0, time.monotonic()
+        self._note = ""
+
+    def progress(self, answered: int, budget: int, metrics: Mapping[str, Any]) -> None:
+        """For ``ActiveLoop.run(progress=...)``: what the status line shows."""
+        self._answered, self._budget, self._metrics = answered, budget, metrics
+
+    def __call__(self, query: Query) -> Answer:
+        """Ask until there is an answer."""
+        while True:
+            self._show(query)
+            answer = self._answer(query)
+            if answer is not None:
+                self._given += 1
+                self._note = self._say(query, answer)
+                return answer
+
+    # ---------------------------------------------------------------- showing
+
+    def _show(self, query: Query) -> None:
+        if self.live:
+            self.console.clear()
+        self.console.rule(self._status(query), align="left", style="dim")
+        if self._note:
+            self.console.print(self._note, style="dim", markup=False)
+        self.console.print(item_view(query.item, self.console))
+        self.console.print(self._suggestions(query))
+        others = self._keys(query.clusters)
+        if others:
+            listed = "  ".join(f"[{key}] {name}" for key, name in others.items())
+            self.console.print(listed, style="dim", markup=False)
+        self.console.print(HELP, markup=False)
+
+    def _status(self, query: Query) -> str:
+        parts = [f"row {query.row}"]
+        if query.budget_left is not None:
+            budget = self._budget or query.budget_left
+            parts.append(f"{budget - query.budget_left} of {budget} answered")
+        parts.append(f"{len(query.clusters)} clusters")
+        for metric, words in (("agreement", "agreement"), ("expected_accuracy", "expected accuracy")):
+            value = self._metrics.get(metric)
+            if value is not None:
+                parts.append(f"{words} {value:.2f}")
+        minutes = (time.monotonic() - self._began) / 60
+        if self._given > 1:
+            parts.append(f"{self._given / minutes:.0f} a minute")
+        return " · ".join(parts)
+
+    def _suggestions(self, query: Query) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, self.console.width - 40))
+        for number, (name, chance) in enumerate(query.suggestions[:SHOWN], start=1):
+            row = (f"[{number}]", str(name), "█" * round(20 * chance), f"{chance:4.0%}")
+            table.add_row(*(Text(cell, style="bold" if number == 1 else "") for cell in row))
+        chance = query.new_cluster_probability
+        words = ("[n]", "(a new cluster)", "█" * round(20 * chance), f"{chance:4.0%}")
+        table.add_row(*(Text(cell, style="dim") for cell in words))
+        return table
+
+    @staticmethod
+    def _keys(clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
+        """A key a cluster, the same all through a run; clusters beyond the letters are typed after n."""
+        return dict(zip(LETTERS, clusters, strict=False))
+
+    def _say(self, query: Query, answer: Answer) -> str:
+        if answer is UNDO:
+            return "The last answer is taken back."
+        words = (
+            {SKIP: "skipped", UNSURE: "unsure"}.get(answer) if not isinstance(answer, (str, int)) else None
+        )
+        return f"row {query.row}: {words or answer}"
+
+    # ---------------------------------------------------------------- reading
+
+    def _answer(self, query: Query) -> Answer | None:
+        key, rest = self._read()
+        if key in ("\r", "\n"):
+            key = "1"
+        if key in SIGNALS:
+            return SIGNALS[key]
+        if key == "n":
+            return self._new(query, rest)
+        if key.isdigit() and 1 <= int(key) <= min(SHOWN, len(query.suggestions)):
+            return query.suggestions[int(key) - 1][0]
+        keys = self._keys(query.clusters)
+        if key in keys:
+            return keys[key]
+        self._note = "There is no suggestion yet: n names the first cluster." if key == "1" else (
+            f"{key!r} is no key here."
+        )  # fmt: skip
+        return None
+
+    def _new(self, query: Query, rest: str) -> Answer | None:
+        name = rest or self._line("name: ")
+        if name is None:
+            return STOP
+        if not name.strip():
+            self._note = "A cluster needs a name."
+            return None
+        typed = name.strip()
+        # a name that is in use means that cluster, also where it was first given as a number
+        return next((known for known in query.clusters if str(known) == typed), typed)
+
+    def _read(self) -> tuple[str, str]:
+        """A key, and what stands after it on its line (a pipe's only)."""
+        if self.live:
+            import click
+
+            try:
+                return click.getchar(), ""
+            except EOFError:
+                return "q", ""
+        line = self.keys.readline()
+        if not line:
+            return "q", ""
+        line = line.rstrip("\r\n")
+        return (line[0], line[1:].strip()) if line.strip() else ("\n", "")
+
+    def _line(self, prompt: str) -> str | None:
+        if self.live:
+            try:
+                return self.console.input(prompt, markup=False)
+            except EOFError:
+                return None
+        line = self.keys.readline()
+        return line.rstrip("\r\n") if line else None
