@@ -54,7 +54,8 @@ def pretrain(prior_file, folder, steps, minutes, seed, device, workers, width, b
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     options = TrainOptions(
         prior=Prior.read(prior_file) if prior_file else Prior(),
-        config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers, **rate,
+        config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
+        **rate,
     )  # fmt: skip
     trainer = Trainer(options, folder)
     columns = (

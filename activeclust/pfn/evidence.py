@@ -3,8 +3,8 @@
 Each rule is a known method; the network learns which to believe where (DESIGN: the network must be able
 to do in context what the simple rules do, and choose among them row by row):
 
-- *kernel interpolation* with a Gaussian-process posterior mean K_xA (K_AA + s^2 I)^-1 Y on four kernels:
-  the graph's Green function at two ranges on the refined graph and one on the first (s -> 0 is Laplace
+- *kernel interpolation* with a Gaussian-process posterior mean K_xA (K_AA + s^2 I)^-1 Y on five kernels:
+  the graph's Green function at two ranges on the refined graph and two on the first (s -> 0 is Laplace
   learning, Zhu, Ghahramani and Lafferty, ICML 2003), and a Gaussian kernel on the PCA coordinates;
 - *Poisson learning*, K_xA (Y - mean Y) (Calder et al., ICML 2020);
 - the *cosine to cluster means* in diffusion coordinates, and the same after ten steps of seeded spherical
@@ -29,19 +29,23 @@ from torch import Tensor
 
 from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
 
-RULES = (
-    "gp_refined_near", "gp_refined_far", "gp_graph", "gp_pca",
-    "poisson_refined", "poisson_graph",
-    "mean_refined24", "mean_refined8", "mean_green", "mean_graph24",
-    "soft_refined24", "soft_refined8", "soft_green", "soft_graph24",
-    "nearest_refined24", "nearest_kernel", "nearest_pca", "mean_pca",
-)  # fmt: skip
+_KERNELS = ("refined_near", "refined_far", "graph", "graph_chain", "pca")
+_POISSON = {"poisson_refined": "refined_near", "poisson_graph": "graph"}
+_EMBEDDINGS = ("refined24", "refined8", "green", "graph24")
+_SHARPNESS = {  # from scores to log-probabilities; the Gaussian processes' scores are probabilities already
+    **dict.fromkeys(_POISSON, 2.0),
+    **{f"mean_{name}": 1 / 0.15 for name in _EMBEDDINGS},
+    **{f"soft_{name}": 10.0 for name in _EMBEDDINGS},
+    "nearest_refined24": 10.0, "nearest_kernel": 1.0, "nearest_pca": 2.0, "mean_pca": 0.5,
+}  # fmt: skip
+
+#: The rules, in the order of the pair features.
+RULES = (*(f"gp_{name}" for name in _KERNELS), *_SHARPNESS)
 N_PAIR = 2 * len(RULES) + 1
-N_ROW = 8
+N_ROW = len(_KERNELS) + 4
 N_BIAS = 6
 N_TASK = 5 + 12 + len(RULES)
 
-_EMBEDDINGS = ("refined24", "refined8", "green", "graph24")
 _NOISE = 0.1  # of the Gaussian processes, relative to the kernel's mean diagonal at the anchors
 _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
 _SOFT_STEPS = 10
@@ -177,21 +181,21 @@ class Rules:
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)
         self.bandwidth = self._bandwidth()
-        anchor_kernels = self._kernels(rows)
-        self.weights, self.inverse_diagonal = [], []
-        for K in anchor_kernels[:4]:
+        kernels, squared = self._kernels(rows)
+        self.weights, self.inverse_diagonal = {}, {}
+        for name, K in kernels.items():
             A = K + _NOISE * K.diagonal().mean() * torch.eye(self.k, device=K.device)
             inverse = torch.linalg.inv(A.double()).float()
-            self.weights.append(inverse @ self.onehot)
-            self.inverse_diagonal.append(inverse.diagonal())
+            self.weights[name] = inverse @ self.onehot
+            self.inverse_diagonal[name] = inverse.diagonal()
         self.sums = {name: self.onehot.T @ E[rows] for name, E in basis.embedding.items()}
         self.soft = {name: self._soft_means(name) for name in _EMBEDDINGS}
         self.pca_sums = self.onehot.T @ basis.pca[rows]
-        self.poisson_scale = [
-            self._poisson(K).square().mean().sqrt().clamp_min(1e-6)
-            for K in (anchor_kernels[0], anchor_kernels[2])
-        ]
-        self.loo = self._leave_one_out(anchor_kernels)
+        self.poisson_scale = {
+            rule: self._poisson(kernels[name]).square().mean().sqrt().clamp_min(1e-6)
+            for rule, name in _POISSON.items()
+        }
+        self.loo = self._leave_one_out(kernels, squared)
         self.task = self._task_features()
 
     # -- kernels ---------------------------------------------------------------------------------
@@ -205,15 +209,18 @@ class Rules:
     def _squared_distance(self, at: Tensor) -> Tensor:
         return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
 
-    def _kernels(self, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Four kernels and the squared PCA distances between ``at`` and the anchors, (b, k) each."""
+    def _kernels(self, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The kernels and the squared PCA distances between ``at`` and the anchors, (b, k) each."""
         refined, graph = self.basis.refined, self.basis.graph
-        local = self.columns.refined[at]
-        near = self._green(refined, at, 1e-3, local)
-        far = self._green(refined, at, 3e-2, local)
-        first = self._green(graph, at, 1e-2, self.columns.graph[at])
         squared = self._squared_distance(at)
-        return near, far, first, torch.exp(-0.5 * squared / self.bandwidth), squared
+        kernels = {
+            "refined_near": self._green(refined, at, 1e-3, self.columns.refined[at]),
+            "refined_far": self._green(refined, at, 3e-2, self.columns.refined[at]),
+            "graph": self._green(graph, at, 1e-2, self.columns.graph[at]),
+            "graph_chain": self._green(graph, at, 1e-4, self.columns.graph[at]),
+            "pca": torch.exp(-0.5 * squared / self.bandwidth),
+        }
+        return kernels, squared
 
     def _green(self, graph: _TorchGraph, at: Tensor, shift: float, local: Tensor) -> Tensor:
         weight = 1.0 / (1.0 - graph.values + shift)
@@ -247,22 +254,20 @@ class Rules:
         row : Tensor (b, N_ROW)
         bias : Tensor (b, k, N_BIAS)
         """
-        kernels = self._kernels(rows)
-        scores = [K @ w for K, w in zip(kernels[:4], self.weights, strict=True)]
-        scores += [
-            self._poisson(K) / s for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True)
-        ]
+        kernels, squared = self._kernels(rows)
         cosines = {name: E[rows] @ E[self.rows].T for name, E in self.basis.embedding.items()}
-        scores += [self.basis.embedding[n][rows] @ _unit(self.sums[n]).T for n in _EMBEDDINGS]
-        scores += [self.basis.embedding[n][rows] @ self.soft[n].T for n in _EMBEDDINGS]
-        relative = self._relative_distance(rows, kernels[4])
-        scores += [
-            self._nearest(cosines["refined24"]),
-            self._nearest(kernels[1].clamp_min(1e-6).log()),
-            self._nearest(-relative),
-            -torch.cdist(self.basis.pca[rows], self.pca_sums / (self.share * self.k)[:, None]).square()
-            / self.bandwidth,
-        ]
+        relative = self._relative_distance(rows, squared)
+        scores = {f"gp_{name}": K @ self.weights[name] for name, K in kernels.items()}
+        for rule, name in _POISSON.items():
+            scores[rule] = self._poisson(kernels[name]) / self.poisson_scale[rule]
+        for name, E in self.basis.embedding.items():
+            scores[f"mean_{name}"] = E[rows] @ _unit(self.sums[name]).T
+            scores[f"soft_{name}"] = E[rows] @ self.soft[name].T
+        scores["nearest_refined24"] = self._nearest(cosines["refined24"])
+        scores["nearest_kernel"] = self._nearest(_log(kernels["refined_far"]))
+        scores["nearest_pca"] = self._nearest(-relative)
+        centres = self.pca_sums / (self.share * self.k)[:, None]
+        scores["mean_pca"] = -torch.cdist(self.basis.pca[rows], centres).square() / self.bandwidth
         return self._finish(rows, scores, kernels, cosines, relative)
 
     def at_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -279,31 +284,35 @@ class Rules:
         out = torch.full((len(K), self.C), -30.0, device=K.device)
         return out.scatter_reduce(1, index, K, reduce="amax")
 
-    def _leave_one_out(self, kernels) -> tuple[Tensor, Tensor, Tensor]:
+    def _leave_one_out(self, kernels: dict[str, Tensor], squared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rows, own = self.rows, torch.eye(self.k, dtype=torch.bool, device=self.rows.device)
-        scores = [
-            self.onehot - w / d[:, None].clamp_min(1e-9)
-            for w, d in zip(self.weights, self.inverse_diagonal, strict=True)
-        ]
-        for K, s in zip((kernels[0], kernels[2]), self.poisson_scale, strict=True):
-            scores.append(self._poisson(K.masked_fill(own, 0.0)) / s)
+        scores = {
+            f"gp_{name}": self.onehot - w / self.inverse_diagonal[name][:, None].clamp_min(1e-9)
+            for name, w in self.weights.items()
+        }
+        hidden = {name: K.masked_fill(own, 0.0) for name, K in kernels.items()}
+        for rule, name in _POISSON.items():
+            scores[rule] = self._poisson(hidden[name]) / self.poisson_scale[rule]
+        for name in _EMBEDDINGS:
+            # soft k-means has no cheap leave-one-out; its start stands for it
+            scores[f"mean_{name}"] = scores[f"soft_{name}"] = self._mean_without_own(name)
         cosines = {name: E[rows] @ E[rows].T for name, E in self.basis.embedding.items()}
-        means = [self._mean_without_own(name) for name in _EMBEDDINGS]
-        scores += means + means  # soft k-means has no cheap leave-one-out; its start stands for it
-        relative = self._relative_distance(rows, kernels[4])
-        masked = [
-            m.masked_fill(own, -30.0)
-            for m in (cosines["refined24"], kernels[1].clamp_min(1e-6).log(), -relative)
+        relative = self._relative_distance(rows, squared).masked_fill(own, 10.0)
+        scores["nearest_refined24"] = self._nearest(cosines["refined24"].masked_fill(own, -1.0))
+        scores["nearest_kernel"] = self._nearest(_log(hidden["refined_far"]))
+        scores["nearest_pca"] = self._nearest(-relative)
+        scores["mean_pca"] = self._far_without_own()
+        return self._finish(rows, scores, hidden, cosines, relative)
+
+    def _far_without_own(self) -> Tensor:
+        """(k, C) minus the squared distance to the PCA means, each anchor left out of its own."""
+        at = self.basis.pca[self.rows]
+        count = (self.share * self.k)[None] - self.onehot
+        centres = (self.pca_sums[None] - self.onehot[:, :, None] * at[:, None]) / count.clamp_min(1.0)[
+            ..., None
         ]
-        scores += [self._nearest(m) for m in masked]
-        count = (self.share * self.k)[None, :, None] - self.onehot[:, :, None]
-        centre = (
-            self.pca_sums[None] - self.onehot[:, :, None] * self.basis.pca[rows][:, None]
-        ) / count.clamp_min(1.0)
-        far = (self.basis.pca[rows][:, None] - centre).square().sum(-1) / self.bandwidth
-        scores.append(-torch.where(count[..., 0] > 0, far, torch.full_like(far, 30.0)))
-        hidden = tuple(K.masked_fill(own, 0.0) for K in kernels[:4]) + (kernels[4].masked_fill(own, 1e4),)
-        return self._finish(rows, scores, hidden, cosines, relative.masked_fill(own, 10.0))
+        squared = (at[:, None] - centres).square().sum(-1) / self.bandwidth
+        return -torch.where(count > 0, squared, torch.full_like(squared, 30.0))
 
     def _mean_without_own(self, name: str) -> Tensor:
         E = self.basis.embedding[name][self.rows]
@@ -315,8 +324,10 @@ class Rules:
 
     def _finish(self, rows, scores, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
         """Scores to features: each rule's bounded score and its log-probability over the clusters."""
-        reach = torch.stack([s.sum(1) for s in scores[:4]], 1).clamp(-1, 2)
-        pair = torch.stack([*_bounded(scores), *_log_probabilities(scores)], dim=-1)
+        reach = torch.stack([scores[f"gp_{name}"].sum(1) for name in _KERNELS], 1).clamp(-1, 2)
+        bounded = [_bounded(rule, scores[rule]) for rule in RULES]
+        certain = [_log_probability(rule, scores[rule]) for rule in RULES]
+        pair = torch.stack([*bounded, *certain], dim=-1)
         share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(rows), -1, 1)
         pair = torch.cat([pair, share], dim=-1)
         row = torch.stack(
@@ -324,14 +335,14 @@ class Rules:
                 self.basis.log_density[rows].clamp(-3, 3),
                 self.basis.refined.root_degree[rows].log().clamp(-3, 3),
                 relative.amin(1) / 5.0,
-                kernels[1].amax(1).clamp_min(1e-6).log() / 5.0,
+                _log(kernels["refined_far"]).amax(1) / 5.0,
             ],
             dim=1,
         )
         bias = torch.stack(
             [
-                kernels[1].clamp_min(1e-6).log() / 5.0,
-                kernels[2].clamp_min(1e-6).log() / 5.0,
+                _log(kernels["refined_far"]) / 5.0,
+                _log(kernels["graph"]) / 5.0,
                 cosines["refined24"],
                 cosines["refined8"],
                 cosines["green"],
@@ -360,18 +371,24 @@ def _unit(A: Tensor) -> Tensor:
     return A / A.norm(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
-def _bounded(scores: list[Tensor]) -> list[Tensor]:
-    gp = [s.clamp(-0.5, 1.5) for s in scores[:4]]
-    poisson = [s.clamp(-4, 4) / 2 for s in scores[4:6]]
-    nearest = [scores[14].clamp(-1, 1), scores[15].clamp(-14, 6) / 5, scores[16].clamp(-10, 3) / 5]
-    return [*gp, *poisson, *scores[6:14], *nearest, -(-scores[17]).clamp(0, 30).sqrt() / 3]
+def _log(K: Tensor) -> Tensor:
+    return K.clamp_min(1e-6).log()
 
 
-def _log_probabilities(scores: list[Tensor]) -> list[Tensor]:
-    gp = [_normalised(s.clamp_min(1e-3).log()) for s in scores[:4]]
-    sharpness = [2.0] * 2 + [1 / 0.15] * 4 + [1 / _SOFT_TEMPERATURE] * 4 + [10.0, 1.0, 2.0, 0.5]
-    return gp + [_normalised(s * f) for s, f in zip(scores[4:], sharpness, strict=True)]
+def _bounded(rule: str, score: Tensor) -> Tensor:
+    """A rule's score on a scale of about one."""
+    if rule.startswith("gp_"):
+        return score.clamp(-0.5, 1.5)
+    if rule in _POISSON:
+        return score.clamp(-4, 4) / 2
+    if rule == "mean_pca":
+        return -(-score).clamp(0, 30).sqrt() / 3
+    if rule in ("nearest_kernel", "nearest_pca"):
+        return score.clamp(-14, 6) / 5
+    return score.clamp(-1, 1)
 
 
-def _normalised(logits: Tensor) -> Tensor:
+def _log_probability(rule: str, score: Tensor) -> Tensor:
+    """A rule's log-probabilities over the clusters, cut at ``_FLOOR``."""
+    logits = score.clamp_min(1e-5).log() if rule.startswith("gp_") else score * _SHARPNESS[rule]
     return torch.log_softmax(logits, dim=1).clamp_min(_FLOOR)

@@ -67,7 +67,7 @@ def load_network(path: str | Path = WEIGHTS, device: str = "cpu") -> Network:
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise WeightsError(
             f"Could not read the weights {path} with their card {card_path.name}: {error}. "
-            "Expected a .safetensors file and a .json file of the same name, as `activeclust pretrain` writes them."
+            "Expected a .safetensors file and a .json file of the same name, as `pretrain` writes them."
         ) from error
     try:
         model = PFN(Config(**card["config"]))

@@ -170,11 +170,11 @@ class PFN(nn.Module):
         self.new = nn.Sequential(nn.Linear(d + 2 * p, d), nn.GELU(), nn.Linear(d, 1))
         with torch.no_grad():  # begin as an even mixture of the rules
             self.gates.weight.mul_(0.1)
-            self.gates.bias.fill_(0.5 / len(RULES))
+            self.gates.bias.fill_(1.0 / len(RULES))
             self.bilinear.weight.mul_(0.1)
 
     def forward(self, batch: Batch, context: Batch | None = None) -> Tensor:
-        """(B, q, C + 1) log-probabilities, the last for *none of these*; padded clusters hold -inf-like values.
+        """(B, q, C + 1) log-probabilities, the last for *none of these*; padding holds about -1e4.
 
         The context rows default to the query rows.
         """
@@ -182,7 +182,7 @@ class PFN(nn.Module):
 
     def encode(self, batch: Batch) -> Context:
         """Anchors and context rows to a :class:`Context`."""
-        pair_rows, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
+        _, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
         pair_anchors, anchors = self._embed(
             batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, 0
         )

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Prior:
         default_factory=lambda: {"1-1": 0.03, "2-3": 0.3, "4-10": 0.42, "11-25": 0.18, "26-60": 0.07}
     )
     dimensions: tuple[int, int] = (2, 24)
-    flat: float = 0.4
+    flat: float = 0.45
     shapes: Mapping[str, float] = field(
         default_factory=lambda: {
             "gaussian": 1.0,
@@ -112,9 +113,8 @@ class Prior:
         for name in given:
             if name not in known:
                 raise UnknownName("field of the prior", name, known)
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        )
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+        return cls(**values)
 
     def as_dict(self) -> dict:
         """Plain values, for JSON and the model card."""
@@ -139,7 +139,7 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     n_clusters = _draw_clusters(prior, rng)
     n = max(int(_log_uniform(prior.rows, rng)), 6 * n_clusters, 20)
     flat = rng.random() < prior.flat
-    d = int(rng.integers(2, 4)) if flat else int(round(_log_uniform(prior.dimensions, rng)))
+    d = int(rng.integers(2, 4)) if flat else round(_log_uniform(prior.dimensions, rng))
     y = _draw_sizes(n, n_clusters, _log_uniform(prior.imbalance, rng), rng)
     X = _place_modes(prior, y, d, rng)
     if n_clusters > 1 and rng.random() < prior.split:
@@ -200,7 +200,7 @@ def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
 
 
 def _draw_centres(m: int, d: int, separation: float, rng: Rng) -> np.ndarray:
-    layout = rng.choice(["normal", "box", "grid", "together"], p=[0.4, 0.3, 0.15, 0.15])
+    layout = rng.choice(["normal", "box", "grid", "together"], p=[0.35, 0.25, 0.15, 0.25])
     if layout == "together":  # interlocked shapes, as rings within rings
         return rng.normal(0, 0.3, (m, d))
     if layout == "grid":
@@ -332,6 +332,12 @@ def _warp(X: np.ndarray, width: int, rng: Rng) -> np.ndarray:
     linear = rng.normal(size=(d, width)) / np.sqrt(d) if width != d else np.eye(d)
     first, second = rng.normal(size=(d, 64)) / np.sqrt(d), rng.normal(size=(64, width)) / 8
     hidden = X @ first * rng.uniform(0.5, 2.5) + rng.normal(size=64)
-    activation = rng.choice(["tanh", "relu", "sin"])
-    hidden = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "sin": np.sin}[activation](hidden)
-    return X @ linear + rng.uniform(0.3, 2.0) * hidden @ second
+    activation = _ACTIVATIONS[rng.integers(len(_ACTIVATIONS))]
+    return X @ linear + rng.uniform(0.3, 2.0) * activation(hidden) @ second
+
+
+def _rectify(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, 0)
+
+
+_ACTIVATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (np.tanh, _rectify, np.sin)

@@ -71,12 +71,12 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
 
 def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Distinct rows to be answered first, as people and strategies choose them."""
-    n, C = len(y), int(y.max()) + 1
+    C = int(y.max()) + 1
     seen = np.arange(C)
     if C > 1 and rng.random() < 0.4:
         seen = rng.choice(C, rng.integers(1, C), replace=False)
     pool = np.flatnonzero(np.isin(y, seen))
-    way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.4, 0.25, 0.12, 0.13, 0.1])
+    way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.33, 0.32, 0.12, 0.13, 0.1])
     if way == "each":
         per = int(rng.integers(1, 6))
         chosen = [

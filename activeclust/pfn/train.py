@@ -55,7 +55,7 @@ class TrainOptions:
     tasks_per_step: int = 32
     parts: int = 4
     live_datasets: int = 24
-    tasks_per_dataset: int = 12
+    tasks_per_dataset: int = 20
     average: float = 0.998
     seed: int = 0
     workers: int = 1
@@ -125,7 +125,7 @@ def _drawn_views(prior: Prior, rng: np.random.Generator):
 
 
 class Trainer:
-    """A training run in a folder: ``checkpoint.ckpt`` and ``log.csv``; :meth:`export` writes weights and card.
+    """A training run in a folder: ``checkpoint.ckpt`` and ``log.csv``; :meth:`export` writes weights.
 
     Parameters
     ----------
@@ -253,8 +253,8 @@ class Trainer:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         if state["config"] != self.options.config.as_dict():
             raise RunMismatch(
-                f"The checkpoint {self.checkpoint} is of a network with {state['config']}, the options ask for "
-                f"{self.options.config.as_dict()}: take another folder, or the same sizes."
+                f"The checkpoint {self.checkpoint} is of a network with {state['config']}, not with "
+                f"{self.options.config.as_dict()}: take another folder."
             )
         self.model.load_state_dict(state["model"])
         self.averaged = state["averaged"]
