@@ -84,7 +84,7 @@ class Terminal:
         self.console.print(self._suggestions(query))
         others = self._keys(query.clusters)
         if others:
-            listed = "  ".join(f"[{key}] {name}" for key, name in others.items())
+            listed = "  ".join(f"[{key}] {_short(name)}" for key, name in others.items())
             self.console.print(listed, style="dim", markup=False)
         self.console.print(HELP, markup=False)
 
@@ -92,15 +92,15 @@ class Terminal:
         parts = [f"row {query.row}"]
         if query.budget_left is not None:
             budget = self._budget or query.budget_left
-            parts.append(f"{budget - query.budget_left} of {budget} answered")
+            parts.append(f"{budget - query.budget_left}/{budget}")
         parts.append(f"{len(query.clusters)} clusters")
-        for metric, words in (("agreement", "agreement"), ("expected_accuracy", "expected accuracy")):
+        for metric, words in (("agreement", "agreement"), ("expected_accuracy", "sure of")):
             value = self._metrics.get(metric)
             if value is not None:
                 parts.append(f"{words} {value:.2f}")
         minutes = (time.monotonic() - self._began) / 60
         if self._given > 1:
-            parts.append(f"{self._given / minutes:.0f} a minute")
+            parts.append(f"{self._given / minutes:.0f}/min")
         return " · ".join(parts)
 
     def _suggestions(self, query: Query) -> Any:
@@ -185,3 +185,8 @@ class Terminal:
                 return None
         line = self.keys.readline()
         return line.rstrip("\r\n") if line else None
+
+
+def _short(name: Cluster, width: int = 20) -> str:
+    text = str(name)
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -30,7 +30,7 @@ def item_view(item: Any, console: Console) -> RenderableType:
     from rich.text import Text
 
     if is_image(item):
-        small = shrink(to_unit(item), min(WIDEST, console.width - 2), TALLEST)
+        small = fit(to_unit(item), min(WIDEST, console.width - 2), TALLEST)
         coloured = console.color_system is not None and not console.no_color
         return half_blocks(small) if coloured else shades(small)
     if isinstance(item, Mapping):
@@ -67,18 +67,19 @@ def numbers(row: np.ndarray) -> str:
     return text if len(flat) <= MOST_NUMBERS else f"{text}  ... ({len(flat)} numbers)"
 
 
-def shrink(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(h, w, 3) colours in 0..1, made to fit by taking means; a small picture stays as it is.
+def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(h, w, 3) colours in 0..1: a large picture shrunk by taking means, a tiny one blown up.
 
     Examples
     --------
-    >>> shrink(np.zeros((100, 50)), 25, 40).shape
-    (40, 20, 3)
+    >>> fit(np.zeros((100, 50)), 25, 40).shape, fit(np.zeros((8, 8)), 64, 48).shape
+    ((40, 20, 3), (32, 32, 3))
     """
     picture = image[:, :, None].repeat(3, axis=2) if image.ndim == 2 else image[:, :, :3]
     scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
     if scale == 1.0:
-        return picture
+        times = max(1, min(32 // picture.shape[0], width // picture.shape[1]))
+        return picture.repeat(times, axis=0).repeat(times, axis=1)
     rows, columns = (max(1, round(size * scale)) for size in picture.shape[:2])
     return _means(_means(picture, rows, 0), columns, 1)
 
