@@ -24,6 +24,7 @@ HOMES = {
     "annotate": "activeclust.cli_annotate",
     "cluster": "activeclust.cli_cluster",
     "compare": "activeclust.cli_compare",
+    "audit": "activeclust.cli_compare",
     "runs": "activeclust.cli_runs",
     "report": "activeclust.cli_runs",
     "log": "activeclust.cli_store",

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-_SHARED = {
-    "db": click.option("--db", metavar="URL", help="Database with the runs: a path or a URL."),
-    "seed": click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed."),
-}
+from activeclust.cli_options import (
+    data_options,
+    db_option,
+    load_data,
+    stderr_console,
+    stdout_console,
+    writable_folder,
+)
+
+if TYPE_CHECKING:
+    from activeclust.comparison import Comparison
+    from activeclust.datasets import Dataset
 
 
 def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
@@ -23,72 +31,59 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
 
 
 @click.command("compare")
-@click.option(
-    "--oracle", required=True, metavar="DATA", help="Labelled rows: mnist, digits, mnist70k or a file."
-)
-@click.option("--labels", metavar="FILE", help="Labels of an array file.")
-@click.option("--label-column", metavar="NAME", help="Column of a table that holds the labels.")
-@click.option("--noise-label", metavar="NAME", help="Label that means none: never asked, never scored.")
-@click.option(
-    "--strategies", required=True, metavar="A,B,...", help="Names with commas between; 'all' for all."
-)
-@click.option("--budget", type=click.IntRange(min=1), default=100, show_default=True, help="Answers a run.")
-@click.option("--repeats", type=click.IntRange(min=1), default=20, show_default=True, help="Runs a strategy.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=5, show_default=True, help="Answers a round."
-)
-@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Rows answered before the strategy is asked, the same for all.")  # fmt: skip
-@click.option(
-    "--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong answers."
-)
+@click.option("--oracle", required=True, metavar="DATA", help="Labelled rows: mnist, digits or a file.")
+@click.option("--strategies", required=True, metavar="A,B,...", help="Names; 'all' for all of ours.")
+@click.option("--budget", type=click.IntRange(1), default=100, show_default=True, help="Answers a run.")
+@click.option("--repeats", type=click.IntRange(1), default=20, show_default=True, help="Runs a strategy.")
+@click.option("--batch-size", type=click.IntRange(1), default=5, show_default=True, help="Questions a round.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every choice.")
+@click.option("--start", type=click.IntRange(0), default=0, show_default=True,
+              help="Random rows answered before a strategy is asked, the same for all.")  # fmt: skip
+@click.option("--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of wrong answers, the same rows for all.")  # fmt: skip
+@click.option("--noise-label", metavar="NAME", help="Label that means none: not asked, not scored.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1 for one a core.")
 @click.option("--shard", default="1/1", metavar="I/N", callback=_shard,
               help="Run the I-th of N parts; once all are done, leave it out for the report.")  # fmt: skip
-@_SHARED["seed"]
-@_SHARED["db"]
-@click.option("--name", metavar="NAME", help="Name of the sweep; by default made from data and settings.")
+@click.option("--name", metavar="NAME", help="Name of the sweep [default: made from data and settings].")
 @click.option("--out", metavar="DIR", help="Folder for CSV, JSON, pictures and report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def compare_command(oracle: str, strategies: str, db: str | None, out: str | None, as_json: bool, jobs: int,
-                    shard: tuple[int, int], labels: str | None, label_column: str | None,
-                    noise_label: str | None, **settings: Any) -> None:  # fmt: skip
+@db_option
+@data_options
+def compare_command(**given: Any) -> None:
     """Run strategies against one another on paired seeds.
 
-    Every run is kept in the database (activeclust-compare.db unless --db names another), so an interrupted
-    sweep goes on where it stood when the same command is given again.
+    Every run is kept in the database, so an interrupted sweep goes on where it stood when the same command
+    is given again.
     """
     from activeclust import strategies as registry
     from activeclust.compare import execute, make_plan
     from activeclust.comparison import Comparison
-    from activeclust.datasets import load
 
-    data = load(oracle, labels=labels, label_column=label_column)
-    if noise_label is not None:
-        data = _without(data, noise_label)
-    names = (
-        registry.names() if strategies == "all" else [s.strip() for s in strategies.split(",") if s.strip()]
-    )
-    plan = make_plan(data, names, settings.pop("budget"), **settings)
-    store = db or "activeclust-compare.db"
+    asked = [name.strip() for name in given["strategies"].split(",") if name.strip()]
+    names = registry.names() if asked == ["all"] else asked
+    data = load_data(given["oracle"], given)
+    if given["noise_label"] is not None:
+        data = _without(data, given["noise_label"])
+    settings = {k: given[k] for k in ("name", "batch_size", "repeats", "seed", "start", "noise")}
+    plan = make_plan(data, names, given["budget"], **settings)
+    out = writable_folder(Path(given["out"])) if given["out"] else None
+    shard, runs = given["shard"], {}
     with _Progress(len(plan.jobs(shard))) as progress:
-        runs = {
-            (strategy, repeat): rounds
-            for strategy, repeat, rounds in execute(
-                plan, data, jobs=jobs, store=store, shard=shard, progress=progress
-            )
-        }
+        for strategy, repeat, rounds in execute(
+            plan, data, jobs=given["jobs"], store=given["db"], shard=shard, progress=progress
+        ):
+            runs[strategy, repeat] = rounds
     if shard[1] > 1:
         click.echo(
-            f"Part {shard[0]} of {shard[1]} is done: {len(runs)} runs in {store}. When all parts are, give "
-            "the command without --shard for the report.",
-            err=True,
-        )
+            f"Part {shard[0]} of {shard[1]} is done: {len(runs)} runs in {given['db']}. When all parts are, "
+            "give the command without --shard for the report.", err=True,
+        )  # fmt: skip
         return
-    _report(Comparison.from_runs(plan, data.name, len(data.X), runs), out, as_json)
+    _report(Comparison.from_runs(plan, data.name, len(data.X), runs), out, given["as_json"])
 
 
-def _without(data: Any, noise_label: str) -> Any:
+def _without(data: Dataset, noise_label: str) -> Dataset:
     from dataclasses import replace
 
     import numpy as np
@@ -98,28 +93,25 @@ def _without(data: Any, noise_label: str) -> Any:
     return replace(data, y=y)
 
 
-def _report(comparison: Any, out: str | None, as_json: bool) -> None:
-    from rich.console import Console
-
+def _report(comparison: Comparison, out: Path | None, as_json: bool) -> None:
     from activeclust.compare_report import notes, save_all, to_table
 
     if as_json:
         click.echo(comparison.to_json())
     else:
-        console = Console(highlight=False)
+        console = stdout_console()
         console.print(to_table(comparison, console.width))
         for note in notes(comparison):
             click.echo(note, err=True)
     if out is not None:
         save_all(comparison, out)
-        click.echo(f"Wrote {Path(out) / 'report.html'} and the files beside it.", err=True)
+        click.echo(f"Wrote {out / 'report.html'} and the files beside it.", err=True)
 
 
 class _Progress:
     """A line on stderr: runs done, the last one's name, time left."""
 
     def __init__(self, total: int) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.bar = Progress(
@@ -127,7 +119,7 @@ class _Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(stderr=True),
+            console=stderr_console(),
             disable=not sys.stderr.isatty(),
         )
         self.task = self.bar.add_task("making the views", total=total)
@@ -143,4 +135,47 @@ class _Progress:
         self.bar.update(self.task, completed=done, description=f"{strategy}, repeat {repeat + 1}")
 
 
-COMMANDS: list[click.Command] = [compare_command]
+@click.command("audit")
+@click.option("--n", "n", type=click.IntRange(1), default=50, show_default=True, help="Rows to ask about.")
+@click.option("--name", required=True, metavar="NAME", help="The run whose labels are judged.")
+@click.option("--oracle", is_flag=True, help="Answer with the labels in the data, not by hand.")
+@click.option("--seed", type=click.IntRange(0), help="Fixes which rows [default: drawn].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@db_option
+def audit_command(n: int, name: str, oracle: bool, seed: int | None, as_json: bool, db: str) -> None:
+    """Estimate the accuracy of a run's labels from rows drawn at random.
+
+    Unlike the rows that the strategy asks about, random ones give an unbiased accuracy. The answers are
+    kept in the run as any others.
+    """
+    import json
+    from dataclasses import asdict
+
+    from activeclust.annotators import LabelOracle
+    from activeclust.errors import InvalidInput
+    from activeclust.loop import ActiveLoop
+    from activeclust.stopping import audit
+    from activeclust.store import open_store
+    from activeclust.terminal import Terminal
+
+    store = open_store(db, create=False)
+    try:
+        spec = store.open_run(name).spec
+        kept = dict(spec.options.get("data", {}))
+        source = kept.pop("source", spec.source)
+        if not source:
+            raise InvalidInput(f"Run {name!r} does not know where its rows came from; use stopping.audit().")
+        data = load_data(source, kept)
+        # questions on stderr: stdout holds the result alone
+        annotator = LabelOracle(data.oracle_labels()) if oracle else Terminal(stderr_console())
+        loop = ActiveLoop(
+            data.X, annotator, strategy=spec.strategy, store=store, name=name, items=data.items,
+            batch_size=spec.batch_size, resume=True, source=spec.source, options=spec.options,
+        )  # fmt: skip
+        result = audit(loop, n, random_state=seed)
+    finally:
+        store.close()
+    click.echo(json.dumps(asdict(result)) if as_json else str(result))
+
+
+COMMANDS: list[click.Command] = [compare_command, audit_command]

@@ -239,7 +239,8 @@ def audit(
 
     The labels judged are those before the audit. What the model believes is not shown, since it would
     sway the answer. The answers are kept as any others (their ``details`` hold ``audit`` and the label
-    judged), so no answer is wasted; SKIP and UNSURE leave a row out of the estimate.
+    judged), so no answer is wasted; SKIP and UNSURE leave a row out of the estimate,
+    and UNDO asks the last row again.
 
     Parameters
     ----------
@@ -273,21 +274,25 @@ def audit(
     rng = np.random.default_rng(random_state)
     open_rows = loop.state.candidates
     rows = rng.choice(open_rows, size=min(n, len(open_rows)), replace=False)
-    asked = right = 0
-    for done, row in enumerate(int(r) for r in rows):
-        query = Query(row, loop.items[row], (), 0.0, loop.clusters, len(rows) - done)
+    judged: list[bool | None] = []  # of rows[:len(judged)]; None where there was no answer
+    while len(judged) < len(rows):
+        row = int(rows[len(judged)])
+        query = Query(row, loop.items[row], (), 0.0, loop.clusters, len(rows) - len(judged))
         answer = check_answer(loop.annotator(query), row)
         if answer is STOP:
             break
         if answer is UNDO:
-            raise InvalidInput("UNDO has no place in an audit: what was answered is judged already.")
-        judged = labels[row]
-        loop.tell(query, answer, details={"audit": True, "judged": judged})
-        if answer not in (SKIP, UNSURE):
-            asked += 1
-            right += bool(answer == judged and type(answer) is type(judged))
+            if judged:
+                loop.undo()
+                judged.pop()
+            continue
+        label = labels[row]
+        loop.tell(query, answer, details={"audit": True, "judged": label})
+        known = answer not in (SKIP, UNSURE)
+        judged.append(bool(answer == label and type(answer) is type(label)) if known else None)
         if progress is not None:
-            progress(done + 1, len(rows))
+            progress(len(judged), len(rows))
+    asked, right = sum(j is not None for j in judged), sum(j is True for j in judged)
     if asked == 0:
         raise InvalidInput("No row was answered, so there is nothing to estimate the accuracy from.")
     return estimate(right, asked, len(labels), answered)

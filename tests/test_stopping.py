@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import make_blobs
 
+from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
+from activeclust.cli_compare import audit_command
 from activeclust.errors import InvalidInput
-from activeclust.stopping import converged, estimate, expected_gain, parse_stop
+from activeclust.stopping import audit, converged, estimate, expected_gain, parse_stop
 from activeclust.testing.strategies import make_state
 
 
@@ -87,3 +93,70 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_an_estimate_from_nothing_is_refused():
     with pytest.raises(InvalidInput, match="one or more asked"):
         estimate(0, 0, rows=10)
+
+
+# --- the audit ----------------------------------------------------------------------------------------
+
+
+def small_loop(annotator=None, **options) -> ActiveLoop:
+    X, y = make_blobs(80, centers=3, cluster_std=2.0, random_state=0)
+    loop = ActiveLoop(X, annotator or LabelOracle(y), random_state=0, **options)
+    for row in range(6):
+        loop.tell(row, int(y[row]))
+    return loop
+
+
+def test_an_audit_judges_the_labels_that_were_there_before_it():
+    loop = small_loop()
+    before = loop.labels.copy()
+    result = audit(loop, 30, random_state=1)
+    truth = np.array(loop.annotator.labels)
+    asked = [event.row for event in loop.stored.events() if event.details.get("audit")]
+    assert len(asked) == len(set(asked)) == result.asked == 30
+    assert min(asked) >= 6
+    assert result.right == (before[asked] == truth[asked]).sum()
+    assert len(loop.anchors) == 36, "the answers of an audit are answers"
+
+
+def test_an_audit_of_all_rows_is_the_accuracy():
+    loop = small_loop()
+    accuracy = np.mean(loop.labels == np.array(loop.annotator.labels))
+    assert audit(loop, 1000, random_state=0).accuracy == pytest.approx(accuracy)
+
+
+def test_an_audit_shows_no_suggestions_and_knows_skip_undo_and_stop():
+    script = iter([SKIP, 0, UNDO, 1, UNSURE, UNDO, UNDO, 2, STOP])
+    seen = []
+
+    def annotator(query):
+        seen.append(query)
+        return next(script)
+
+    loop = small_loop(annotator)
+    result = audit(loop, 10, random_state=3)
+    assert result.asked == 1
+    assert all(query.suggestions == () for query in seen)
+    assert len(loop.anchors) == 7
+    rows = [query.row for query in seen]
+    assert rows[1] == rows[3] == rows[7], "an undone row is asked again"
+    assert rows[2] == rows[4] == rows[6] == rows[8]
+
+
+def test_an_audit_of_nothing_is_refused():
+    X, y = make_blobs(30, centers=2, random_state=0)
+    with pytest.raises(InvalidInput, match="at least one answer"):
+        audit(ActiveLoop(X, LabelOracle(y), random_state=0))
+    with pytest.raises(InvalidInput, match="No row was answered"):
+        audit(small_loop(lambda query: STOP))
+
+
+def test_the_audit_command_reads_the_run_and_prints_the_estimate(tmp_path):
+    X, y = make_blobs(60, centers=3, random_state=0)
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    db = str(tmp_path / "runs.db")
+    source = str(tmp_path / "rows.npz")
+    ActiveLoop(X, LabelOracle(y), store=db, name="mine", random_state=0, source=source).run(6)
+    command = ["--name", "mine", "--db", db, "--oracle", "--n", "10", "--json"]
+    done = CliRunner().invoke(audit_command, command)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["asked"] == 10
