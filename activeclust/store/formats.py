@@ -127,7 +127,7 @@ def read_jsonl(file: TextIO) -> Archive:
     events: list[Event] = []
     rounds: list[Round] = []
     try:
-        for number, line in lines:
+        for number, line in lines:  # noqa: B007 (the error below names it)
             if "event" in line:
                 events.append(_to_event(line["event"]))
             elif "round" in line:
