@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-#: metric -> heading, in the order of the table
+#: metric -> heading, in the order of the table; "expected" is the accuracy that the model expects
 HEADINGS = {
     "accuracy": "accuracy",
     "v_measure": "V-measure",
     "ari": "ARI",
     "clusters": "clusters",
-    "ece": "calibration error",
-    "expected_accuracy": "expected accuracy",
+    "expected_accuracy": "expected",
     "agreement": "agreement",
 }
 
