@@ -31,7 +31,7 @@ class Archive:
 
 def write_csv(answers: Iterable[Answer], file: TextIO) -> None:
     """One answer a line, under the names of :data:`COLUMNS`."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)  # lines end in CRLF, as RFC 4180 has it; with LF alone a lone CR is not quoted
     writer.writerow(COLUMNS)
     for answer in answers:
         at = "" if answer.at is None else answer.at.isoformat()
