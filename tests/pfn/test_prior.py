@@ -1,0 +1,75 @@
+"""The prior draws usable data sets, and says what is wrong with one of the user's own."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from activeclust.errors import DataFileError, InvalidInput, UnknownName
+from activeclust.pfn.evidence import Basis
+from activeclust.pfn.prior import SHAPES, Prior, draw_dataset
+from activeclust.pfn.tasks import distinct_labels, draw_anchors, draw_task
+from activeclust.pfn.views import make_views
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_data_sets_are_finite_and_every_cluster_is_there(seed):
+    X, y = draw_dataset(Prior(rows=(30, 200)), np.random.default_rng(seed))
+    assert len(X) == len(y) >= 20
+    assert np.isfinite(X).all()
+    np.testing.assert_array_equal(np.unique(y), np.arange(y.max() + 1))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_prior_of_one_shape(shape):
+    prior = Prior(rows=(80, 120), shapes={shape: 1.0})
+    X, _ = draw_dataset(prior, np.random.default_rng(0))
+    assert X.std() > 0
+
+
+def test_the_same_seed_draws_the_same():
+    a, b = (draw_dataset(Prior(rows=(50, 90)), np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(a[0], b[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_tasks_have_distinct_anchors_and_targets_in_range(seed):
+    rng = np.random.default_rng(seed)
+    X, y = draw_dataset(Prior(rows=(60, 150), rounded=0.0), rng)
+    views = make_views(X)
+    y = distinct_labels(views, y)
+    anchors = draw_anchors(views, y, rng)
+    assert len(anchors) == len(np.unique(anchors)) < len(y)
+    task = draw_task(views, Basis(views), y, rng)
+    assert 0 <= int(task.target.min()) <= int(task.target.max()) <= task.C
+    assert sorted(set(task.codes.tolist())) == list(range(task.C))
+
+
+def test_a_prior_is_read_from_json(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"dimensions": [2, 3], "warp": 0.0, "clusters": {"2-2": 1}}))
+    prior = Prior.read(file)
+    assert prior.dimensions == (2, 3)
+    assert draw_dataset(prior, np.random.default_rng(0))[1].max() >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("{", DataFileError, "JSON"),
+        ("[1]", DataFileError, "list"),
+        ('{"warpp": 1}', UnknownName, "Did you mean 'warp'"),
+        ('{"shapes": {"gausian": 1}}', UnknownName, "gaussian"),
+        ('{"warp": 2}', InvalidInput, "between 0 and 1"),
+        ('{"rows": [9, 3]}', InvalidInput, "range"),
+    ],
+)
+def test_a_bad_prior_is_named(tmp_path, text, error, says):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(error, match=says):
+        Prior.read(file)
