@@ -245,17 +245,29 @@ def cover(
     refs = sample_rows(np.arange(state.n_rows), MAX_REFERENCES, rng)
     worth = np.ones(len(refs), np.float32) if weights is None else np.asarray(weights, np.float32)[refs]
     covered = closeness(points[refs], points[state.anchors], width)
+    rows = rows[rng.permutation(len(rows))]  # equal gains: the first in a random order wins
     kernel = kernel_between(points[rows], points[refs], width)
-    shuffled = rng.permutation(len(rows))  # equal gains: the first in a random order wins
-    kernel = kernel[shuffled]
+    gain = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), 1000):  # in parts: the difference is as large as the kernel
+        part = slice(start, start + 1000)
+        gain[part] = np.maximum(kernel[part] - covered, 0.0) @ worth
     picks: list[int] = []
     for _ in range(min(n, len(rows))):
-        gain = np.maximum(kernel - covered, 0.0) @ worth
-        gain[picks] = -1.0
-        best = int(gain.argmax())
+        best = _best(gain, kernel, covered, worth)
         picks.append(best)
+        gain[best] = -1.0
         covered = np.maximum(covered, kernel[best])
-    return take(rows[shuffled[picks]].tolist(), state.candidates, n, rng)
+    return take(rows[picks].tolist(), state.candidates, n, rng)
+
+
+def _best(gain: np.ndarray, kernel: np.ndarray, covered: np.ndarray, worth: np.ndarray) -> int:
+    """The row that adds most. Gains only fall, so one that tops the others' old ones is the best."""
+    while True:
+        best = int(gain.argmax())
+        fresh = float(np.maximum(kernel[best] - covered, 0.0) @ worth)
+        if fresh >= gain[best] - 1e-6 * abs(gain[best]):
+            return best
+        gain[best] = fresh
 
 
 def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
