@@ -259,7 +259,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return self._network().hash
 
     def _prepare(self, X: np.ndarray) -> Prepared:
-        if (X == X[0]).all():
+        if np.ptp(X, axis=0).max() == 0:
             raise InvalidInput(
                 f"All {len(X)} rows are identical: there is nothing to tell clusters apart by. "
                 "Check that the features were read as meant."
@@ -319,7 +319,7 @@ def _check_anchors(rows, codes, n: int) -> tuple[np.ndarray, np.ndarray]:
         raise InvalidInput(f"Anchors are row numbers from 0 to {n - 1}, got {rows.min()} to {rows.max()}.")
     if len(codes) and not np.array_equal(np.unique(codes), np.arange(codes.max() + 1)):
         raise InvalidInput(
-            "Cluster codes must be 0 to C - 1 with none left out; renumber them with np.unique(return_inverse=True)."
+            "Cluster codes must be 0 to C - 1 with none left out; np.unique(return_inverse=True) renumbers."
         )
     return rows, codes
 
@@ -340,7 +340,7 @@ def _answers(y, n: int) -> tuple[np.ndarray, list]:
     values = y.tolist() if hasattr(y, "tolist") else list(y)
     if len(values) != n:
         raise InvalidInput(
-            f"Expected one entry of y per row ({n}), got {len(values)}; use -1 or None where there is no answer."
+            f"Expected one entry of y per row ({n}), got {len(values)}; -1 or None where there is no answer."
         )
     rows, answers = [], []
     for row, value in enumerate(values):
