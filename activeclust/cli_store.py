@@ -60,9 +60,7 @@ def log_command(
     for line in lines[-last:] if last else lines:
         click.echo(json.dumps(_log_record(line), ensure_ascii=False) if as_json else _log_text(line))
     if not lines:
-        click.echo(
-            "Nothing has been answered yet." if row is None and annotator is None else "Nothing.", err=True
-        )
+        click.echo("There are no such answers.", err=True)
 
 
 def _is_about(line: LogLine, row: int) -> bool:
@@ -75,12 +73,16 @@ def _log_text(line: LogLine) -> str:
 
     event = line.event
     assert event.at is not None
-    who = event.annotator if event.annotator.isprintable() else ascii(event.annotator)
-    text = f"{event.seq:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {who or '-':<12}  {sentence(event)}"
+    text = f"{event.seq:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {_who(event.annotator):<12}  {sentence(event)}"
     if line.replaced is not None:
-        by = f" by {line.replaced.annotator or '-'}" if line.replaced.annotator != event.annotator else ""
+        by = f" by {_who(line.replaced.annotator)}" if line.replaced.annotator != event.annotator else ""
         text += f"  (before: {sentence(line.replaced)}{by}, event {line.replaced.seq})"
     return text + (f"  [taken back by event {line.undone_by}]" if line.undone_by else "")
+
+
+def _who(annotator: str) -> str:
+    """A name that is only read, never obeyed, by a terminal."""
+    return (annotator if annotator.isprintable() else ascii(annotator)) or "-"
 
 
 def _log_record(line: LogLine) -> dict[str, Any]:
@@ -264,7 +266,7 @@ def _show_disputes(run: Run, as_json: bool) -> None:
             )
             continue
         verdict = f"counts as {anchors[row]!r}" if row in anchors else "waits for a review"
-        answers = ", ".join(f"{who or '-'} {what!r}" for who, what in said)
+        answers = ", ".join(f"{_who(who)} {what!r}" for who, what in said)
         click.echo(f"row {row}: {answers}; {verdict}")
     click.echo(f"{shown} rows on which annotators disagree and nobody has decided.", err=True)
 
@@ -291,7 +293,7 @@ def agreement_command(db: str, name: str, as_json: bool) -> None:
     click.echo(f"Krippendorff's alpha             {_number(found.krippendorff)}")
     click.echo(f"Fleiss' kappa                    {_number(found.fleiss)} ({found.fleiss_rows} rows)")
     for (a, b), kappa in found.cohen.items():
-        click.echo(f"Cohen's kappa                    {_number(kappa)} ({a or '-'}, {b or '-'})")
+        click.echo(f"Cohen's kappa                    {_number(kappa)} ({_who(a)}, {_who(b)})")
 
 
 def _number(value: float | None) -> str:
