@@ -24,6 +24,7 @@ from activeclust.pfn.views import Views
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
 CONTEXT_ROWS = 256
 _CHUNK_ELEMENTS = 4_000_000  # rows x (clusters x pair features + anchors x bias features) of a chunk
+_SPARE_COLUMNS = 128  # columns kept beyond twice the anchors asked for
 _KEPT = 0.7  # share of the coordinates that a resampled pass sees
 
 
@@ -162,7 +163,10 @@ class Session:
             self._column_rows = [*self._column_rows, *fresh]
         place = {row: i for i, row in enumerate(self._column_rows)}
         assert self._columns is not None
-        return self._columns.take(torch.as_tensor([place[int(r)] for r in rows], device=self.device))
+        columns = self._columns.take(torch.as_tensor([place[int(r)] for r in rows], device=self.device))
+        if len(self._column_rows) > 2 * len(rows) + _SPARE_COLUMNS:  # hypothetical anchors come and go
+            self._columns, self._column_rows = columns, [int(r) for r in rows]
+        return columns
 
     def _encode(self, rules: Rules) -> Context:
         # views hold rows in the order of a hash of their content: the first ones are a random sample

@@ -72,7 +72,7 @@ class Prior:
         }
     )
     modes: int = 4
-    separation: tuple[float, float] = (1.2, 9.0)
+    separation: tuple[float, float] = (1.8, 12.0)
     imbalance: tuple[float, float] = (0.8, 30.0)
     split: float = 0.12
     warp: float = 0.45
@@ -171,12 +171,12 @@ def _draw_sizes(n: int, n_clusters: int, concentration: float, rng: Rng) -> np.n
 def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
     """Rows for every cluster: each owns one or more modes, and a mode has a shape and a centre."""
     n_clusters = int(y.max()) + 1
-    many = rng.random() < 0.4
+    many = rng.random() < 0.35
     n_modes = rng.integers(1, prior.modes + 1, n_clusters) if many else np.ones(n_clusters, dtype=int)
     total = int(n_modes.sum())
     separation = _log_uniform(prior.separation, rng)
     centres = _draw_centres(total, d, separation, rng)
-    if many and rng.random() < 0.5:  # a cluster's modes lie together
+    if many and rng.random() < 0.7:  # a cluster's modes lie together
         centres = _group_nearby(centres, n_modes, rng)
     names = list(prior.shapes)
     weights = np.array([prior.shapes[name] for name in names])
