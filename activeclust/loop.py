@@ -174,6 +174,33 @@ class ActiveLoop:
         """
         return [self._query(row) for row in self._rows_to_ask()]
 
+    def propose(self, n: int, *, without: Sequence[int] = ()) -> list[int]:
+        """Measure the answers and choose rows to ask about next, while earlier questions may be open.
+
+        For an interface that keeps the next questions ready. A round begins, and has asked nothing until
+        :meth:`note_asked` says which of the rows were shown.
+
+        Parameters
+        ----------
+        n : int
+            How many rows, the best first.
+        without : sequence of int
+            Rows that somebody is looking at.
+        """
+        self.refresh()
+        return self._rounds.propose(_positive(n, "n"), without)
+
+    def note_asked(self, rows: Sequence[int]) -> None:
+        """Record that rows of the last :meth:`propose` were shown; a resumed run asks about them first."""
+        self._rounds.note_asked([self._check_row(row) for row in rows])
+
+    def refresh(self) -> bool:
+        """Read the answers that others have written to the store since; whether there were any."""
+        changed = self._answers.refresh()
+        if changed:
+            self._rounds.reload()
+        return changed
+
     def tell(
         self,
         query: Query | int,
@@ -325,8 +352,7 @@ class ActiveLoop:
     def _rows_to_ask(self) -> list[int]:
         if self._ended == "stop":
             return []
-        if self._answers.refresh():
-            self._rounds.reload()
+        self.refresh()
         left = None if self._budget is None else self._budget - len(self._answers)
         rows = self._rounds.rows_to_ask(left) if left is None or left > 0 else []
         if rows and self._stop is not None and self._rounds.may_end(self._stop):
@@ -377,8 +403,7 @@ class ActiveLoop:
 
     def metrics(self) -> dict[str, float | int | None]:
         """Metrics of the present answers, as the next round will record them."""
-        if self._answers.refresh():
-            self._rounds.reload()
+        self.refresh()
         return self._rounds.measure()
 
     def _query(self, row: int) -> Query:

@@ -93,6 +93,21 @@ class Rounds:
         last = self.records[-1]
         self._write(last.index, replace(last, asked=()))
 
+    def propose(self, n: int, without: Sequence[int]) -> list[int]:
+        """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet."""
+        state = self.state()
+        state = replace(state, candidates=np.setdiff1d(state.candidates, without))
+        n, index = min(n, len(state.candidates)), self.next_index
+        rows = self._choose(state, n, np.random.default_rng([self.run.spec.seed, index])) if n else []
+        more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}
+        self._record(index, [], **more)
+        return rows
+
+    def note_asked(self, rows: Sequence[int]) -> None:
+        """The round that has begun has asked about these rows."""
+        last = self.records[-1]
+        self._write(last.index, replace(last, asked=tuple(dict.fromkeys((*last.asked, *rows)))))
+
     @property
     def next_index(self) -> int:
         """Index of the round that comes next."""
