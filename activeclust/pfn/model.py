@@ -203,11 +203,21 @@ class PFN(nn.Module):
 
     def decode(self, context: Context, batch: Batch) -> Tensor:
         """Posterior of the batch's query rows, each on its own given the context."""
+        pair, x = self._read(context, batch)
+        return self._heads(x, pair, batch, context)
+
+    def attention(self, context: Context, batch: Batch) -> Tensor:
+        """(B, q, k) share of each anchor in the attention of the query rows; sums to 1 over anchors."""
+        _, x = self._read(context, batch)
+        return self._mass(x, batch, context)
+
+    def _read(self, context: Context, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Pair vectors and final tokens of the query rows."""
         pair, x = self._embed(batch.pair, batch.row, context.task, context.cluster_mask, 1)
         bias = _without_same(batch.bias)
         for block, anchors, inducing in zip(self.blocks, context.anchors[:-1], context.inducing, strict=True):
             x = block(x, anchors, inducing, context.anchor_mask, bias)
-        return self._heads(self.norm(x), self.norm(context.anchors[-1]), pair, batch, context)
+        return pair, self.norm(x)
 
     def _embed(
         self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, kind: int
@@ -221,10 +231,14 @@ class PFN(nn.Module):
         task = task[:, None].expand(-1, row.shape[1], -1)
         return e, self.token(torch.cat([row, task, mean, best, spread], -1)) + self.kind[kind]
 
-    def _heads(self, x: Tensor, anchors: Tensor, pair: Tensor, batch: Batch, context: Context) -> Tensor:
+    def _mass(self, x: Tensor, batch: Batch, context: Context) -> Tensor:
+        anchors = self.norm(context.anchors[-1])
         logits = self.query(x) @ self.key(anchors).transpose(1, 2) / x.shape[-1] ** 0.5
         logits = logits + self.distance(batch.bias).squeeze(-1) + self.trust(anchors).transpose(1, 2)
-        mass = torch.softmax(logits.masked_fill(~context.anchor_mask[:, None], -1e4), -1)
+        return torch.softmax(logits.masked_fill(~context.anchor_mask[:, None], -1e4), -1)
+
+    def _heads(self, x: Tensor, pair: Tensor, batch: Batch, context: Context) -> Tensor:
+        mass = self._mass(x, batch, context)
         C = pair.shape[2]
         onehot = nn.functional.one_hot(context.codes, C).to(mass.dtype) * context.anchor_mask[..., None]
         attention = (mass @ onehot + 1e-4).log().unsqueeze(-1)
