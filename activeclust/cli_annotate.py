@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,8 @@ from activeclust.errors import InvalidInput
 @click.argument("source", metavar="DATA")
 @click.option(
     "--ui",
-    type=click.Choice(["terminal"]),
-    default="terminal",
-    show_default=True,
-    help="Where you are asked.",
+    type=click.Choice(["web", "terminal"]),
+    help="Where you are asked [default: web where activeclust[web] is installed and a person sits there].",
 )
 @click.option(
     "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."
@@ -30,6 +29,8 @@ from activeclust.errors import InvalidInput
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the page [default: 8421 or the next free].")
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 @click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
@@ -46,8 +47,12 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
 
     strategies.get(given["strategy"])
     stop = parse_stop(given["stop"]) if given["stop"] else None
+    ui = given["ui"] or _default_ui()
     store = open_store(given["db"])
     try:
+        if ui == "web":
+            _serve(store, source, given)
+            return
         loop = _make(store, source, Terminal(), given)
         budget = given["budget"] or len(loop.X)
         history = loop.run(budget, progress=loop.annotator.progress, stop=stop)
@@ -56,6 +61,29 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
         store.close()
     if history.ended == "interrupted":
         context.exit(130)
+
+
+def _default_ui() -> str:
+    from activeclust.web import missing
+
+    return "web" if sys.stdin.isatty() and not missing() else "terminal"
+
+
+def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
+    from activeclust.web import check_installed, serve
+
+    check_installed()
+    loop = _make(store, source, None, given)
+    serve(
+        loop,
+        port=given["port"],
+        who=given["who"],
+        budget=given["budget"],
+        stop=given["stop"],
+        open_browser=given["browser"],
+    )
+    loop.refresh()
+    _farewell(loop, None, source, given)
 
 
 def _make(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
@@ -80,7 +108,9 @@ def _make(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
             random_state=given["seed"],
             resume="auto",
             strict=not given["changed"],
-            who=given["who"],
+            # the page leases rows itself, for each of the people who look at it
+            who=given["who"] if terminal is not None else "",
+            labels_true=data.y,
             source=source,
             options={"data": data_settings(source, given)},
         )

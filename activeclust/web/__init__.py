@@ -1,0 +1,71 @@
+"""The annotation page: a local web server for one run, and the Label Studio back end.
+
+Needs the extra ``[web]``. :func:`serve` is all that the rest of the package calls.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from activeclust.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from activeclust.loop import ActiveLoop
+
+PORT = 8421  #: tried first, so that answers that wait in a browser find the page again after a restart
+_NEEDED = ("starlette", "uvicorn", "jinja2", "PIL")
+
+
+def missing() -> list[str]:
+    """Packages of the extra ``[web]`` that are not installed."""
+    return [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+
+
+def check_installed() -> None:
+    """:class:`MissingDependency` where the extra is not installed."""
+    if absent := missing():
+        raise MissingDependency(
+            f"The page needs {', '.join(absent)}: pip install 'activeclust[web]' "
+            "(or answer in the terminal with --ui terminal)."
+        )
+
+
+def serve(
+    loop: ActiveLoop,
+    *,
+    port: int | None = None,
+    who: str = "",
+    budget: int | None = None,
+    stop: str | None = None,
+    open_browser: bool = True,
+) -> None:
+    """Serve the page for a run until Ctrl-C; every answer is in the store before the page hears of it.
+
+    Parameters
+    ----------
+    loop : ActiveLoop
+        It belongs to the page while this runs.
+    port : int, optional
+        On 127.0.0.1; 8421 or the next free one where none is given.
+    who : str
+        The name that the page begins with; another can be typed there.
+    budget : int, optional
+        Nothing new is asked once so many rows are answered.
+    stop : str, optional
+        A rule of :func:`activeclust.stopping.parse_stop`; nothing new is asked once it holds.
+    open_browser : bool
+
+    Raises
+    ------
+    MissingDependency
+        Without the extra ``[web]``.
+    InvalidInput
+        For a port that is taken.
+    """
+    check_installed()
+    from activeclust.web.desk import Desk
+    from activeclust.web.server import run_server
+
+    with Desk(loop, who=who, budget=budget, stop=stop) as desk:
+        run_server(desk, port, open_browser=open_browser)

@@ -1,0 +1,95 @@
+"""What the page shows between two posteriors: made by the worker, read by every request, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from activeclust.stopping import converged
+from activeclust.store.base import Cluster
+
+if TYPE_CHECKING:
+    from activeclust.loop import ActiveLoop
+
+
+@dataclass(frozen=True)
+class View:
+    """The run as the posterior of one moment sees it; n rows, C clusters.
+
+    Attributes
+    ----------
+    version : int
+        Grows by one with every view.
+    seq : int
+        The last event that it knows of.
+    clusters : tuple of length C
+    posterior : ndarray (n, C)
+        Given that the row belongs to a known cluster.
+    new : ndarray (n,)
+    codes : ndarray (n,) of int
+        Each row's likeliest cluster, an answered row's own; -1 before any answer.
+    confidence : ndarray (n,)
+        Probability of that cluster, 1 for answered rows.
+    answered : mapping of row to cluster
+    rounds : tuple of dict
+        Metrics of the rounds, with ``budget``.
+    converged : bool
+        Whether the last answers no longer changed the partition.
+    seconds : float
+        What making it took, from reading the answers on.
+    """
+
+    version: int
+    seq: int
+    clusters: tuple[Cluster, ...]
+    posterior: np.ndarray
+    new: np.ndarray
+    codes: np.ndarray
+    confidence: np.ndarray
+    answered: Mapping[int, Cluster]
+    rounds: tuple[Mapping[str, Any], ...]
+    converged: bool
+    seconds: float
+
+    @classmethod
+    def of(cls, loop: ActiveLoop, version: int, seq: int, seconds: float) -> View:
+        """The view of a loop that has just measured."""
+        state = loop.state
+        n = state.n_rows
+        codes, confidence = np.full(n, -1), np.zeros(n)
+        if state.n_clusters:
+            codes = state.posterior.argmax(axis=1)
+            confidence = state.posterior.max(axis=1) * (1 - state.new_cluster_proba)
+            codes[state.anchors], confidence[state.anchors] = state.anchor_codes, 1.0
+        rounds = tuple({**record.metrics, "budget": record.budget} for record in loop.history)
+        return cls(
+            version=version,
+            seq=seq,
+            clusters=loop.clusters,
+            posterior=state.posterior,
+            new=state.new_cluster_proba,
+            codes=codes,
+            confidence=confidence,
+            answered=loop.anchors,
+            rounds=rounds,
+            converged=converged(rounds),
+            seconds=seconds,
+        )
+
+    def suggestions(self, row: int, limit: int) -> list[tuple[Cluster, float]]:
+        """The likeliest clusters of a row, likeliest first."""
+        mass = self.posterior[row] * (1 - self.new[row])
+        best = np.argsort(-mass, kind="stable")[:limit]
+        return [(self.clusters[code], float(mass[code])) for code in best]
+
+    def sizes(self) -> np.ndarray:
+        """(C,) rows whose likeliest cluster it is."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.clusters))
+
+    def alike(self, code: int, among: np.ndarray, n: int) -> list[int]:
+        """The ``n`` rows of a cluster among the given ones that are likeliest of it."""
+        rows = among[self.codes[among] == code]
+        return rows[np.argsort(-self.confidence[rows], kind="stable")[:n]].tolist()

@@ -1,0 +1,114 @@
+"""What goes over the wire: clusters as opaque ids, events from JSON, and complaints about anything else.
+
+A cluster's id is its JSON (``1`` and ``"1"`` are two clusters), so that no browser rounds a large integer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from activeclust.errors import InvalidInput
+from activeclust.store.base import Cluster, Kind
+
+LONGEST_NAME = 200  #: characters of a cluster's name typed on the page
+MOST_ROWS = 5_000  #: rows labelled with one gesture
+
+
+def cluster_id(cluster: Cluster) -> str:
+    """A cluster as the page names it.
+
+    Examples
+    --------
+    >>> cluster_id(1), cluster_id("1")
+    ('1', '"1"')
+    """
+    return json.dumps(cluster)
+
+
+def to_cluster(text: Any) -> Cluster:
+    """The cluster of an id.
+
+    Examples
+    --------
+    >>> to_cluster('"cat"'), to_cluster("7")
+    ('cat', 7)
+    """
+    try:
+        cluster = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        cluster = None
+    if isinstance(cluster, bool) or not isinstance(cluster, (str, int)):
+        raise InvalidInput(f"A cluster is named by its id, got {str(text)[:80]!r}.")
+    return check_name(cluster) if isinstance(cluster, str) else cluster
+
+
+def check_name(name: Any) -> str:
+    """A typed name, without blanks around it."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput("A cluster needs a name.")
+    if len(name.strip()) > LONGEST_NAME:
+        raise InvalidInput(f"A cluster's name is at most {LONGEST_NAME} characters long, got {len(name)}.")
+    return name.strip()
+
+
+def meant(name: str, known: Iterable[Cluster]) -> Cluster:
+    """The known cluster that a typed name stands for, also where it was first given as a number."""
+    return next((cluster for cluster in known if str(cluster) == name), name)
+
+
+def answer_of(body: Mapping[str, Any], known: Iterable[Cluster]) -> tuple[Kind, Cluster | None]:
+    """What a posted answer says: ``{"cluster": id}``, ``{"name": typed}`` or ``{"signal": "skip"}``."""
+    given = [key for key in ("cluster", "name", "signal") if body.get(key) is not None]
+    if len(given) != 1:
+        raise InvalidInput("An answer has one of cluster, name and signal.")
+    if given == ["cluster"]:
+        return Kind.LABEL, to_cluster(body["cluster"])
+    if given == ["name"]:
+        return Kind.LABEL, meant(check_name(body["name"]), known)
+    signals = {"skip": Kind.SKIP, "unsure": Kind.UNSURE}
+    if body["signal"] not in signals:
+        raise InvalidInput(f"A signal is skip or unsure, got {str(body['signal'])[:80]!r}.")
+    return signals[body["signal"]], None
+
+
+def details_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept beside an answer: seconds taken, and the suggestions that were shown."""
+    details: dict[str, Any] = {}
+    seconds = body.get("seconds")
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e6:
+        details["seconds"] = round(float(seconds), 3)
+    shown = body.get("suggestions")
+    if isinstance(shown, list) and shown:
+        pairs = [pair for pair in shown[:9] if isinstance(pair, list) and len(pair) == 2]
+        details["suggestions"] = [[to_cluster(name), _share(p)] for name, p in pairs]
+    return details
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+        return round(float(value), 4)
+    raise InvalidInput(f"A probability is a number from 0 to 1, got {str(value)[:80]!r}.")
+
+
+def text_of(body: Mapping[str, Any], key: str, limit: int = 200) -> str:
+    """A text of the body, "" where there is none."""
+    value = body.get(key, "")
+    if not isinstance(value, str) or len(value) > limit:
+        raise InvalidInput(f"{key} is a text of at most {limit} characters.")
+    return value
+
+
+def row_of(value: Any, n_rows: int) -> int:
+    """A row number."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n_rows:
+        raise InvalidInput(f"A row is a number from 0 to {n_rows - 1}, got {str(value)[:80]!r}.")
+    return value
+
+
+def rows_of(values: Any, n_rows: int, limit: int = MOST_ROWS) -> list[int]:
+    """A list of row numbers, each once."""
+    if not isinstance(values, list) or len(values) > limit:
+        raise InvalidInput(f"rows is a list of at most {limit:,} row numbers.")
+    return list(dict.fromkeys(row_of(value, n_rows) for value in values))
