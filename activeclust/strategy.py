@@ -123,7 +123,7 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
 MAX_CANDIDATES, MAX_REFERENCES = 8_000, 3_000
 
 #: Width of the coverage kernel ``exp((cos - 1) / width)`` on the diffusion view.
-WIDTH = 0.25
+WIDTH = 0.5
 
 
 def entropy_of(posterior: np.ndarray) -> np.ndarray:
@@ -220,6 +220,7 @@ def cover(
     rng: np.random.Generator,
     weights: np.ndarray | None = None,
     width: float = WIDTH,
+    points: np.ndarray | None = None,
 ) -> np.ndarray:
     """The ``n`` candidates that, with the anchors, cover most of the weighted pool; greedy.
 
@@ -235,12 +236,14 @@ def cover(
         What covering each row is worth; all 1 by default.
     width : float
         Width of the kernel.
+    points : ndarray (n_rows, m), optional
+        Unit rows in place of the diffusion view.
 
     Returns
     -------
     ndarray (min(n, p),) of int
     """
-    points = state.views["diffusion"]
+    points = state.views["diffusion"] if points is None else points
     rows = sample_rows(state.candidates, MAX_CANDIDATES, rng)
     refs = sample_rows(np.arange(state.n_rows), MAX_REFERENCES, rng)
     worth = np.ones(len(refs), np.float32) if weights is None else np.asarray(weights, np.float32)[refs]

@@ -22,7 +22,7 @@ def herding(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
 
     Notes
     -----
-    Maximises ``1/n sum_i max_{a in anchors + batch} k(x_i, x_a)`` with ``k = exp((cos - 1) / 0.25)`` on the
+    Maximises ``1/n sum_i max_{a in anchors + batch} k(x_i, x_a)`` with ``k = exp((cos - 1) / 0.5)`` on the
     diffusion view (W. Bae, J. Noh, D. J. Sutherland, "Generalized coverage for more robust low-budget
     active learning", ECCV 2024). The best of the strategies that look at no posterior.
     """
