@@ -20,6 +20,13 @@ from activeclust.store.checks import check_again
 from activeclust.store.events import Outcome, Policy, RowState, admit, record
 from activeclust.store.schema import annotator, event, lease, outcome, vote
 
+# What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
+_FIND_ANNOTATOR = sa.select(annotator.c.id).where(annotator.c.name == sa.bindparam("name"))
+_END_LEASE = lease.delete().where(
+    lease.c.run_id == sa.bindparam("the_run"),
+    lease.c.row == sa.bindparam("the_row"),
+    lease.c.annotator_id == sa.bindparam("who"),
+)
 _CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
 T = TypeVar("T")
 
@@ -38,14 +45,14 @@ def insert(connection: Connection, table: sa.Table) -> Any:
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The annotator's number, given now where there was none."""
-    find = sa.select(annotator.c.id).where(annotator.c.name == name)
-    if (known := connection.execute(find).scalar()) is not None:
+    given = {"name": name}
+    if (known := connection.execute(_FIND_ANNOTATOR, given).scalar()) is not None:
         return known
     now = datetime.now(timezone.utc)
     connection.execute(
         insert(connection, annotator).on_conflict_do_nothing(), {"name": name, "created_at": now}
     )
-    return connection.execute(find).scalar_one()
+    return connection.execute(_FIND_ANNOTATOR, given).scalar_one()
 
 
 def select_events(run_id: int) -> sa.Select[Any]:
@@ -95,7 +102,7 @@ def not_undone(run_id: int) -> sa.ColumnElement[bool]:
     return ~sa.exists().where(undo.c.run_id == run_id, undo.c.target == event.c.seq)
 
 
-def select_votes(run_id: int) -> sa.Select[Any]:
+def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
     """Current votes with the rows' ``first``, in the order of first answers; for :func:`to_vote`."""
     v = vote.c
     return (
@@ -110,6 +117,9 @@ def select_votes(run_id: int) -> sa.Select[Any]:
 def to_vote(row: Sequence[Any]) -> Vote:
     """One line of :func:`select_votes` as a vote."""
     return Vote(row[0], row[1], row[2], row[3], row[4])
+
+
+_VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bindparam("the_row"))
 
 
 class SqlLedger:
@@ -208,11 +218,12 @@ class SqlLedger:
 
     def _end_leases(self, events: Iterable[Event]) -> None:
         answered = [
-            {"the_row": item.row, "who": self._who(item.annotator)} for item in events if item.row is not None
+            {"the_run": self._run_id, "the_row": item.row, "who": self._who(item.annotator)}
+            for item in events
+            if item.row is not None
         ]
         if answered:
-            mine = (lease.c.row == sa.bindparam("the_row")) & (lease.c.annotator_id == sa.bindparam("who"))
-            self._connection.execute(lease.delete().where(lease.c.run_id == self._run_id, mine), answered)
+            self._connection.execute(_END_LEASE, answered)
 
     def _who(self, name: str) -> int:
         if name not in self._annotators:
@@ -232,16 +243,19 @@ class SqlLedger:
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
         """See events.Ledger."""
         missing = [row for row in rows if row not in self._states]
-        for some in chunks(missing):
-            self._load(select_votes(self._run_id).where(vote.c.row.in_(some)))
+        if len(missing) == 1:
+            self._load(_VOTES_OF_ROW, {"the_run": self._run_id, "the_row": missing[0]})
+        else:
+            for some in chunks(missing):
+                self._load(select_votes(self._run_id).where(vote.c.row.in_(some)), {})
         for row in missing:
             self._states.setdefault(row, RowState())
         return {row: self._states[row] for row in rows if self._states[row].votes}
 
-    def _load(self, query: sa.Select[Any]) -> None:
+    def _load(self, query: sa.Select[Any], given: dict[str, Any]) -> None:
         found: dict[int, dict[tuple[str, bool], Vote]] = {}
         firsts: dict[int, int] = {}
-        for line in self._connection.execute(query):
+        for line in self._connection.execute(query, given):
             item = to_vote(line)
             found.setdefault(item.row, {})[item.annotator, item.kind is Kind.REVIEW] = item
             firsts[item.row] = line[5]

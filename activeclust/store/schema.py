@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timezone
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -21,12 +16,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
 
-from activeclust.errors import ForeignDatabase
-from activeclust.store.base import Kind
+from activeclust.store.types import UTC, EscapedJson, Json, KindName, Name
 
 VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
 REVISIONS = ("0001",)  #: every schema there has been, oldest first; a test holds it against migrations/
@@ -35,93 +28,6 @@ APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
 
 #: SQLite counts only INTEGER primary keys by itself.
 BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
-class _Sound(TypeDecorator[Any]):
-    """A type that says so where the file holds what was never written there."""
-
-    impl: Any = Text
-    cache_ok = True
-
-    def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        """Reads a value, or raises ForeignDatabase."""
-        process = super().result_processor(dialect, coltype)
-        if process is None:
-            return None
-
-        def read(value: Any) -> Any:
-            try:
-                return process(value)
-            except (ValueError, TypeError) as error:
-                raise ForeignDatabase(f"The database is damaged: {value!r:.80} is no {self.says}.") from error
-
-        return read
-
-    says = "value"
-
-
-class UTC(_Sound):
-    """Timezone-aware datetimes, kept as UTC (SQLite has no time zones)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-    says = "time"
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """To UTC; without the zone where the database knows none."""
-        if value is None:
-            return None
-        value = value.astimezone(timezone.utc)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Back to UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
-
-
-class KindName(_Sound):
-    """An event's kind, by its name."""
-
-    impl = String(20)
-    cache_ok = True
-    says = "kind of event"
-
-    def process_bind_param(self, value: Kind | str | None, dialect: Any) -> str | None:
-        """To text."""
-        return None if value is None else Kind(value).value
-
-    def process_result_value(self, value: str | None, dialect: Any) -> Kind:
-        """Back from text."""
-        return Kind(value)
-
-
-class Json(_Sound):
-    """Anything JSON holds, as readable text. Cluster names are kept so: 1 is ``1`` and "1" is ``"1"``."""
-
-    impl = Text
-    cache_ok = True
-    says = "JSON"
-
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        """To text."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: Any) -> Any:
-        """Back from text."""
-        return None if value is None else json.loads(value)
-
-
-class EscapedJson(Json):
-    """The same for what users put into details and options: characters no database holds are escaped."""
-
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        """To text in ASCII."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
-
 
 metadata = MetaData(
     naming_convention={  # a later migration must be able to name what it changes
@@ -184,8 +90,8 @@ event = Table(
     Column("seq", BigInteger, nullable=False),
     Column("kind", KindName, nullable=False),
     Column("row", BigInteger),
-    Column("cluster", Json),
-    Column("new_cluster", Json),
+    Column("cluster", Name),
+    Column("new_cluster", Name),
     Column("target", BigInteger),
     Column("rows", Json),
     Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
@@ -208,7 +114,7 @@ vote = Table(
     Column("annotator_id", ForeignKey(annotator.c.id), nullable=False),
     Column("review", Boolean, nullable=False),
     Column("kind", KindName, nullable=False),
-    Column("cluster", Json),
+    Column("cluster", Name),
     Column("seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("run_id", "row", "annotator_id", "review"),
 )
@@ -219,7 +125,7 @@ outcome = Table(
     _run_id(),
     Column("row", BigInteger, nullable=False),
     Column("kind", KindName, nullable=False),
-    Column("cluster", Json),
+    Column("cluster", Name),
     Column("annotator_id", ForeignKey(annotator.c.id)),
     Column("seq", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),

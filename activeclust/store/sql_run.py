@@ -32,7 +32,11 @@ from activeclust.store.schema import annotator, event, lease, outcome, round_, r
 if TYPE_CHECKING:
     from activeclust.store.sql import SqlStore
 
-_LEASE_CHUNK = 4096  #: rows looked at in one statement; the first few are nearly always enough
+_LOCK = sa.select(run.c.last_seq).where(run.c.id == sa.bindparam("the_run")).with_for_update()
+_TOUCH = run.update().where(run.c.id == sa.bindparam("the_run")).values(updated_at=sa.bindparam("now"))
+_APPENDED = _TOUCH.values(last_seq=sa.bindparam("last"))
+_LARGEST_CHUNK = 8192
+_LEASE_CHUNK = 64  #: rows looked at in a first statement, which is nearly always enough
 
 
 class SqlRun:
@@ -59,7 +63,8 @@ class SqlRun:
             ledger = SqlLedger(connection, self._id, self._lock(connection), self._policy)
             written = ledger.write(checked)
             ledger.flush()
-            self._touch(connection, last_seq=ledger.last_seq)
+            now = datetime.now(timezone.utc)
+            connection.execute(_APPENDED, {"the_run": self._id, "now": now, "last": ledger.last_seq})
         return written
 
     def add_round(self, record: Round) -> None:
@@ -77,19 +82,14 @@ class SqlRun:
                 index_elements=["run_id", "index"], set_=line
             )
             connection.execute(put.values(run_id=self._id, index=record.index, **line))
-            self._touch(connection)
+            connection.execute(_TOUCH, {"the_run": self._id, "now": datetime.now(timezone.utc)})
 
     def _lock(self, connection: Connection) -> int:
         """Keep other writers of this run out until the end of the transaction; the last event's number."""
-        query = sa.select(run.c.last_seq).where(run.c.id == self._id).with_for_update()
-        found = connection.execute(query).scalar()
+        found = connection.execute(_LOCK, {"the_run": self._id}).scalar()
         if found is None:
             raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
         return found
-
-    def _touch(self, connection: Connection, **changes: Any) -> None:
-        now = datetime.now(timezone.utc)
-        connection.execute(run.update().where(run.c.id == self._id).values(updated_at=now, **changes))
 
     # ---- reading ----
 
@@ -188,15 +188,12 @@ class SqlRun:
             who = annotator_id(connection, annotator)
             expired = (lease.c.run_id == self._id) & (lease.c.expires <= _now(connection))
             connection.execute(lease.delete().where(expired))
-            for start in range(0, len(rows), _LEASE_CHUNK):
-                some = [
-                    check_int(row, "A row", 0, self.spec.n_rows) for row in rows[start : start + _LEASE_CHUNK]
-                ]
-                if len(free) >= n:
-                    break
-                free += self._take(
-                    connection, list(dict.fromkeys(some)), n - len(free), annotator, who, seconds
-                )
+            start, size = 0, max(_LEASE_CHUNK, 2 * n)
+            while start < len(rows) and len(free) < n:
+                given = [check_int(row, "A row", 0, self.spec.n_rows) for row in rows[start : start + size]]
+                wanted = list(dict.fromkeys(given))
+                free += self._take(connection, wanted, n - len(free), annotator, who, seconds)
+                start, size = start + size, min(8 * size, _LARGEST_CHUNK)
         return list(dict.fromkeys(free))
 
     def _take(

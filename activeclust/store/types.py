@@ -1,0 +1,131 @@
+"""Column types: how times, kinds and names lie in the database.
+
+What cannot be read back raises :class:`~activeclust.errors.ForeignDatabase`: somebody else wrote it, or
+the file is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import DateTime, String, Text, TypeDecorator
+
+from activeclust.errors import ForeignDatabase
+from activeclust.store.base import Kind
+
+_REMEMBERED = 1000  #: cluster names, which may be 10,000 characters long
+_KINDS = {kind.value: kind for kind in Kind}
+_DECODE = json.JSONDecoder().decode  # json.loads looks for a byte order mark and its options first
+
+
+class _Sound(TypeDecorator[Any]):
+    """A type that reads a driver's value by itself, without the layers in between: logs are long."""
+
+    impl: Any = Text
+    cache_ok = True
+    says = "value"
+
+    def parse(self, value: Any) -> Any:
+        """A value that is not NULL."""
+        raise NotImplementedError
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Reads a value, or raises ForeignDatabase."""
+        parse, says = self.parse, self.says
+
+        def read(value: Any) -> Any:
+            if value is None:
+                return None
+            try:
+                return parse(value)
+            except (KeyError, ValueError, TypeError) as error:
+                raise ForeignDatabase(f"The database is damaged: {value!r:.80} is no {says}.") from error
+
+        return read
+
+
+class UTC(_Sound):
+    """Timezone-aware datetimes, kept as UTC (SQLite has no time zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+    says = "time"
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """To UTC; without the zone where the database knows none."""
+        if value is None:
+            return None
+        value = value.astimezone(timezone.utc)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def parse(self, value: Any) -> datetime:
+        """Back to UTC."""
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).replace(tzinfo=timezone.utc)
+        return value.astimezone(timezone.utc)
+
+
+class KindName(_Sound):
+    """An event's kind, by its name."""
+
+    impl = String(20)
+    cache_ok = True
+    says = "kind of event"
+
+    def process_bind_param(self, value: Kind | str | None, dialect: Any) -> str | None:
+        """To text."""
+        return None if value is None else Kind(value).value
+
+    def parse(self, value: Any) -> Kind:
+        """Back from text."""
+        return _KINDS[value]
+
+
+class Json(_Sound):
+    """Anything JSON holds, as readable text. Cluster names are kept so: 1 is ``1`` and "1" is ``"1"``."""
+
+    impl = Text
+    cache_ok = True
+    says = "JSON"
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """To text."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def parse(self, value: Any) -> Any:
+        """Back from text."""
+        return _DECODE(value)
+
+
+class Name(Json):
+    """A cluster's name: a text or an integer. The same few are read over and over, so they are remembered."""
+
+    cache_ok = True
+    says = "cluster name"
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Reads a name, or raises ForeignDatabase."""
+        read = super().result_processor(dialect, coltype)
+        known: dict[str, Any] = {}
+
+        def remember(text: str | None) -> Any:
+            try:
+                return known[text]  # type: ignore[index]
+            except KeyError:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                return known.setdefault(text, read(text))  # type: ignore[arg-type]
+
+        return remember
+
+
+class EscapedJson(Json):
+    """The same for what users put into details and options: characters no database holds are escaped."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """To text in ASCII."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,157 @@
+"""How fast the store is: ``python benchmarks/store.py [--out docs/figures] [--postgres URL]``.
+
+Measured on an SQLite file in the current folder's file system (every answer waits for the disk) and, where
+a URL is given, on PostgreSQL. Writes store.csv: one line a measurement with its median, 90th and 99th
+percentile in milliseconds and the number of repetitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from activeclust.store import open_store
+from activeclust.store.base import Event, Kind, Run, RunSpec
+
+N_EVENTS = 100_000
+ANSWER_LIMIT, OPEN_LIMIT = 5.0, 1000.0  # milliseconds
+
+
+def timed(work: Callable[[int], object], times: int) -> np.ndarray:
+    """Milliseconds of each call."""
+    taken = []
+    for i in range(times):
+        start = time.perf_counter()
+        work(i)
+        taken.append((time.perf_counter() - start) * 1e3)
+    return np.array(taken)
+
+
+def disk(folder: Path) -> np.ndarray:
+    """What the disk alone takes to make 4 KiB durable: no answer can be faster."""
+    with (folder / "probe").open("wb") as file:
+
+        def write(_: int) -> None:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+
+        return timed(write, 300)
+
+
+def fill(run: Run) -> None:
+    """100,000 events on 60,000 rows by ten people: labels, relabels, skips."""
+    rng = np.random.default_rng(0)
+    details = {"seconds": 1.5, "suggestions": [["cluster 1", 0.7], ["cluster 2", 0.2]]}
+    events = []
+    for row, chance in zip(rng.integers(0, 60_000, N_EVENTS).tolist(), rng.random(N_EVENTS), strict=True):
+        who, name = f"person {row % 10}", f"cluster {row % 37}"
+        if chance < 0.05:
+            events.append(Event(Kind.SKIP, row=row, annotator=who))
+        else:
+            events.append(Event(Kind.LABEL, row=row, cluster=name, annotator=who, details=details))
+    for start in range(0, N_EVENTS, 5_000):
+        run.extend(events[start : start + 5_000])
+
+
+def measure(url: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Each measurement with its times."""
+    store = open_store(url)
+    small = store.create_run(RunSpec("small", "entropy", 0, 1_000_000, "h", "m"))
+    small.append(Event(Kind.LABEL, row=0, cluster="warm"))
+
+    def answer(run: Run) -> Callable[[int], object]:
+        return lambda i: run.append(Event(Kind.LABEL, row=70_000 + i, cluster=f"c {i % 10}", annotator="eva"))
+
+    yield "answer, new run", timed(answer(small), 1000)
+    start = time.perf_counter()
+    big = store.create_run(RunSpec("big", "entropy", 0, 1_000_000, "h2", "m"))
+    fill(big)
+    yield "write 100,000 events in batches of 5,000", np.array([(time.perf_counter() - start) * 1e3])
+    yield "answer, run of 100,000 events", timed(answer(big), 1000)
+    yield (
+        "undo, run of 100,000 events",
+        timed(
+            lambda i: big.append(Event(Kind.UNDO, target=(big.last_undoable() or big.events()[0]).seq)), 100
+        ),
+    )
+    yield "lease 5 of 1,000,000 rows", timed(lambda i: big.lease(range(1_000_000), 5, f"p{i}", 600), 50)
+    yield (
+        "rename a cluster of 1,600 rows",
+        timed(
+            lambda i: big.append(
+                Event(Kind.RENAME, cluster=f"cluster {i + 20}", new_cluster=f"renamed {i}", annotator="eva")
+            ),
+            5,
+        ),
+    )
+    store.close()
+
+    def open_run(_: int) -> None:
+        fresh = open_store(url)
+        fresh.open_run("big").snapshot()
+        fresh.close()
+
+    def read_log(_: int) -> None:
+        fresh = open_store(url)
+        assert len(fresh.open_run("big").events()) >= N_EVENTS
+        fresh.close()
+
+    yield "open a run of 100,000 events: file, anchors", timed(open_run, 10)
+    yield "open a run of 100,000 events: file, whole log", timed(read_log, 10)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    parser.add_argument("--postgres", help="URL of a PostgreSQL database to measure too")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    lines = []
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        path = Path(folder) / "answers.db"
+        lines.append(_line("disk", "4 KiB written and synced", disk(Path(folder))))
+        lines += [_line("SQLite", name, times) for name, times in measure(f"sqlite:///{path}")]
+        if given.postgres:
+            url = _own_schema(given.postgres)
+            lines += [_line("PostgreSQL", name, times) for name, times in measure(url)]
+        print(f"The SQLite file of 102,000 events has {path.stat().st_size / 2**20:.1f} MiB.")
+    with (given.out / "store.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["database", "measurement", "repetitions", "median_ms", "p90_ms", "p99_ms"])
+        writer.writerows(lines)
+    for place, name, _, median, *_ in lines:
+        limit = ANSWER_LIMIT if name.startswith("answer") else OPEN_LIMIT if name.startswith("open") else None
+        if limit is not None:
+            verdict = "holds" if float(median) <= limit else "does not hold"
+            print(f"{place}, {name}: at most {limit:g} ms {verdict}")
+
+
+def _line(place: str, name: str, times: np.ndarray) -> list[str]:
+    middle, high, highest = (f"{value:.2f}" for value in np.percentile(times, [50, 90, 99]))
+    print(f"{place:<11} {name:<46} median {middle:>9} ms   90 % {high:>9}   99 % {highest:>9}")
+    return [place, name, str(len(times)), middle, high, highest]
+
+
+def _own_schema(server: str) -> str:
+    url = sa.make_url(server).set(drivername="postgresql+psycopg")
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    engine.dispose()
+    return url.update_query_dict({"options": f"-c search_path={name}"}).render_as_string(hide_password=False)
+
+
+if __name__ == "__main__":
+    main()
