@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activeclust.store.base import Round, RunInfo
@@ -52,13 +53,15 @@ def runs_table(runs: Sequence[RunInfo]) -> Table:
     from rich.table import Table
 
     table = Table()
-    for heading in ("run", "rows from", "strategy", "last change (UTC)"):
+    table.add_column("run", no_wrap=True)
+    for heading in ("rows from", "strategy", "last change (UTC)"):
         table.add_column(heading, overflow="fold")
     for heading in ("seed", "answers", "clusters", "accuracy"):
         table.add_column(heading, justify="right")
     for info in runs:
         changed = info.updated_at.strftime("%Y-%m-%d %H:%M")
-        words = (info.spec.name, info.spec.source or "-", info.spec.strategy, changed)
+        source = Path(info.spec.source).name or "-"  # the path itself is in the JSON
+        words = (info.spec.name, source, info.spec.strategy, changed)
         numbers = (info.spec.seed, info.n_anchors, info.n_clusters, info.last_metrics.get("accuracy"))
         table.add_row(*words, *(shown(number) for number in numbers))
     return table
