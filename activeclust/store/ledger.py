@@ -287,9 +287,12 @@ class SqlLedger:
         """See events.Ledger."""
         self.flush()
         query = select_events(self._run_id).where(event.c.kind != Kind.UNDO, not_undone(self._run_id))
-        if row is not None:
-            query = query.where((event.c.row == row) | event.c.row.is_(None))
-        return [to_event(line) for line in self._connection.execute(query)]
+        # one query with OR would read the whole log instead of the index on rows
+        parts = (
+            [query] if row is None else [query.where(event.c.row == row), query.where(event.c.row.is_(None))]
+        )
+        found = [to_event(line) for part in parts for line in self._connection.execute(part)]
+        return sorted(found, key=lambda item: item.seq or 0)
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
