@@ -124,7 +124,7 @@ def plot_history(
     budget = [record.budget for record in rounds]
     clusters = axes.twinx()
     clusters.step(
-        budget, [r.metrics.get("clusters", 0) for r in rounds], where="post", color="#CC79A7",
+        budget, [r.metrics.get("clusters") or 0 for r in rounds], where="post", color="#CC79A7",
         linewidth=1.2, alpha=0.9,
     )  # fmt: skip
     clusters.set_ylabel("clusters found", color="#A0527D")
