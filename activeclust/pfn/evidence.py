@@ -238,7 +238,8 @@ class Rules:
         means = _unit(self.sums[name])
         weight = _SOFT_ANCHOR_WEIGHT * self.basis.n / self.k
         for _ in range(_SOFT_STEPS):
-            P = torch.softmax(E @ means.T / _SOFT_TEMPERATURE, dim=1)
+            P = torch.exp(E @ means.T / _SOFT_TEMPERATURE)  # cosines: at most e^10, no maximum to take off
+            P /= P.sum(dim=1, keepdim=True)
             correction = (1.0 + weight) * self.onehot - P[self.rows]
             means = _unit(P.T @ E + correction.T @ E[self.rows])
         return means

@@ -21,6 +21,7 @@ one more logit for *none of the clusters seen so far*.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -193,7 +194,7 @@ class PFN(nn.Module):
         row_bias = _without_same(batch.bias)
         mask = torch.cat([batch.anchor_mask, batch.anchor_mask.new_ones(rows.shape[:2])], 1)
         context = Context([anchors], [], batch.codes, batch.task, batch.cluster_mask, batch.anchor_mask)
-        for block in self.blocks:
+        for block in cast("list[_Block]", self.blocks):
             inducing = block.induce(torch.cat([anchors, rows], 1), mask)
             rows = block(rows, anchors, inducing, batch.anchor_mask, row_bias)
             anchors = block(anchors, anchors, inducing, batch.anchor_mask, anchor_bias)
