@@ -18,6 +18,7 @@ from activeclust.store.export import FORMATS, export_run
 from activeclust.web import wire
 from activeclust.web.desk import complaint
 from activeclust.web.items import is_picture, item_json, picture
+from activeclust.web.panels import Panels
 from activeclust.web.security import TooLarge
 from activeclust.web.wire import cluster_id
 
@@ -105,6 +106,7 @@ class Routes:
         }
         return [
             *(Route(path, _reading(handler), methods=["GET"]) for path, handler in reads.items()),
+            *Panels(self.desk, run_id(self.desk)).routes(_reading),
             *(Route(path, _writing(handler), methods=["POST"]) for path, handler in writes.items()),
         ]
 

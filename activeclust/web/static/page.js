@@ -251,7 +251,7 @@ async function askAboutRow(row) {
 
 function undo() {
   const last = page.done.at(-1);
-  const unsent = last && outbox.all().find(([, { body }]) => body.client_id === last.client_id);
+  const unsent = last?.query && outbox.all().find(([, { body }]) => body.client_id === last.client_id);
   if (unsent && !sending) { // nobody has heard of it
     outbox.drop(unsent[0]);
     page.done.pop();
@@ -259,6 +259,7 @@ function undo() {
     return;
   }
   outbox.add("/api/undo", { client_id: crypto.randomUUID(), who: page.who });
+  if (last?.batch) page.done.pop();
   if (last?.query) { page.done.pop(); askAbout({ ...last.query, answer: null }); }
   flush();
 }
@@ -267,7 +268,7 @@ function undone({ undone: events, queries }) {
   if (!events.length) { toast("There is nothing to take back."); return; }
   for (const { row } of events) { page.gone.delete(row); page.done = page.done.filter((a) => a.row !== row || !a.sent); }
   const [query] = queries;
-  if (query && page.current?.row !== query.row) askAbout({ ...query, answer: null });
+  if (query && events.length === 1 && page.current?.row !== query.row) askAbout({ ...query, answer: null });
   toast(events.length > 1 ? `Took ${events.length} answers back.` : `Took back: row ${events[0].row}${events[0].cluster ? ` is ${short(events[0].cluster.text)}` : ""}.`);
 }
 
@@ -365,8 +366,8 @@ function showState(state) {
   bar.firstElementChild.style.width = `${Math.min(100, (100 * state.answered) / Math.max(1, total))}%`;
   const waiting = outbox.all().length;
   $("answered").replaceChildren(h("b", { textContent: state.answered + waiting }), ` of ${total.toLocaleString("en")} ${state.budget ? "answers" : "rows"} answered`);
-  const { expected_accuracy: sure, accuracy, agreement } = state.metrics;
-  $("sure").replaceChildren(...(sure == null ? [] : ["sure of ", h("b", { textContent: percent(sure) }), ...(accuracy == null ? [] : [", right ", h("b", { textContent: percent(accuracy) })])]));
+  const { expected_accuracy: sure, v_measure: known, agreement } = state.metrics;
+  $("sure").replaceChildren(...(sure == null ? [] : ["sure of ", h("b", { textContent: percent(sure) }), ...(known == null ? [] : [", V-measure ", h("b", { textContent: known.toFixed(2) })])]));
   $("stop-signal").className = state.converged ? "fact done" : "fact";
   $("stop-signal").textContent = state.converged ? "Further answers hardly change the partition: you may stop."
     : agreement == null ? "" : `last answer moved ${percent(1 - agreement)} of it`;
@@ -401,6 +402,7 @@ const ENDS = {
 
 function showQuestion(said = "") {
   const query = page.current;
+  keys.assign();
   if (!query) return showNothing(said);
   say("question-title", query.item.title.startsWith("row ") ? `Row ${query.row.toLocaleString("en")}` : query.item.title);
   $("question-note").textContent = query.answer ? `answered: ${short(query.answer.text)}` : "";
@@ -445,7 +447,7 @@ function showNothing() {
 
 function showRecent() {
   const waiting = new Set(outbox.all().map(([, { body }]) => body.client_id));
-  $("recent").replaceChildren(...page.done.slice(-10).reverse().map((a) => h("li", {}, h("button", { type: "button",
+  $("recent").replaceChildren(...page.done.filter((a) => a.item).slice(-10).reverse().map((a) => h("li", {}, h("button", { type: "button",
     class: waiting.has(a.client_id) ? "waiting" : "", onclick: () => askAboutRow(a.row), title: "Answer this row again" },
     itemView(a.item, true), h("span", { class: "ellipsis" }, a.cluster?.text ?? a.text, h("small", { class: "recent-state", textContent: `row ${a.row}` }))))));
 }
@@ -457,7 +459,214 @@ function showKeys() {
 
 // ------------------------------------------------------------------ views
 
+const write = (path, body) => call(path, { client_id: crypto.randomUUID(), who: page.who, ...body });
 const views = { answer: { open() { showQuestion(); } } };
+
+/** A small picture of a row; a click asks about it. */
+function thumb(row, item, caption) {
+  return h("button", { type: "button", class: "tile", onclick: () => askAboutRow(row), title: caption ?? `Ask about row ${row}`, "aria-label": caption ?? `Ask about ${item.title}` }, itemView(item, true));
+}
+
+/** Draw a view now, and again when the posterior is a new one. */
+function panel(name, load) {
+  const draw = async () => {
+    try { await load($(`view-${name}`)); } catch (error) { toast(error.message); }
+  };
+  views[name] = { draw, open() { draw(); listeners.add(draw); }, close() { listeners.delete(draw); } };
+}
+
+/** After a change that is not an answer: hold no suggestion under an old name. */
+async function changed(reply, text) {
+  toast(text, { text: "Undo", run: async () => {
+    try { await write("/api/undo", { target: reply.seq }); await catchUp(); } catch (error) { toast(error.message); }
+  } });
+  await catchUp();
+}
+
+async function catchUp() {
+  for (let i = 0; i < 40; i += 1) {
+    showState(await call("/api/state"));
+    if (!page.state.behind) break;
+    await new Promise((done) => setTimeout(done, 250));
+  }
+  if (page.current) {
+    const { query } = await call(`/api/rows/${page.current.row}`);
+    if (page.current?.row === query.row) page.current = { ...query, answer: page.current.answer && query.answer };
+  }
+  page.named.clear();
+  await refill();
+  showQuestion();
+  for (const listener of listeners) listener();
+}
+
+// clusters ------------------------------------------------------------
+
+panel("clusters", async (place) => {
+  if (place.contains(document.activeElement) && ["INPUT", "SELECT"].includes(document.activeElement.tagName)) return; // somebody is typing
+  const { clusters: all } = await call("/api/clusters");
+  place.replaceChildren(h("h2", { textContent: all.length ? `${all.length} cluster${all.length > 1 ? "s" : ""}` : "No cluster has a name yet" }),
+    h("ul", { class: "cluster-list" }, all.map((c) => clusterCard(c, all))));
+});
+
+function clusterCard(cluster, all) {
+  const rename = h("input", { value: cluster.text, maxLength: 200, "aria-label": `New name for ${cluster.text}`, spellcheck: false });
+  const into = h("select", { "aria-label": `Merge ${cluster.text} into` }, h("option", { value: "", textContent: "Merge into …" }),
+    all.filter((c) => c.id !== cluster.id).map((c) => h("option", { value: c.id, textContent: short(c.text, 40) })));
+  into.addEventListener("change", async () => {
+    const target = all.find((c) => c.id === into.value);
+    into.blur();
+    try { await changed(await write("/api/merge", { cluster: cluster.id, into: target.id }), `Merged ${short(cluster.text)} into ${short(target.text)}.`); } catch (error) { toast(error.message); }
+  });
+  return h("li", { class: "panel cluster" },
+    h("form", { class: "cluster-head", onsubmit: async (event) => {
+      event.preventDefault();
+      const name = rename.value.trim();
+      rename.blur();
+      if (!name || name === cluster.text) return;
+      try {
+        const reply = await write("/api/rename", { cluster: cluster.id, name });
+        keys.moved(cluster.id, reply.cluster.id);
+        await changed(reply, `Renamed ${short(cluster.text)} to ${short(name)}.`);
+      } catch (error) { toast(error.message); rename.value = cluster.text; }
+    } }, h("i", { class: "swatch", colour: keys.colour(cluster.id) }), rename, h("button", { type: "submit", textContent: "Rename" }), all.length > 1 ? into : null),
+    h("p", { class: "hint" }, h("kbd", { textContent: keys.of(cluster.id) }), ` ${cluster.answers} answer${cluster.answers === 1 ? "" : "s"}, ${cluster.rows.toLocaleString("en")} rows look like it`),
+    h("div", { class: "tiles" }, cluster.anchors.map((a) => h("span", { class: "anchor" }, thumb(a.row, a.item, `Answered: row ${a.row}`))),
+      cluster.examples.map((e) => thumb(e.row, e.item))));
+}
+
+// past answers --------------------------------------------------------
+
+const KINDS = { skip: "skipped", unsure: "unsure" };
+
+panel("answers", async (place) => {
+  const { lines, more } = await call("/api/answers");
+  const list = h("ol", { class: "log" }, lines.map(logLine));
+  const further = h("button", { type: "button", textContent: "Older answers", hidden: !more, onclick: async () => {
+    try {
+      const older = await call(`/api/answers?before=${list.lastElementChild.dataset.seq}`);
+      list.append(...older.lines.map(logLine));
+      further.hidden = !older.more;
+    } catch (error) { toast(error.message); }
+  } });
+  place.replaceChildren(h("div", { class: "panel-head" }, h("h2", { textContent: lines.length ? "Past answers, the newest first" : "No answer yet" }),
+    h("a", { class: "button", href: "/export/csv", download: "", textContent: "CSV" }), h("a", { class: "button", href: "/export/jsonl", download: "", textContent: "JSON lines" }),
+    h("a", { class: "button", href: "/export/label-studio", download: "", textContent: "Label Studio" })), list, further);
+});
+
+function logLine(line) {
+  const at = new Date(line.at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const words = line.cluster ? line.cluster.text : KINDS[line.kind] ?? line.says;
+  const state = line.undone ? "taken back" : line.replaced ? "answered again since" : "";
+  return h("li", { "class": line.undone || line.replaced ? "panel old" : "panel", "data-seq": line.seq },
+    line.item ? thumb(line.row, line.item) : h("span", { class: "thumb", textContent: "⇄" }),
+    h("span", { class: "log-text" }, h("b", {}, line.cluster ? h("i", { class: "swatch", colour: keys.colour(line.cluster.id) }) : null, ` ${short(words, 80)}`),
+      h("small", { textContent: [line.row === undefined ? "" : `row ${line.row}`, line.who, at, state].filter(Boolean).join(" · ") })),
+    line.item && !line.undone && !line.replaced ? h("button", { type: "button", textContent: "Change", onclick: () => askAboutRow(line.row) }) : null,
+    line.can_undo && !line.replaced ? h("button", { type: "button", textContent: "Take back", onclick: async () => {
+      try { await write("/api/undo", { target: line.seq }); page.gone.delete(line.row); page.done = page.done.filter((a) => a.seq !== line.seq); await catchUp(); } catch (error) { toast(error.message); }
+    } }) : null);
+}
+
+// progress ------------------------------------------------------------
+
+const CURVES = { expected_accuracy: ["sure of", "#0072b2"], agreement: ["agreement with the round before", "#e69f00"], accuracy: ["accuracy", "#009e73"], v_measure: ["V-measure, by the known labels", "#cc79a7"] };
+
+panel("progress", async (place) => {
+  const { names, points, converged } = await call("/api/curves");
+  const old = place.querySelector("#suspects");
+  place.replaceChildren(
+    h("section", { class: "panel pad" }, h("h2", { textContent: "The partition against the answers" }),
+      names.length && points.length > 1 ? chart(names, points) : h("p", { class: "hint", textContent: "A curve begins with the second answer." }),
+      h("p", { class: "hint", textContent: converged ? "The last answers no longer changed the partition: you may stop." : "When agreement stays near 100 %, further answers no longer change the partition. None of these but the known labels sees the truth: a model that is sure and wrong looks the same." })),
+    h("section", { class: "panel pad" }, h("h2", { textContent: "Answers to look at again" }), h("p", { class: "hint", textContent: "Answers that the others contradict." }),
+      old ?? h("div", { id: "suspects" }, h("button", { type: "button", textContent: "Look for them", onclick: findSuspects }))));
+});
+
+async function findSuspects() {
+  const box = $("suspects");
+  box.replaceChildren(h("p", { class: "hint", textContent: "Looking …" }));
+  try {
+    const { suspects } = await call("/api/suspects");
+    box.replaceChildren(h("button", { type: "button", textContent: "Look again", onclick: findSuspects }),
+      suspects.length ? h("ol", { class: "log" }, suspects.map((s) => h("li", { class: "panel" }, thumb(s.row, s.item),
+        h("span", { class: "log-text" }, h("b", { textContent: s.cluster.text }), h("small", { textContent: `row ${s.row} · the others say otherwise with ${percent(s.score)}` })),
+        h("button", { type: "button", textContent: "Change", onclick: () => askAboutRow(s.row) }))))
+        : h("p", { class: "hint", textContent: "None: every answer fits the others." }));
+  } catch (error) { box.replaceChildren(h("button", { type: "button", textContent: "Look for them", onclick: findSuspects })); toast(error.message); }
+}
+
+function chart(names, points) {
+  const width = 900, height = 320, left = 46, bottom = 34, top = 10, right = 12;
+  const last = Math.max(1, points.at(-1)[0]);
+  const x = (budget) => left + ((width - left - right) * budget) / last, y = (value) => top + (height - top - bottom) * (1 - Math.max(0, Math.min(1, value)));
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "chart", "aria-label": names.map((n) => `${CURVES[n][0]} ${percent(points.at(-1)[1 + names.indexOf(n)] ?? 0)}`).join(", ") });
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    drawing.append(svg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid-line" }), svg("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, `${100 * share} %`));
+  }
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((s) => last / s <= 8) ?? 10000;
+  for (let b = 0; b <= last; b += step) drawing.append(svg("text", { x: x(b), y: height - 12, "text-anchor": "middle" }, String(b)));
+  names.forEach((name, i) => {
+    const known = points.filter((p) => p[i + 1] !== null);
+    drawing.append(svg("polyline", { points: known.map((p) => `${x(p[0]).toFixed(1)},${y(p[i + 1]).toFixed(1)}`).join(" "), class: "curve", stroke: CURVES[name][1] }));
+  });
+  return h("figure", {}, drawing, h("figcaption", { class: "legend" }, names.map((n) => h("span", {}, h("i", { class: "swatch", colour: CURVES[n][1] }), ` ${CURVES[n][0]}`)), h("span", { class: "hint", textContent: "against the number of answers" })));
+}
+
+// grid ----------------------------------------------------------------
+
+const GRID = 24;
+const grid = { rows: [], out: new Set(), cluster: null };
+
+views.grid = {
+  open() { drawGrid(); },
+  close() { giveBack(grid.rows.map((q) => q.row)); grid.rows = []; },
+};
+
+const giveBack = (rows) => { if (rows.length) call("/api/put-back", { who: page.who, rows }).catch(() => {}); }; // the lease runs out by itself too
+
+function drawGrid() {
+  const place = $("view-grid");
+  const names = page.state.clusters.filter((c) => c.rows > c.answers);
+  const chosen = clusters().find((c) => c.id === grid.cluster);
+  const choice = h("select", { id: "grid-cluster", "aria-label": "Cluster" }, h("option", { value: "", textContent: "Choose a cluster …" }),
+    names.map((c) => h("option", { value: c.id, textContent: `${short(c.text, 40)} (${c.rows - c.answers} more look like it)`, selected: c.id === grid.cluster })));
+  choice.addEventListener("change", () => { grid.cluster = choice.value; fetchGrid(); });
+  const taken = grid.rows.length - grid.out.size;
+  place.replaceChildren(h("div", { class: "panel-head" }, h("h2", { textContent: chosen && grid.rows.length ? `These ${grid.rows.length} look like ${short(chosen.text, 40)}` : "Many rows that look alike" }), choice,
+    grid.rows.length ? h("button", { type: "button", class: "primary", id: "grid-take", disabled: taken === 0, onclick: takeGrid, textContent: `Take ${taken}${grid.out.size ? `, leave ${grid.out.size}` : ""}` }) : null),
+    h("p", { class: "hint", textContent: names.length ? grid.rows.length ? "Click those that are something else; all others get the label." : chosen ? "No open row looks like it." : "Choose a cluster to see the open rows that look most like it." : "Name some rows first: this view shows many that look like them." }),
+    h("div", { class: "grid-tiles" }, grid.rows.map((q) => h("button", { type: "button", class: "grid-tile", "aria-pressed": grid.out.has(q.row), "aria-label": `${q.item.title}: something else`, onclick: () => {
+      if (!grid.out.delete(q.row)) grid.out.add(q.row);
+      drawGrid();
+      place.querySelector(`[data-row="${q.row}"]`)?.focus();
+    }, "data-row": q.row }, itemView(q.item, true)))));
+}
+
+async function fetchGrid() {
+  giveBack(grid.rows.map((q) => q.row));
+  Object.assign(grid, { rows: [], out: new Set() });
+  if (grid.cluster) try { grid.rows = (await call("/api/alike", { who: page.who, cluster: grid.cluster, n: GRID })).queries.filter((q) => !page.gone.has(q.row)); } catch (error) { toast(error.message); }
+  drawGrid();
+}
+
+function takeGrid() {
+  const rows = grid.rows.map((q) => q.row).filter((row) => !grid.out.has(row));
+  labelMany(rows, { cluster: grid.cluster }, "grid");
+  page.ahead.unshift(...grid.rows.filter((q) => grid.out.has(q.row))); // these are asked about one by one
+  Object.assign(grid, { rows: [], out: new Set() });
+  drawGrid();
+  setTimeout(fetchGrid, 400);
+}
+
+function labelMany(rows, given, gesture) {
+  for (const row of rows) page.gone.add(row);
+  page.ahead = page.ahead.filter((q) => !page.gone.has(q.row));
+  if (page.current && page.gone.has(page.current.row)) page.current = page.ahead.shift() ?? null;
+  outbox.add("/api/label-many", { client_id: crypto.randomUUID(), who: page.who, rows, gesture, ...given });
+  page.done.push({ batch: rows, sent: false });
+  toast(`${rows.length} rows labelled.`, { text: "Undo", run: undo });
+  flush();
+}
 
 function show(name) {
   if (page.view === name) return;

@@ -1,0 +1,116 @@
+"""What the page's other views read: clusters with examples, past answers, curves and suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.routing import Route
+
+from activeclust.errors import InvalidInput
+from activeclust.store.base import Event
+from activeclust.store.events import ON_CLUSTER, ON_ROW
+from activeclust.store.log import explain, sentence
+from activeclust.web.items import item_json
+from activeclust.web.wire import cluster_id
+
+if TYPE_CHECKING:
+    from activeclust.web.desk import Desk
+
+EXAMPLES = 8
+MOST_LINES = 100
+CURVES = ("expected_accuracy", "agreement", "accuracy", "v_measure")
+
+
+class Panels:
+    """Handlers over one desk; all of them read."""
+
+    def __init__(self, desk: Desk, run: str) -> None:
+        self.desk, self.run = desk, run
+
+    def routes(self, reading: Callable[..., Any]) -> list[Route]:
+        """Their addresses."""
+        handlers = {
+            "/api/clusters": self.clusters,
+            "/api/answers": self.answers,
+            "/api/curves": self.curves,
+            "/api/suspects": self.suspects,
+        }
+        return [Route(path, reading(handler), methods=["GET"]) for path, handler in handlers.items()]
+
+    def _item(self, row: int) -> dict[str, Any]:
+        return {"row": row, "item": item_json(self.desk.items[row], row, self.run)}
+
+    def clusters(self, request: Request) -> dict[str, Any]:
+        """Each cluster with its size, its first answers, and the rows that are surest to be of it."""
+        view = self.desk.view
+        sizes = view.sizes()
+        free = np.setdiff1d(np.arange(self.desk.n_rows), list(view.answered)).astype(int)
+        shown = []
+        for code, cluster in enumerate(view.clusters):
+            answered = [row for row, given in view.answered.items() if given == cluster]
+            shown.append(
+                {
+                    "id": cluster_id(cluster),
+                    "text": str(cluster),
+                    "rows": int(sizes[code]),
+                    "answers": len(answered),
+                    "anchors": [self._item(row) for row in answered[: EXAMPLES // 2]],
+                    "examples": [self._item(row) for row in view.alike(code, free, EXAMPLES)],
+                }
+            )
+        return {"clusters": shown}
+
+    def answers(self, request: Request) -> dict[str, Any]:
+        """The log from event ``before`` back, newest first."""
+        before = request.query_params.get("before")
+        if before is not None and not before.isdigit():
+            raise InvalidInput("before is the number of an event.")
+        lines = [line for line in explain(self.desk.run.events()) if line.event.kind.value != "undo"]
+        if before is not None:
+            lines = [line for line in lines if (line.event.seq or 0) < int(before)]
+        shown = lines[::-1][:MOST_LINES]
+        current = {line.event.row: line.event.seq for line in lines if line.undone_by is None}
+        return {
+            "lines": [self._line(line.event, line.undone_by, current) for line in shown],
+            "more": len(lines) > MOST_LINES,
+        }
+
+    def _line(
+        self, event: Event, undone_by: int | None, current: dict[int | None, int | None]
+    ) -> dict[str, Any]:
+        assert event.at is not None
+        line: dict[str, Any] = {
+            "seq": event.seq,
+            "kind": event.kind.value,
+            "says": sentence(event),
+            "who": event.annotator,
+            "at": event.at.isoformat(),
+            "undone": undone_by is not None,
+        }
+        if event.kind in ON_ROW and event.row is not None:
+            line |= self._item(event.row)
+            line["replaced"] = undone_by is None and current.get(event.row) != event.seq
+            if event.cluster is not None:
+                line["cluster"] = {"id": cluster_id(event.cluster), "text": str(event.cluster)}
+        line["can_undo"] = undone_by is None and (event.kind in ON_ROW or event.kind in ON_CLUSTER)
+        return line
+
+    def curves(self, request: Request) -> dict[str, Any]:
+        """The metrics of the rounds against the answers."""
+        view = self.desk.view
+        known = [name for name in CURVES if any(r.get(name) is not None for r in view.rounds)]
+        points = [[r["budget"], *(r.get(name) for name in known)] for r in view.rounds]
+        return {"names": known, "points": points, "converged": view.converged}
+
+    def suspects(self, request: Request) -> dict[str, Any]:
+        """Answers that the other answers contradict."""
+        found = self.desk.suspects(24)
+        return {
+            "suspects": [
+                self._item(row) | {"cluster": {"id": cluster_id(c), "text": str(c)}, "score": round(score, 3)}
+                for row, c, score in found
+            ]
+        }
