@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -35,7 +36,8 @@ class Page:
 
     def post(self, path: str, body: object, **headers: str):
         """A write as the page makes it."""
-        return self.client.post(path, json=body, headers={"Origin": f"http://{HOST}"} | headers)
+        given = {"Origin": f"http://{HOST}", "Content-Type": "application/json"} | headers
+        return self.client.post(path, content=json.dumps(body), headers=given)
 
     def caught_up(self) -> None:
         """Wait for the posterior of the last answer."""
