@@ -253,29 +253,6 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         order = np.argsort(-contradiction, kind="stable")
         return [(int(rows[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
 
-    def explain(self, row: int) -> list[tuple[int, Any, float]]:
-        """Which anchors a fitted row's cluster comes from: their shares of the network's attention.
-
-        Returns
-        -------
-        list of (anchor row, cluster, share)
-            Largest share first; the shares sum to 1. Anchors that are equal rows with equal answers are
-            one anchor to the network, and the first of them stands for all.
-        """
-        check_is_fitted(self)
-        n = self.prepared_.n_rows
-        if not 0 <= row < n:
-            raise InvalidInput(f"A row is a number from 0 to {n - 1}, got {row!r}.")
-        inverse = self.prepared_.source.inverse
-        at, codes = _distinct_anchors(self.prepared_, self.anchors_, self.anchor_codes_)
-        share = self._session(self.prepared_).attention(at, codes, inverse[[row]])[0]
-        given = {
-            (int(inverse[r]), int(c)): int(r)
-            for r, c in zip(self.anchors_[::-1], self.anchor_codes_[::-1], strict=True)
-        }
-        order = np.argsort(-share, kind="stable")
-        return [(given[int(at[i]), int(codes[i])], self.classes_[codes[i]], float(share[i])) for i in order]
-
     @property
     def model_hash(self) -> str:
         """Which weights these are."""

@@ -164,19 +164,6 @@ def test_resampled_passes_differ_and_repeat_under_a_seed(anchored):
     assert np.abs(first[0] - first[1]).max() > 0
 
 
-def test_a_row_is_explained_by_anchors_of_its_cluster(anchored):
-    X, y, given = anchored
-    model = PFNClusterer(device="cpu").fit(X, given)
-    free = np.flatnonzero(given == -1)[:20]
-    for row in free:
-        told = model.explain(row)
-        assert sorted(r for r, _, _ in told) == np.flatnonzero(given >= 0).tolist()
-        assert sum(share for _, _, share in told) == pytest.approx(1)
-        assert told[0][1] == y[row]
-    with pytest.raises(InvalidInput, match="from 0 to 239"):
-        model.explain(240)
-
-
 def test_many_clusters(rng):
     centres = rng.uniform(-60, 60, size=(120, 2))
     y = np.repeat(np.arange(120), 8)

@@ -121,14 +121,6 @@ class Session:
         with torch.inference_mode():
             return self._posterior(self._rules(rows, codes))
 
-    def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """(b, k) share of each anchor in the attention of the distinct rows ``at`` (b,)."""
-        with torch.inference_mode():
-            rules = self._rules(rows, codes)
-            where = torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device)
-            shares = self.network.model.attention(self._encode(rules), _batch(rules, where))
-        return shares[0].double().cpu().numpy()
-
     def resample(
         self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
     ) -> list[Posterior]:

@@ -207,11 +207,6 @@ class PFN(nn.Module):
         pair, x = self._read(context, batch)
         return self._heads(x, pair, batch, context)
 
-    def attention(self, context: Context, batch: Batch) -> Tensor:
-        """(B, q, k) share of each anchor in the attention of the query rows; sums to 1 over anchors."""
-        _, x = self._read(context, batch)
-        return self._mass(x, batch, context)
-
     def _read(self, context: Context, batch: Batch) -> tuple[Tensor, Tensor]:
         """Pair vectors and final tokens of the query rows."""
         pair, x = self._embed(batch.pair, batch.row, context.task, context.cluster_mask, 1)
