@@ -21,10 +21,18 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed (.ci/browser)"
 )
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
-    "--disable-background-networking --disable-component-update --disable-sync --window-size=1280,860"
-).split()  # noqa: SIM905
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,860",
+]
 
 
 class Server:
@@ -112,7 +120,8 @@ def test_a_person_labels_undoes_reloads_resumes_renames_merges_exports(server, b
             at = wait(lambda: row() is not None and [row()], "a row")[0]
             name = NAMES[true[at]]
             keys = browser.execute_script(
-                "return Object.fromEntries([...document.querySelectorAll('#suggestions button, #others button')]"
+                "return Object.fromEntries([..."
+                "document.querySelectorAll('#suggestions button, #others button')]"
                 ".map((b) => [b.querySelector('.name').textContent, b.querySelector('kbd').textContent]))"
             )
             if name in keys:
