@@ -7,9 +7,9 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import NearestAnchor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nearest_anchor import NearestAnchor
 
 from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
 from activeclust.annotators import batch
