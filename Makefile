@@ -14,7 +14,7 @@ loop: $(VENV)/.installed
 	$(BIN)/activeclust loop --oracle mnist --strategy entropy --budget 100
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

@@ -148,6 +148,8 @@ def test_a_person_labels_undoes_reloads_resumes_renames_merges_exports(server, b
     label(4)
     answered(20)
 
+    body = browser.find_element("tag name", "body")
+    wait(lambda: int(body.get_attribute("data-held")) >= 2, "two more rows to be held")
     server.end(signal.SIGKILL)
     label(2)  # these wait in the browser; the next rows are here already
     assert "wait" in wait(lambda: browser.find_element("id", "network").text, "the notice")

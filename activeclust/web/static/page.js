@@ -182,6 +182,7 @@ function receive({ queries = [], state }) {
     if (query.item.kind === "picture") new Image().src = query.item.src;
   }
   if (!page.current) next();
+  document.body.dataset.held = page.ahead.length; // rows that can be answered without the server, after this one
 }
 
 let following = null;
@@ -230,6 +231,7 @@ function answer(given) {
 function next(said = "") {
   page.current = page.ahead.shift() ?? null;
   page.since = performance.now();
+  document.body.dataset.held = page.ahead.length;
   showQuestion(said);
   follow();
 }
