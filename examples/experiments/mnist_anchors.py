@@ -33,7 +33,7 @@ from activeclust import ActiveLoop, LabelOracle
 from activeclust.datasets import load
 
 KS = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
-RANDOM_DRAWS, AUTO_DRAWS, BATCH = 20, 6, 10
+RANDOM_DRAWS, AUTO_DRAWS, BATCH = 10, 4, 10
 METRICS = {"v_measure": "V-measure", "accuracy": "accuracy"}
 
 

@@ -18,7 +18,7 @@ from activeclust.metrics import paired_difference
 
 STRATEGIES = ("random", "centroid", "typicality", "herding", "auto")
 KS = (5, 10, 20, 30, 50)
-REPEATS, BATCH, PLACES = 8, 5, 2000
+REPEATS, BATCH, PLACES = 6, 5, 1500
 
 
 def measure(run: Run) -> pd.DataFrame:

@@ -1,0 +1,97 @@
+"""The dense twin of the network, for the experiment on sparse attention: every row attends to every row.
+
+It has the same parameters as the network of the package, and is trained here beside a fresh copy of it, both
+from the same first weights, on the same tasks, for the same number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.pfn.inference import Posterior, Session, _batch
+from activeclust.pfn.model import PFN, Batch, Context
+from activeclust.pfn.train import TaskStream, Trainer, TrainOptions
+
+
+class DensePFN(PFN):
+    """Rows attend to {anchors, all context rows} where the package's network has {anchors, inducing tokens}."""
+
+    def encode(self, batch: Batch) -> Context:
+        """The context; the tokens of its rows stand where the inducing tokens are."""
+        return self._encode(batch)[0]
+
+    def forward(self, batch: Batch, context: Batch | None = None) -> Tensor:
+        """As the package's; where the rows are their own context their tokens are made once."""
+        if context is not None:
+            return super().forward(batch, context)
+        made, pair, rows = self._encode(batch)
+        return self._heads(self.norm(rows), pair, batch, made)
+
+    def _encode(self, batch: Batch) -> tuple[Context, Tensor, Tensor]:
+        pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
+        of_anchors, anchors = self._embed(
+            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, 0
+        )
+        index = batch.codes[:, :, None, None].expand(-1, -1, 1, of_anchors.shape[-1])
+        anchors = anchors + self.own(of_anchors.gather(2, index).squeeze(2))
+        same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
+        anchor_bias = torch.cat([batch.anchor_bias, same], -1)
+        row_bias = torch.cat([batch.bias, torch.zeros_like(batch.bias[..., :1])], -1)
+        context = Context([anchors], [], batch.codes, batch.task, batch.cluster_mask, batch.anchor_mask)
+        for block in self.blocks:
+            before = rows
+            rows = block(before, anchors, before, batch.anchor_mask, row_bias)
+            anchors = block(anchors, anchors, before, batch.anchor_mask, anchor_bias)
+            context.inducing.append(before)
+            context.anchors.append(anchors)
+        return context, pair, rows
+
+
+class DenseTrainer(Trainer):
+    """A trainer of the dense twin."""
+
+    def __init__(self, options: TrainOptions, folder: Path) -> None:
+        super().__init__(options, folder)
+        self.model.__class__ = DensePFN  # the same parameters under the same names, another forward pass
+
+
+def train_twins(options: TrainOptions, folder: Path, say: Callable[[str], None]) -> dict[str, PFN]:
+    """``{"sparse": PFN, "dense": DensePFN}`` after equal steps on equal tasks; trained ones are read back."""
+    twins = {"sparse": Trainer(options, folder / "sparse"), "dense": DenseTrainer(options, folder / "dense")}
+    if min(t.step for t in twins.values()) < options.steps:
+        for t in twins.values():
+            t.model.train()
+        stream = iter(TaskStream(options, start=twins["sparse"].step))
+        while twins["dense"].step < options.steps:
+            parts = next(stream)
+            losses = {}
+            for name, trainer in twins.items():
+                losses[name] = trainer._step(parts)
+                trainer.step += 1
+            step = twins["dense"].step
+            if step % 50 == 0 or step == options.steps:
+                say(f"step {step}: " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
+                for trainer in twins.values():
+                    trainer.save()
+    models = {}
+    for name, trainer in twins.items():
+        trainer.model.load_state_dict(trainer.averaged)  # the running average is what is served
+        models[name] = trainer.model.eval().requires_grad_(False)
+    return models
+
+
+class DenseSession(Session):
+    """A session in which all rows are one batch and each other's context."""
+
+    def dense_posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
+        """The posterior of all rows, from one pass over n x n attention."""
+        with torch.inference_mode():
+            rules = self._rules(rows, codes)
+            out = self.network.model(_batch(rules, torch.arange(self.basis.n)))[0].double().exp().numpy()
+        known = out[:, :-1] / np.maximum(out[:, :-1].sum(1, keepdims=True), 1e-12)
+        return Posterior(known, out[:, -1])
