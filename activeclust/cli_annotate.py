@@ -112,7 +112,7 @@ def _make(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
             who=given["who"] if terminal is not None else "",
             labels_true=data.y,
             source=source,
-            options={"data": data_settings(source, given)},
+            options={"data": data_settings(source, given), "preparation": list(data.notes)},
         )
 
 

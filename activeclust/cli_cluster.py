@@ -78,7 +78,8 @@ def _partition(data: Any, anchors: dict[int, Cluster], id_column: str | None, de
 def _ids(data: Any, id_column: str | None) -> Any:
     frame = getattr(data.items, "frame", None)
     if frame is None:
-        return None
+        first = data.items[0]
+        return [str(path) for path in data.items] if isinstance(first, Path) else None
     wanted = (id_column or "id").lower()
     column = next((name for name in frame.columns if name.lower() == wanted), None)
     return None if column is None else frame[column].to_numpy()

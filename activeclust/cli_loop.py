@@ -118,6 +118,7 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
             source=given["oracle"],
             options={
                 "data": data_settings(given["oracle"], given),
+                "preparation": list(data.notes),
                 "budget": given["budget"],
                 "noise": given["noise"],
             },

@@ -18,13 +18,26 @@ if TYPE_CHECKING:
 DATABASE = "activeclust.db"
 
 _DATA = (
-    click.option("--labels", metavar="FILE", help="Labels of an array file: .npy, or one name a line."),
+    click.option(
+        "--labels", metavar="FILE", help="Labels of an array file or of pictures: .npy, or one name a line."
+    ),
     click.option("--label-column", metavar="NAME", help="Column with the labels [default: label]."),
     click.option("--id-column", metavar="NAME", help="Column that names the rows [default: id]."),
-    click.option("--features", metavar="A,B,...", help="Columns to cluster by [default: all others]."),
+    click.option("--text-column", metavar="NAME", help="Column that is text [default: the one of prose]."),
+    click.option(
+        "--features",
+        metavar="A,B,...|FILE",
+        help="Columns to cluster by [default: all others], or an array file with a vector a row.",
+    ),
+    click.option(
+        "--embed",
+        metavar="MODEL",
+        help="Cluster pictures or text by this model's vectors: a name or a folder.",
+    ),
     click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
 )
-DATA_OPTIONS = ("labels", "label_column", "id_column", "features", "impute")
+DATA_OPTIONS = ("labels", "label_column", "id_column", "text_column", "features", "embed", "impute")
+_VECTORS = (".npy", ".npz")
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,12 +60,16 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
     from activeclust.datasets import load
 
     features = given.get("features")
+    of_file = features is not None and Path(features).suffix.lower() in _VECTORS
     data = load(
         source,
         labels=given.get("labels"),
         label_column=given.get("label_column"),
         id_column=given.get("id_column"),
-        features=[name.strip() for name in features.split(",")] if features else None,
+        text_column=given.get("text_column"),
+        features=None if not features or of_file else [name.strip() for name in features.split(",")],
+        vectors=features if of_file else None,
+        embed=given.get("embed"),
         impute=bool(given.get("impute")),
     )
     for note in data.notes:
@@ -64,12 +81,13 @@ def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a run must remember to load its rows again, from any folder."""
 
     def absolute(name: str) -> str:
-        path = Path(name).expanduser()
-        return str(path.resolve()) if path.exists() else name
+        prefix = "hf:" if name.startswith("hf:") else ""
+        bare, at, split = name.removeprefix(prefix).partition("@") if prefix else (name, "", "")
+        path = Path(bare).expanduser()
+        return f"{prefix}{path.resolve()}{at}{split}" if path.exists() else name
 
     kept = {key: given[key] for key in DATA_OPTIONS if given.get(key)}
-    if "labels" in kept:
-        kept["labels"] = absolute(kept["labels"])
+    kept |= {key: absolute(kept[key]) for key in ("labels", "features", "embed") if key in kept}
     return {"source": absolute(source)} | kept
 
 

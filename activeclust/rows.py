@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,25 @@ def check_rows(X: Any, what: str = "X") -> np.ndarray:
         raise InvalidInput(f"{what} has no columns; clustering needs one or more.")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite and is named below
         array = np.ascontiguousarray(array, dtype=np.float32)
-    broken = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    broken = _broken_rows(array)
     if len(broken):
         raise InvalidInput(
             f"{what} has NaN or infinite values in {some_rows(broken)}; every value must be a finite number: "
             "drop these rows, or fill the gaps first."
         )
-    if (array == array[0]).all():
+    if all((part == array[0]).all() for part in _parts(array)):
         raise InvalidInput(f"All {len(array)} rows of {what} are identical: there is nothing to tell apart.")
     return array
+
+
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Some rows at a time, so that a test of a large or memory-mapped array makes no copy of all of it."""
+    step = max(1, 4_000_000 // array.shape[1])
+    return (array[start : start + step] for start in range(0, len(array), step))
+
+
+def _broken_rows(array: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(~np.concatenate([np.isfinite(part).all(axis=1) for part in _parts(array)]))
 
 
 def _numeric(X: Any, what: str) -> np.ndarray:

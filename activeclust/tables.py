@@ -1,22 +1,33 @@
-"""Tables as rows of numbers: numeric columns standardised, categories one-hot, nothing guessed in silence."""
+"""Tables: ``.csv``, ``.tsv``, ``.parquet``, a folder of parquet files."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from activeclust.columns import as_text, encode, find_text_column
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
-from activeclust.rows import check_rows, counted, plain_labels, some_rows
+from activeclust.rows import check_rows, counted, plain_labels
+from activeclust.sources import Source
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: a column of text with more distinct values than this is prose or an identifier, not a category
-MOST_CATEGORIES = 100
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Which columns are what; the parameters of :func:`activeclust.datasets.load` of these names."""
+
+    label_column: str | None = None
+    id_column: str | None = None
+    text_column: str | None = None
+    columns: Sequence[str] | None = None
+    impute: bool = False
 
 
 class TableItems(Sequence):
@@ -32,34 +43,36 @@ class TableItems(Sequence):
         return self.frame.iloc[int(row)].to_dict()
 
 
-def load_table(
-    path: Path,
-    *,
-    label_column: str | None = None,
-    id_column: str | None = None,
-    features: Sequence[str] | None = None,
-    impute: bool = False,
-) -> tuple[np.ndarray, np.ndarray | None, TableItems, tuple[str, ...]]:
-    """Read ``.csv``, ``.tsv`` or ``.parquet``: ``(X, y or None, items, notes)``.
-
-    Parameters are those of :func:`activeclust.datasets.load`.
-    """
+def open_table(path: Path, options: TableOptions) -> Source:
+    """Read a ``.csv``, ``.tsv`` or ``.parquet`` file, or a folder of ``.parquet`` files."""
     notes: list[str] = []
-    frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path, notes)
+    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
+    frame = _read_parquet(path) if is_parquet else _read_text(path, notes)
+    source = open_frame(frame, path.name, options)
+    return Source(source.items, source.y, source.make_rows, texts=source.texts, notes=(*notes, *source.notes))
+
+
+def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
+    """A table in memory; ``what`` is how messages name it."""
     if frame.empty:
-        raise DataFileError(f"{path} holds no rows.")
+        raise DataFileError(f"{what} holds no rows.")
     frame.columns = [str(name) for name in frame.columns]
-    label = _column(frame, label_column, "label", path)
-    ident = _column(frame, id_column, "id", path)
-    chosen = _features(frame, features, {label, ident}, path)
-    y = None if label is None else plain_labels(frame[label].tolist(), f"column {label!r} of {path.name}")
-    numeric, categorical = _kinds(frame, chosen, path)
-    _check_gaps(frame, chosen, path, impute)
-    X = _transform(frame, numeric, categorical)
-    X = check_rows(X, path.name)
-    if categorical:
-        notes.append(f"One-hot encoded: {', '.join(categorical)}.")
-    return X, y, TableItems(frame.drop(columns=[label] if label else [])), tuple(notes)
+    label = _column(frame, options.label_column, "label", what)
+    ident = _column(frame, options.id_column, "id", what)
+    y = None if label is None else plain_labels(frame[label].tolist(), f"column {label!r} of {what}")
+    if options.text_column is not None:
+        _column(frame, options.text_column, "", what)
+
+    def make_rows() -> tuple[np.ndarray, tuple[str, ...]]:
+        chosen = _features(frame, options.columns, {label, ident}, what)
+        if options.text_column is not None and options.text_column not in chosen:
+            chosen.append(options.text_column)
+        X, notes = encode(frame[chosen], what, impute=options.impute, text=options.text_column)
+        return check_rows(X, what), notes
+
+    text = options.text_column or find_text_column(frame.drop(columns=[c for c in (label, ident) if c]))
+    texts = None if text is None else as_text(frame[text])
+    return Source(TableItems(frame.drop(columns=[label] if label else [])), y, make_rows, texts=texts)
 
 
 # ---------------------------------------------------------------- reading
@@ -69,7 +82,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path).reset_index(drop=True)
     except ImportError as error:
         raise MissingDependency(
             f"Reading {path.name} needs pyarrow: pip install 'activeclust[parquet]'."
@@ -144,101 +157,24 @@ def _is_number(text: str) -> bool:
 # ---------------------------------------------------------------- columns
 
 
-def _column(frame: pd.DataFrame, asked: str | None, default: str, path: Path) -> str | None:
+def _column(frame: pd.DataFrame, asked: str | None, default: str, what: str) -> str | None:
     if asked is not None:
         if asked not in frame.columns:
-            raise UnknownName(f"column in {path.name} named", asked, frame.columns)
+            raise UnknownName(f"column in {what} named", asked, frame.columns)
         return asked
     return next((name for name in frame.columns if name.lower() == default), None)
 
 
 def _features(
-    frame: pd.DataFrame, asked: Sequence[str] | None, taken: set[str | None], path: Path
+    frame: pd.DataFrame, asked: Sequence[str] | None, taken: set[str | None], what: str
 ) -> list[str]:
     if asked is None:
         chosen = [name for name in frame.columns if name not in taken]
     else:
-        chosen = [str(_column(frame, name, "", path)) for name in asked]
+        chosen = [str(_column(frame, name, "", what)) for name in asked]
         both = [name for name in chosen if name in taken]
         if both:
             raise InvalidInput(f"{', '.join(both)}: the label and the id cannot be features too.")
     if not chosen:
-        raise InvalidInput(f"{path.name} has no column left to cluster by.")
+        raise InvalidInput(f"{what} has no column left to cluster by.")
     return chosen
-
-
-def _kinds(frame: pd.DataFrame, chosen: list[str], path: Path) -> tuple[list[str], list[str]]:
-    """Numeric and categorical columns; anything that is neither is refused."""
-    import pandas as pd
-
-    numeric, categorical = [], []
-    for name in chosen:
-        column = frame[name]
-        if pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-            categorical.append(name)
-        elif pd.api.types.is_numeric_dtype(column):
-            numeric.append(name)
-        else:
-            _check_category(column.dropna(), name, path)
-            categorical.append(name)
-    return numeric, categorical
-
-
-def _check_category(column: pd.Series, name: str, path: Path) -> None:
-    import pandas as pd
-
-    text = column.map(str)
-    odd = pd.to_numeric(text, errors="coerce").isna()
-    if 0 < odd.sum() < len(text) / 2:
-        raise InvalidInput(
-            f"Column {name!r} of {path.name} is not numeric: {text[odd].iloc[0]!r} in "
-            f"{some_rows(text.index[odd].to_numpy())}, numbers in the others."
-        )
-    distinct = text.nunique()
-    if distinct > min(MOST_CATEGORIES, max(2, len(text) // 2)):
-        raise InvalidInput(
-            f"Column {name!r} of {path.name} is not numeric and holds {distinct:,} different values in "
-            f"{counted(len(text), 'row')}, too many to be categories: leave it out with --features, or name "
-            "it with --id-column or --label-column."
-        )
-
-
-def _check_gaps(frame: pd.DataFrame, chosen: list[str], path: Path, impute: bool) -> None:
-    holes = frame[chosen].isna()
-    if impute:
-        empty = [name for name in chosen if holes[name].all()]
-        if empty:
-            raise InvalidInput(f"Column {empty[0]!r} of {path.name} holds no value at all: leave it out.")
-        return
-    rows = np.flatnonzero(holes.any(axis=1))
-    if len(rows):
-        columns = ", ".join(name for name in chosen if holes[name].any())
-        raise InvalidInput(
-            f"{path.name} misses values in {some_rows(rows)}, columns: {columns}. "
-            "Drop those rows, or fill them with --impute (median, most frequent category)."
-        )
-
-
-def _transform(frame: pd.DataFrame, numeric: list[str], categorical: list[str]) -> np.ndarray:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    values: dict[str, Any] = {}
-    for name in numeric:
-        values[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    for name in categorical:
-        gap = frame[name].isna()
-        values[name] = np.array(
-            [np.nan if empty else str(v) for v, empty in zip(frame[name], gap, strict=True)], dtype=object
-        )
-    table = type(frame)(values)
-    for name in numeric:
-        infinite = np.flatnonzero(np.isinf(table[name].to_numpy()))
-        if len(infinite):
-            raise InvalidInput(f"Column {name!r} has infinite values in {some_rows(infinite)}.")
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    names = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(sparse_output=False))
-    steps = ColumnTransformer([("numbers", numbers, numeric), ("names", names, categorical)])
-    return np.asarray(steps.fit_transform(table), dtype=np.float32)

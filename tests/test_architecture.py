@@ -27,8 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "card": set(),
     "annotators": {"errors", "card"},
     "terminal": {"annotators", "card"},
-    "tables": {"errors", "rows"},
-    "datasets": {"errors", "metrics", "rows", "tables"},
+    "datasets": {"errors", "metrics", "rows"},
     "report": {"store"},
     "stopping": {"errors", "annotators", "strategy"},
     "loop": {
@@ -48,6 +47,8 @@ ROOM_OF = {
     "asking": "loop", "beliefs": "loop", "history": "loop", "pool": "loop", "rounds": "loop", "runs": "loop",
     "modal_learner": "modal", "terminal_view": "terminal", "comparison": "compare",
     "compare_plots": "compare", "compare_report": "compare",
+    "tables": "datasets", "columns": "datasets", "arrays": "datasets", "images": "datasets",
+    "hub": "datasets", "sources": "datasets", "reduction": "datasets", "embedding": "datasets",
 }  # fmt: skip
 
 #: libraries that stay in their rooms

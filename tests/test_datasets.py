@@ -171,7 +171,7 @@ BAD_FILES = {
     "empty": (lambda p: write(p / "t.csv", ""), "is empty"),
     "empty array": (lambda p: write(p / "t.npz", ""), "is empty"),
     "header only": (lambda p: write(p / "t.csv", "a,b\n"), "holds no rows"),
-    "folder": (lambda p: p, "is a folder"),
+    "folder": (lambda p: p, "holds no pictures"),
     "unknown kind": (lambda p: write(p / "t.docx", "x"), "cannot be read; expected a file ending in"),
     "ragged short": (lambda p: write(p / "t.csv", "a,b\n1,2\n3\n"), "line 1 has 2 fields, line 3 has 1"),
     "ragged long": (lambda p: write(p / "t.csv", "a,b\n1,2,3\n4,5,6\n"), "line 1 has 2 fields, line 2 has 3"),
