@@ -15,6 +15,8 @@ from activeclust.errors import DataFileError
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 WIDEST = 1_600  #: pixels of a picture that is sent
 LONGEST = 20_000  #: characters of a text that is sent
+#: for what never changes; its address holds the data's hash
+KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
 MOST_COLUMNS, MOST_NUMBERS = 100, 64
 
 

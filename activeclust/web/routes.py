@@ -17,8 +17,9 @@ from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
 from activeclust.web import wire
 from activeclust.web.desk import complaint
-from activeclust.web.items import is_picture, item_json, picture
+from activeclust.web.items import KEPT, is_picture, item_json, picture
 from activeclust.web.panels import Panels
+from activeclust.web.scatter import Scatter
 from activeclust.web.security import TooLarge
 from activeclust.web.wire import cluster_id
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from activeclust.web.desk import Desk
 
 SUGGESTIONS = 9
+MOST_SHOWN = 60  #: rows that are looked at together
 MOST_AHEAD = 12  #: rows that one page may hold
 
 Answer = dict[str, Any] | Response
@@ -90,6 +92,7 @@ class Routes:
         """All of them."""
         reads = {
             "/api/state": self.state,
+            "/api/rows": self.some,
             "/api/rows/{row:int}": self.row,
             "/picture/{row:int}": self.picture,
             "/export/{form}": self.export,
@@ -107,6 +110,7 @@ class Routes:
         return [
             *(Route(path, _reading(handler), methods=["GET"]) for path, handler in reads.items()),
             *Panels(self.desk, run_id(self.desk)).routes(_reading),
+            *Scatter(self.desk).routes(_reading),
             *(Route(path, _writing(handler), methods=["POST"]) for path, handler in writes.items()),
         ]
 
@@ -124,14 +128,21 @@ class Routes:
         row = wire.row_of(request.path_params["row"], self.desk.n_rows)
         return {"query": query_json(self.desk, row)}
 
+    def some(self, request: Request) -> Answer:
+        """A few rows, named by ``of=1,2,3``."""
+        numbers = request.query_params.get("of", "").split(",")
+        if not all(number.isascii() and number.isdigit() and len(number) < 12 for number in numbers):
+            raise InvalidInput("of lists row numbers, as in of=1,2,3.")
+        rows = wire.rows_of([int(number) for number in numbers], self.desk.n_rows, MOST_SHOWN)
+        return {"queries": [query_json(self.desk, row) for row in rows]}
+
     def picture(self, request: Request) -> Answer:
         """A row's picture, by its number."""
         row = wire.row_of(request.path_params["row"], self.desk.n_rows)
         item = self.desk.items[row]
         if not is_picture(item):
             return JSONResponse({"error": f"Row {row} is no picture."}, 404)
-        kept = {"Cache-Control": "private, max-age=86400, immutable"}  # the address holds the data's hash
-        return Response(picture(item), media_type="image/png", headers=kept)
+        return Response(picture(item), media_type="image/png", headers=KEPT)
 
     def export(self, request: Request) -> Answer:
         """The run as a file."""

@@ -14,6 +14,8 @@ from activeclust.store.base import Cluster
 if TYPE_CHECKING:
     from activeclust.loop import ActiveLoop
 
+OPEN, ANSWERED, ASIDE = range(3)  #: kinds of rows
+
 
 @dataclass(frozen=True)
 class View:
@@ -33,6 +35,8 @@ class View:
         Each row's likeliest cluster, an answered row's own; -1 before any answer.
     confidence : ndarray (n,)
         Probability of that cluster, 1 for answered rows.
+    kinds : ndarray (n,) of uint8
+        ``OPEN``, ``ANSWERED``, or ``ASIDE``: skipped or unsure.
     answered : mapping of row to cluster
     rounds : tuple of dict
         Metrics of the rounds, with ``budget``.
@@ -49,6 +53,7 @@ class View:
     new: np.ndarray
     codes: np.ndarray
     confidence: np.ndarray
+    kinds: np.ndarray
     answered: Mapping[int, Cluster]
     rounds: tuple[Mapping[str, Any], ...]
     converged: bool
@@ -64,6 +69,8 @@ class View:
             codes = state.posterior.argmax(axis=1)
             confidence = state.posterior.max(axis=1) * (1 - state.new_cluster_proba)
             codes[state.anchors], confidence[state.anchors] = state.anchor_codes, 1.0
+        kinds = np.full(n, ASIDE, dtype=np.uint8)
+        kinds[state.candidates], kinds[state.anchors] = OPEN, ANSWERED
         rounds = tuple({**record.metrics, "budget": record.budget} for record in loop.history)
         return cls(
             version=version,
@@ -73,6 +80,7 @@ class View:
             new=state.new_cluster_proba,
             codes=codes,
             confidence=confidence,
+            kinds=kinds,
             answered=loop.anchors,
             rounds=rounds,
             converged=converged(rounds),

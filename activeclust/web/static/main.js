@@ -7,6 +7,7 @@ import { act, answer, flush, follow, online, refill, showKeys, showRecent } from
 import { applyTheme, showWho } from "./settings.js";
 import "./panels.js";
 import "./grid.js";
+import "./mapview.js";
 
 $("skip").addEventListener("click", () => act("skip"));
 $("unsure").addEventListener("click", () => act("unsure"));

@@ -1,6 +1,6 @@
 // What is kept in this browser until the server has it, and talking to the server.
 
-const RUN = document.body.dataset.run;
+export const RUN = document.body.dataset.run;
 
 export const kept = {
   get(name, otherwise) {

@@ -1,0 +1,136 @@
+"""All rows as points: two axes of a view as 16-bit numbers, and what the posterior says of each row as bytes.
+
+70,000 rows are 280 KB a pair of axes, sent once, and 280 KB of what the posterior says, sent again only
+when there is a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from activeclust.errors import InvalidInput
+from activeclust.web.items import KEPT
+from activeclust.web.wire import cluster_id
+
+if TYPE_CHECKING:
+    from activeclust.web.desk import Desk
+    from activeclust.web.view import View
+
+AXES = 6  #: principal axes a view is shown by, in pairs
+FULL = 65_535  #: the longer side of the map
+NO_CLUSTER = 65_535  #: code of a row before any answer
+VIEWS = ("pca", "diffusion")
+
+
+def principal_axes(rows: np.ndarray, m: int = AXES) -> np.ndarray:
+    """The first ``m`` principal axes of rows, by falling variance; zeros where there are fewer.
+
+    Parameters
+    ----------
+    rows : ndarray (n, d)
+    m : int
+
+    Returns
+    -------
+    ndarray (n, m) of float32
+        Each axis turned so that its longer tail points up: the same rows give the same picture.
+
+    Examples
+    --------
+    >>> line = np.outer([0.0, 1.0, 5.0], [3.0, 4.0])
+    >>> principal_axes(line, 2).round(1).tolist()
+    [[-10.0, 0.0], [-5.0, 0.0], [15.0, 0.0]]
+    """
+    centred = rows - rows.mean(axis=0, dtype=np.float64)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = centred @ vectors[:, ::-1][:, :m]
+    axes *= np.where(axes.max(axis=0) < -axes.min(axis=0), -1, 1)
+    out = np.zeros((len(rows), m), dtype=np.float32)
+    out[:, : axes.shape[1]] = np.where(np.abs(axes) < 1e-9, 0, axes)
+    return out
+
+
+def packed(points: np.ndarray) -> bytes:
+    """(n, 2) points as little-endian 16-bit pairs, both axes to one scale, in the middle of the square.
+
+    Examples
+    --------
+    >>> np.frombuffer(packed(np.array([[0.0, 0.0], [2.0, 1.0]])), "<u2").tolist()
+    [0, 16384, 65535, 49151]
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle, reach = (low + high) / 2, float((high - low).max()) or 1.0
+    scaled = (points - middle) / reach * FULL + FULL / 2
+    return np.clip(np.round(scaled), 0, FULL).astype("<u2").tobytes()
+
+
+def looks(view: View) -> bytes:
+    """What the map shows of every row: a JSON header behind its length, then codes, certainties and kinds.
+
+    ``uint32 length | header | uint16 code (n) | uint8 certainty (n) | uint8 kind (n)``, little-endian. The
+    header is padded to four bytes; a certainty of 255 is a probability of 1; the kinds are those of
+    :class:`~activeclust.web.view.View`.
+    """
+    header = {"version": view.version, "clusters": [cluster_id(cluster) for cluster in view.clusters]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    codes = np.where(view.codes < 0, NO_CLUSTER, view.codes).astype("<u2")
+    certainty = np.round(np.clip(view.confidence, 0, 1) * 255).astype(np.uint8)
+    length = len(text).to_bytes(4, "little")
+    return b"".join((length, text, codes.tobytes(), certainty.tobytes(), view.kinds.tobytes()))
+
+
+class Scatter:
+    """Handlers of the map over one desk; both only read."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._axes: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def routes(self, reading: Callable[[Callable[[Request], Any]], Any]) -> list[Route]:
+        """Both of them."""
+        return [
+            Route("/map/{view}/{pair:int}", reading(self.points), methods=["GET"]),
+            Route("/api/map", reading(self.states), methods=["GET"]),
+        ]
+
+    def points(self, request: Request) -> Response:
+        """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view."""
+        name, pair = request.path_params["view"], request.path_params["pair"]
+        if name not in self.available or not pair < AXES // 2:
+            raise InvalidInput(
+                f"The map has the views {', '.join(self.available)}, three pairs of axes each."
+            )
+        axes = self._axes_of(name)[:, 2 * pair : 2 * pair + 2]
+        return Response(packed(axes), media_type="application/octet-stream", headers=KEPT)
+
+    @property
+    def available(self) -> list[str]:
+        """Views that there is a map of."""
+        return [name for name in VIEWS if name in self._views]
+
+    @property
+    def _views(self) -> Mapping[str, np.ndarray]:
+        return self.desk.loop.prepared.views
+
+    def _axes_of(self, name: str) -> np.ndarray:
+        with self._lock:
+            if name not in self._axes:
+                self._axes[name] = principal_axes(self._views[name])
+            return self._axes[name]
+
+    def states(self, request: Request) -> Response:
+        """What the newest posterior says of every row; 204 where that is the one of ``since``."""
+        view = self.desk.view
+        if request.query_params.get("since") == str(view.version):
+            return Response(status_code=204)
+        return Response(looks(view), media_type="application/octet-stream")
