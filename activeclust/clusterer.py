@@ -253,6 +253,50 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         order = np.argsort(-contradiction, kind="stable")
         return [(int(rows[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
 
+    def explain(self, row: int) -> list[tuple[int, Any, float]]:
+        """Anchors with their share of a row's attention in the network's last layer.
+
+        The attention is one of the voices from which the posterior is made; how far it agrees with what
+        taking anchors away does is measured in ``docs/experiments/explanation.md``.
+
+        Parameters
+        ----------
+        row : int
+            A fitted row, 0 to n_samples - 1.
+
+        Returns
+        -------
+        list of (row, cluster, share)
+            All anchors, the largest share first; shares sum to 1. Anchors that are equal rows with equal
+            answers are one anchor to the network, and the first of them stands for all.
+
+        Raises
+        ------
+        InvalidInput
+            Where there is no such row.
+
+        Examples
+        --------
+        >>> X = np.array([[0.0, 0.0], [0.1, 0.3], [0.2, 0.1], [9.0, 9.0], [9.1, 9.3], [9.4, 9.0]])
+        >>> model = PFNClusterer(device="cpu").fit(X, ["left", None, None, "right", None, None])
+        >>> told = model.explain(1)
+        >>> sorted(anchor for anchor, _, _ in told), round(sum(share for *_, share in told), 6)
+        ([0, 3], 1.0)
+        """
+        check_is_fitted(self)
+        n = self.prepared_.n_rows
+        if not 0 <= row < n:
+            raise InvalidInput(f"A row is a number from 0 to {n - 1}, got {row!r}.")
+        inverse = self.prepared_.source.inverse
+        at, codes = _distinct_anchors(self.prepared_, self.anchors_, self.anchor_codes_)
+        share = self._session(self.prepared_).attention(at, codes, inverse[[row]])[0]
+        first = {
+            (int(inverse[r]), int(c)): int(r)
+            for r, c in zip(self.anchors_[::-1], self.anchor_codes_[::-1], strict=True)
+        }
+        order = np.argsort(-share, kind="stable")
+        return [(first[int(at[i]), int(codes[i])], self.classes_[codes[i]], float(share[i])) for i in order]
+
     @property
     def model_hash(self) -> str:
         """Which weights these are."""

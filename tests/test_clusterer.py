@@ -164,6 +164,30 @@ def test_resampled_passes_differ_and_repeat_under_a_seed(anchored):
     assert np.abs(first[0] - first[1]).max() > 0
 
 
+def test_a_row_is_told_its_anchors_with_shares(anchored):
+    X, _, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    tellings = [model.explain(row) for row in np.flatnonzero(given == -1)[:10]]
+    for told in tellings:
+        assert sorted(row for row, _, _ in told) == np.flatnonzero(given >= 0).tolist()
+        assert all(cluster == given[row] for row, cluster, _ in told)
+        shares = [share for _, _, share in told]
+        assert sum(shares) == pytest.approx(1)
+        assert shares == sorted(shares, reverse=True)
+    assert len({tuple(told) for told in tellings}) > 1
+    with pytest.raises(InvalidInput, match=r"from 0 to 239, got 240"):
+        model.explain(240)
+
+
+def test_equal_anchors_are_explained_as_one(anchored):
+    X, _, given = anchored
+    first = int(np.flatnonzero(given >= 0)[0])
+    twice, answers = np.vstack([X, X[first]]), np.append(given, given[first])
+    told = PFNClusterer(device="cpu").fit(twice, answers).explain(len(X) - 1)
+    assert first in [row for row, _, _ in told]
+    assert len(X) not in [row for row, _, _ in told]
+
+
 def test_many_clusters(rng):
     centres = rng.uniform(-60, 60, size=(120, 2))
     y = np.repeat(np.arange(120), 8)

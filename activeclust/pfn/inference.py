@@ -121,6 +121,15 @@ class Session:
         with torch.inference_mode():
             return self._posterior(self._rules(rows, codes))
 
+    def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1."""
+        with torch.inference_mode():
+            rules = self._rules(rows, codes)
+            context = self._encode(rules)
+            batch = _batch(rules, torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device))
+            _, tokens = self.network.model._read(context, batch)
+            return self.network.model._mass(tokens, batch, context)[0].double().cpu().numpy()
+
     def resample(
         self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
     ) -> list[Posterior]:

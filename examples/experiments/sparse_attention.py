@@ -122,17 +122,20 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         xscale="log", yscale="log", xlabel="rows n", ylabel="processor seconds a posterior", title="cost"
     )
     left.legend(loc="upper left", fontsize=9)
-    for (source, arm), marker, colour in zip(
-        [(s, a) for s in dict.fromkeys(frame["source"]) for a in list(ARMS)[1:]], "osv^",
-        (COLOURS[2], COLOURS[1], COLOURS[0], COLOURS[4]), strict=False,
-    ):  # fmt: skip
+    pairs = [(s, a) for s in dict.fromkeys(frame["source"]) for a in list(ARMS)[1:]]
+    for i, (source, arm) in enumerate(pairs):
+        colour, marker = COLOURS[list(ARMS).index(arm)], "os"[source == "MNIST"]
         found = differences(frame, source, arm)
-        x = np.array(list(found)) * (1.04 if arm == "dense" else 0.96)
+        x = np.array(list(found)) * 1.05 ** (i - (len(pairs) - 1) / 2)
         bounds = np.array(list(found.values()))
         right.errorbar(x, bounds[:, 0], yerr=[bounds[:, 0] - bounds[:, 1], bounds[:, 2] - bounds[:, 0]],
                        fmt=marker, ms=5, capsize=2, color=colour, label=f"{source}: {ARMS[arm]}")  # fmt: skip
-    right.axhline(0, color="k", lw=1)
     right.set(xscale="log", xlabel="rows n", ylabel="V-measure above sparse", title="quality, paired")
+    right.axhline(0, color="k", lw=1)
+    for ax in (left, right):
+        ns = sorted(frame["n"].unique())
+        ax.minorticks_off()
+        ax.set_xticks([n for n in ns if n != 12_000], [f"{n:,}" for n in ns if n != 12_000], rotation=30)
     right.legend(fontsize=9)
     save(figure, path)
 
