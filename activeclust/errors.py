@@ -15,7 +15,8 @@
         ├── SchemaMismatch               older or newer than this package (exit status 3)
         ├── RunExists                    a run of that name is there already
         ├── RunNotFound                  no run of that name
-        └── RunMismatch                  the run was made from other data or settings
+        ├── RunMismatch                  the run was made from other data or settings
+        └── RoundTaken                   another process has written that round
 """
 
 from __future__ import annotations
@@ -119,3 +120,7 @@ class RunNotFound(StoreError, LookupError):
 
 class RunMismatch(StoreError):
     """The stored run was made from other rows or settings than the ones given now."""
+
+
+class RoundTaken(StoreError):
+    """Another process has written that round in between; read the rounds again and take the next one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.store.base import Anchor, Cluster, Event, Kind, Run
+from activeclust.store.base import Anchor, Cluster, Event, Kind, Run, Snapshot
 
 
 class Answers:
@@ -16,15 +16,19 @@ class Answers:
     Parameters
     ----------
     run : Run
+    at : int, optional
+        The answers as they stood after that event; the present ones without it.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, at: int | None = None) -> None:
         self.run = run
-        self.reload()
+        self._count(run.snapshot(at))
 
     def reload(self) -> None:
-        """Read everything from the store."""
-        snapshot = self.run.snapshot()
+        """Read the anchors from the store; the log stays where it is."""
+        self._count(self.run.snapshot())
+
+    def _count(self, snapshot: Snapshot) -> None:
         self.seq = snapshot.last_seq
         self.withdrawn: dict[int, Kind] = dict(snapshot.withdrawn)
         self._clusters: dict[Cluster, int] = {}
@@ -98,15 +102,6 @@ class Answers:
     def is_open(self, row: int) -> bool:
         """Whether a row is neither answered nor withdrawn."""
         return row not in self._codes and row not in self.withdrawn
-
-
-def at_event(run: Run, seq: int) -> Answers:
-    """The answers as they stood after event ``seq``: the log read again from its beginning."""
-    from activeclust.store.memory import MemoryStore
-
-    past = MemoryStore().create_run(run.spec)
-    past.extend([event for event in run.events() if event.seq is not None and event.seq <= seq])
-    return Answers(past)
 
 
 def renamed(run: Run, names: np.ndarray, since: int) -> np.ndarray:

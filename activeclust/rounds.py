@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from activeclust.beliefs import Belief, Beliefs
-from activeclust.errors import InvalidInput
+from activeclust.errors import InvalidInput, RoundTaken
 from activeclust.metrics import agreement, evaluate
-from activeclust.pool import Answers, at_event, renamed
+from activeclust.pool import Answers, renamed
 from activeclust.stopping import StopRule, expected_gain
 from activeclust.store.base import Round, Run
 from activeclust.strategy import PoolState, Strategy
@@ -22,7 +22,8 @@ LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several 
 class Rounds:
     """The rounds of a run, those recorded and the one that comes next.
 
-    What round r asks depends on the answers before it and on (seed, r) alone.
+    What round r asks depends on the answers before it and on (seed, r) alone. Where several processes work
+    on the run, each round is one process's: who comes second reads the rounds again and takes the next.
 
     Parameters
     ----------
@@ -53,6 +54,11 @@ class Rounds:
         self._labels_at: dict[int, tuple[np.ndarray, int]] = {}  # round -> labels then, last event then
         self.reload()
 
+    def catch_up(self) -> None:
+        """Read what another process has written: its round came first."""
+        self.answers.refresh()
+        self.reload()
+
     def reload(self) -> None:
         """Read the records from the store."""
         self.records = self.run.rounds()
@@ -77,9 +83,14 @@ class Rounds:
 
     def finish(self) -> None:
         """Measure the last answers, unless that is done."""
-        last = self.records[-1] if self.records else None
-        if last is None or last.asked or last.last_seq != self.answers.seq:
-            self._record(self.next_index, [])
+        while True:
+            last = self.records[-1] if self.records else None
+            if last is not None and not last.asked and last.last_seq == self.answers.seq:
+                return None
+            try:
+                return self._record(self.next_index, [])
+            except RoundTaken:
+                self.catch_up()
 
     def may_end(self, stop: StopRule) -> bool:
         """Whether the rule, looking at the rounds so far, lets a round that has just begun be the last."""
@@ -91,22 +102,36 @@ class Rounds:
     def withdraw(self) -> None:
         """Ask nothing in the round that has just begun; its metrics stay as the last ones."""
         last = self.records[-1]
-        self._write(last.index, replace(last, asked=()))
+        try:
+            self._write(last.index, replace(last, asked=()))
+        except RoundTaken:  # somebody goes on with it
+            self.catch_up()
 
     def propose(self, n: int, without: Sequence[int]) -> list[int]:
         """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet."""
-        state = self.state()
-        state = replace(state, candidates=np.setdiff1d(state.candidates, without))
-        n, index = min(n, len(state.candidates)), self.next_index
-        rows = self._choose(state, n, np.random.default_rng([self.run.spec.seed, index])) if n else []
-        more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}
-        self._record(index, [], **more)
-        return rows
+        while True:
+            state = self.state()
+            state = replace(state, candidates=np.setdiff1d(state.candidates, without))
+            few, index = min(n, len(state.candidates)), self.next_index
+            rows = self._choose(state, few, np.random.default_rng([self.run.spec.seed, index])) if few else []
+            more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}
+            try:
+                self._record(index, [], **more)
+            except RoundTaken:
+                self.catch_up()
+            else:
+                return rows
 
     def note_asked(self, rows: Sequence[int]) -> None:
         """The round that has begun has asked about these rows."""
-        last = self.records[-1]
-        self._write(last.index, replace(last, asked=tuple(dict.fromkeys((*last.asked, *rows)))))
+        while True:
+            last = self.records[-1]
+            try:
+                return self._write(
+                    last.index, replace(last, asked=tuple(dict.fromkeys((*last.asked, *rows))))
+                )
+            except RoundTaken:  # then in the newest round; what counts is that they are asked about first
+                self.catch_up()
 
     @property
     def next_index(self) -> int:
@@ -135,7 +160,11 @@ class Rounds:
             return []
         index = self.next_index
         rows = self._choose(state, n, np.random.default_rng([self.run.spec.seed, index]))
-        self._record(index, rows, expected_gain=expected_gain(state, np.array(rows)))
+        try:
+            self._record(index, rows, expected_gain=expected_gain(state, np.array(rows)))
+        except RoundTaken:
+            self.catch_up()
+            return self.rows_to_ask(left)
         # where somebody else took all of them in this very moment, there are other rows
         return self._lease(rows, n) or self._next(left)
 
@@ -160,7 +189,7 @@ class Rounds:
         self._shown = self.beliefs.of(self.answers)
 
     def _write(self, index: int, record: Round) -> None:
-        self.run.add_round(record)
+        self.run.add_round(record, replaces=self.records[index] if index < len(self.records) else None)
         self.records[index:] = [record]
 
     def measure(self) -> dict[str, float | int | None]:
@@ -180,6 +209,6 @@ class Rounds:
     def _labels_of(self, index: int) -> np.ndarray:
         if index not in self._labels_at:  # resumed: another process measured that round
             seq = self.records[index].last_seq
-            self._labels_at[index] = self.beliefs.of(at_event(self.run, seq)).labels()[0], seq
+            self._labels_at[index] = self.beliefs.of(Answers(self.run, seq)).labels()[0], seq
         names, seq = self._labels_at[index]
         return renamed(self.run, names, seq)

@@ -141,8 +141,11 @@ class Run(Protocol):
         REVIEW marks rows whose annotators disagree and that wait for a decision.
         """
 
-    def snapshot(self) -> Snapshot:
-        """Anchors, withdrawn rows and the last event's number, all of one moment."""
+    def snapshot(self, at: int | None = None) -> Snapshot:
+        """Anchors, withdrawn rows and the last event's number, all of one moment: now, or after event ``at``.
+
+        The past is found from the present and from the events since, not by reading the whole log.
+        """
 
     @property
     def last_seq(self) -> int:
@@ -160,11 +163,28 @@ class Run(Protocol):
     def events(self, after: int = 0) -> list[Event]:
         """The log from the first event with ``seq > after``, oldest first."""
 
+    def find(
+        self,
+        *,
+        seqs: Sequence[int] | None = None,
+        targets: Sequence[int] | None = None,
+        client_prefix: str | None = None,
+    ) -> list[Event]:
+        """The events that fulfil every condition given, oldest first, without reading the whole log.
+
+        ``seqs``: those of these numbers. ``targets``: the UNDO events that took one of these back.
+        ``client_prefix``: those whose ``client_id`` begins so, e.g. of one gesture that answered many rows.
+        """
+
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
 
-    def add_round(self, record: Round) -> None:
-        """Write one round; a second one of the same index replaces the first (a resumed round)."""
+    def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
+        """Write one round; the same one again changes nothing.
+
+        A round of an index that is there already takes the place of ``replaces`` and of no other: of two
+        processes that write one index, the second gets :class:`~activeclust.errors.RoundTaken`.
+        """
 
     def rounds(self) -> list[Round]:
         """All rounds by index."""

@@ -14,12 +14,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from activeclust.errors import InvalidInput
+from activeclust.errors import InvalidInput, RoundTaken
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.events import ON_ROW, Policy
 
 NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; PostgreSQL indexes them
 _INT64 = 2**63
+_ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 #: Which fields a kind of event needs; all others must be left alone.
 _NEEDS: dict[Kind, tuple[str, ...]] = {
@@ -42,7 +43,7 @@ def check_text(text: object, what: str, *, limit: int | None = None, blank: bool
         raise InvalidInput(f"{what} must hold more than blanks, got {text!r}.")
     if "\0" in text:
         raise InvalidInput(f"{what} holds a NUL character (\\x00), which databases cannot: {text[:60]!r}.")
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise InvalidInput(f"{what} holds half a surrogate pair, which is no Unicode text: {text[:60]!r}.")
     if limit is not None and len(text) > limit:
         raise InvalidInput(f"{what} is at most {limit} characters long, got {len(text)}.")
@@ -89,9 +90,8 @@ def check_event(event: Event, n_rows: int) -> Event:
     if len(set(rows)) < len(rows):
         raise InvalidInput("A split lists a row more than once.")
     client_id = event.client_id
-    return replace(
-        event,
-        kind=kind,
+    return Event(
+        kind,
         row=check_int(event.row, "A row", 0, n_rows) if kind in ON_ROW else None,
         cluster=cluster,
         new_cluster=new_cluster,
@@ -158,6 +158,26 @@ def check_round(record: Round, n_rows: int) -> Round:
     )
 
 
+def check_place(record: Round, stored: Round | None, replaces: Round | None) -> bool:
+    """Whether ``record`` is to be written where ``stored`` is; RoundTaken where that is not ``replaces``."""
+    if stored is None:
+        return True
+    if same_round(stored, record):
+        return False  # the same one again: its acknowledgement was lost
+    if replaces is not None and same_round(stored, replaces):
+        return True
+    raise RoundTaken(
+        f"Round {record.index} has been written by another process in between (after {stored.budget} "
+        "answers). Read the rounds again and take the next index."
+    )
+
+
+def same_round(a: Round, b: Round) -> bool:
+    """Whether two rounds are one, bit for bit; a metric that is NaN equals itself."""
+    said = [(r.index, r.budget, r.asked, r.last_seq, json.dumps(dict(r.metrics))) for r in (a, b)]
+    return said[0] == said[1]
+
+
 def _check_metric(name: str, value: object) -> float | int | None:
     if value is None:
         return None
@@ -177,7 +197,7 @@ def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     {'suggestions': [['cat', 0.5]]}
     """
     try:
-        text = json.dumps(dict(value), allow_nan=False)
+        text = _ENCODE(dict(value))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{what} must be something that JSON can hold: {error}.") from error
     return json.loads(text)

@@ -13,7 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from activeclust.errors import DataFileError, InvalidInput, RunExists, RunMismatch, RunNotFound, UnknownName
+from activeclust.errors import (
+    DataFileError,
+    InvalidInput,
+    RoundTaken,
+    RunExists,
+    RunMismatch,
+    RunNotFound,
+    UnknownName,
+)
 from activeclust.store.answers import add_answers, current_answers
 from activeclust.store.base import Run, RunSpec, Store
 from activeclust.store.formats import (
@@ -147,7 +155,7 @@ def _import_archive(store: Store, spec: RunSpec, events: Any, rounds: Any) -> tu
         written = run.extend(events)
         for record in rounds:
             run.add_round(record)
-    except InvalidInput as error:
+    except (InvalidInput, RoundTaken) as error:
         store.delete_run(spec.name)
         raise DataFileError(f"The file holds something that cannot be stored: {error}") from error
     return run, len(written)

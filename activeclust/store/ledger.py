@@ -6,18 +6,26 @@ a handful of statements.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Cluster, Event, Kind, Vote
+from activeclust.store.bulk import write_lines
 from activeclust.store.checks import check_again
-from activeclust.store.events import Outcome, Policy, RowState, admit, record
+from activeclust.store.events import Outcome, Policy, RowState, admit, numbered, record
+from activeclust.store.queries import (
+    chunks,
+    insert,
+    not_undone,
+    select_events,
+    select_votes,
+    to_event,
+    to_vote,
+)
 from activeclust.store.schema import annotator, event, lease, outcome, vote
 
 # What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
@@ -27,20 +35,6 @@ _END_LEASE = lease.delete().where(
     lease.c.row == sa.bindparam("the_row"),
     lease.c.annotator_id == sa.bindparam("who"),
 )
-_CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
-T = TypeVar("T")
-
-
-def chunks(values: Collection[T], size: int = _CHUNK) -> Iterator[list[T]]:
-    """``values`` in lists of at most ``size``."""
-    listed = list(values)
-    for start in range(0, len(listed), size):
-        yield listed[start : start + size]
-
-
-def insert(connection: Connection, table: sa.Table) -> Any:
-    """An INSERT that knows ON CONFLICT."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def annotator_id(connection: Connection, name: str) -> int:
@@ -53,70 +47,6 @@ def annotator_id(connection: Connection, name: str) -> int:
         insert(connection, annotator).on_conflict_do_nothing(), {"name": name, "created_at": now}
     )
     return connection.execute(_FIND_ANNOTATOR, given).scalar_one()
-
-
-def select_events(run_id: int) -> sa.Select[Any]:
-    """The log of a run, oldest first; rows for :func:`to_event`."""
-    e = event.c
-    return (
-        sa.select(
-            e.kind,
-            e.row,
-            e.cluster,
-            e.new_cluster,
-            e.target,
-            e.rows,
-            annotator.c.name,
-            e.client_id,
-            e.details,
-            e.seq,
-            e.at,
-        )
-        .join(annotator, annotator.c.id == e.annotator_id)
-        .where(e.run_id == run_id)
-        .order_by(e.seq)
-    )
-
-
-def to_event(row: Sequence[Any]) -> Event:
-    """One line of :func:`select_events` as an event."""
-    kind, number, cluster, new_cluster, target, rows, name, client_id, details, seq, at = row
-    return Event(
-        kind,
-        number,
-        cluster,
-        new_cluster,
-        target,
-        tuple(rows or ()),
-        name,
-        client_id,
-        details or {},
-        seq,
-        at,
-    )
-
-
-def not_undone(run_id: int) -> sa.ColumnElement[bool]:
-    """True for events that nothing has taken back."""
-    undo = event.alias()
-    return ~sa.exists().where(undo.c.run_id == run_id, undo.c.target == event.c.seq)
-
-
-def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
-    """Current votes with the rows' ``first``, in the order of first answers; for :func:`to_vote`."""
-    v = vote.c
-    return (
-        sa.select(v.row, v.kind, v.cluster, annotator.c.name, v.seq, outcome.c.first)
-        .join(annotator, annotator.c.id == v.annotator_id)
-        .join(outcome, (outcome.c.run_id == v.run_id) & (outcome.c.row == v.row))
-        .where(v.run_id == run_id)
-        .order_by(outcome.c.first, v.seq)
-    )
-
-
-def to_vote(row: Sequence[Any]) -> Vote:
-    """One line of :func:`select_votes` as a vote."""
-    return Vote(row[0], row[1], row[2], row[3], row[4])
 
 
 _VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bindparam("the_row"))
@@ -149,7 +79,7 @@ class SqlLedger:
             return check_again(earlier, item)
         admit(item, self)
         self.last_seq += 1
-        item = replace(item, seq=self.last_seq, at=item.at or datetime.now(timezone.utc))
+        item = numbered(item, self.last_seq)
         self._pending[self.last_seq] = item
         if item.client_id is not None:
             self._clients[item.client_id] = item
@@ -162,7 +92,7 @@ class SqlLedger:
         """Write what has gathered."""
         if self._pending:
             pending = list(self._pending.values())
-            self._connection.execute(event.insert(), [self._event_line(item) for item in pending])
+            write_lines(self._connection, event, [self._event_line(item) for item in pending])
             self._end_leases(pending)
             self._pending, self._undone = {}, {}
         changed, self._outcomes = self._outcomes, {}
@@ -172,58 +102,46 @@ class SqlLedger:
                 self._connection.execute(table.delete().where(where))
         votes = [self._vote_line(item) for row in changed for item in self._states[row].ordered()]
         outcomes = [self._outcome_line(item) for item in changed.values() if item is not None]
-        if outcomes:
-            self._connection.execute(vote.insert(), votes)
-            self._connection.execute(outcome.insert(), outcomes)
+        write_lines(self._connection, vote, votes)
+        write_lines(self._connection, outcome, outcomes)
         self._stored -= changed.keys()
         self._stored |= {row for row, item in changed.items() if item is not None}
 
-    def _event_line(self, item: Event) -> dict[str, Any]:
-        return {
-            "run_id": self._run_id,
-            "seq": item.seq,
-            "kind": item.kind,
-            "row": item.row,
-            "cluster": item.cluster,
-            "new_cluster": item.new_cluster,
-            "target": item.target,
-            "rows": item.rows or None,
-            "annotator_id": self._who(item.annotator),
-            "client_id": item.client_id,
-            "details": item.details or None,
-            "at": item.at,
-        }
+    # in the order of the tables' columns
 
-    def _vote_line(self, item: Vote) -> dict[str, Any]:
-        return {
-            "run_id": self._run_id,
-            "row": item.row,
-            "annotator_id": self._who(item.annotator),
-            "review": item.kind is Kind.REVIEW,
-            "kind": item.kind,
-            "cluster": item.cluster,
-            "seq": item.seq,
-        }
+    def _event_line(self, item: Event) -> tuple[Any, ...]:
+        return (
+            self._run_id,
+            item.seq,
+            item.kind,
+            item.row,
+            item.cluster,
+            item.new_cluster,
+            item.target,
+            item.rows or None,
+            self._who(item.annotator),
+            item.client_id,
+            item.details or None,
+            item.at,
+        )
 
-    def _outcome_line(self, item: Outcome) -> dict[str, Any]:
-        return {
-            "run_id": self._run_id,
-            "row": item.row,
-            "kind": item.kind,
-            "cluster": item.cluster,
-            "annotator_id": None if item.kind is Kind.REVIEW else self._who(item.annotator),
-            "seq": item.seq,
-            "first": item.first,
-        }
+    def _vote_line(self, item: Vote) -> tuple[Any, ...]:
+        is_review = item.kind is Kind.REVIEW
+        who = self._who(item.annotator)
+        return self._run_id, item.row, who, is_review, item.kind, item.cluster, item.seq
+
+    def _outcome_line(self, item: Outcome) -> tuple[Any, ...]:
+        who = None if item.kind is Kind.REVIEW else self._who(item.annotator)
+        return self._run_id, item.row, item.kind, item.cluster, who, item.seq, item.first
 
     def _end_leases(self, events: Iterable[Event]) -> None:
-        answered = [
-            {"the_run": self._run_id, "the_row": item.row, "who": self._who(item.annotator)}
-            for item in events
-            if item.row is not None
-        ]
-        if answered:
-            self._connection.execute(_END_LEASE, answered)
+        answered = {(item.row, self._who(item.annotator)) for item in events if item.row is not None}
+        if len(answered) > 1:  # an import, say, of rows that hardly anybody holds
+            held = sa.select(lease.c.row, lease.c.annotator_id).where(lease.c.run_id == self._run_id)
+            answered &= {(row, who) for row, who in self._connection.execute(held)}
+        ended = [{"the_run": self._run_id, "the_row": row, "who": who} for row, who in sorted(answered)]
+        if ended:
+            self._connection.execute(_END_LEASE, ended)
 
     def _who(self, name: str) -> int:
         if name not in self._annotators:
@@ -243,6 +161,8 @@ class SqlLedger:
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
         """See events.Ledger."""
         missing = [row for row in rows if row not in self._states]
+        if not missing:
+            return {row: self._states[row] for row in rows if self._states[row].votes}
         if len(missing) == 1:
             self._load(_VOTES_OF_ROW, {"the_run": self._run_id, "the_row": missing[0]})
         else:
@@ -286,7 +206,9 @@ class SqlLedger:
     def history(self, row: int | None) -> list[Event]:
         """See events.Ledger."""
         self.flush()
-        query = select_events(self._run_id).where(event.c.kind != Kind.UNDO, not_undone(self._run_id))
+        # not ordered: by seq SQLite would read the whole log, in place of the index on rows
+        query = select_events(self._run_id).order_by(None)
+        query = query.where(event.c.kind != Kind.UNDO, not_undone(self._run_id))
         # one query with OR would read the whole log instead of the index on rows
         parts = (
             [query] if row is None else [query.where(event.c.row == row), query.where(event.c.row.is_(None))]
@@ -296,5 +218,6 @@ class SqlLedger:
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
-        self.states([row])  # so that a row that is in the database is known to be
+        if row not in self._states:
+            self.states([row])  # so that a row that is in the database is known to be
         self._states[row], self._outcomes[row] = state, outcome

@@ -5,18 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 
 from activeclust.errors import RunExists, RunNotFound
 from activeclust.store.base import Anchor, Cluster, Event, Kind, Round, RunInfo, RunSpec, Snapshot, Vote
-from activeclust.store.checks import check_again, check_event, check_int, check_round, check_spec, check_text
+from activeclust.store.checks import (
+    check_again,
+    check_event,
+    check_int,
+    check_place,
+    check_round,
+    check_spec,
+    check_text,
+)
 from activeclust.store.events import (
     ANSWERS,
     Outcome,
     Policy,
     RowState,
     admit,
+    numbered,
     record,
     same,
 )
@@ -161,7 +169,7 @@ class MemoryRun:
         if event.client_id is not None and (seq := self._clients.get(event.client_id)):
             return check_again(self._events[seq - 1], event)
         admit(event, self)
-        event = replace(event, seq=len(self._events) + 1, at=event.at or datetime.now(timezone.utc))
+        event = numbered(event, len(self._events) + 1)
         self._events.append(event)
         if event.client_id is not None:
             self._clients[event.client_id] = len(self._events)
@@ -177,13 +185,14 @@ class MemoryRun:
         for row, (state, outcome) in self._before.items():
             self._set(row, state, outcome)
 
-    def add_round(self, record: Round) -> None:
-        """Write one round; one of the same index is replaced."""
+    def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
+        """Write one round, in the place of ``replaces`` where its index is taken."""
         record = check_round(record, self.spec.n_rows)
         with self._lock:
             self._alive()
-            self._rounds[record.index] = record
-            self._updated = datetime.now(timezone.utc)
+            if check_place(record, self._rounds.get(record.index), replaces):
+                self._rounds[record.index] = record
+                self._updated = datetime.now(timezone.utc)
 
     def _alive(self) -> None:
         if self._deleted:
@@ -204,9 +213,13 @@ class MemoryRun:
         """Rows not to be asked again though they are no anchors."""
         return dict(self.snapshot().withdrawn)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, at: int | None = None) -> Snapshot:
         """Anchors, withdrawn rows and the last event's number, all of one moment."""
         with self._lock:
+            if at is not None and at < len(self._events):
+                past = MemoryRun(self.spec)
+                past.extend(self._events[: max(at, 0)])
+                return past.snapshot()
             outcomes = self._ordered()
             return Snapshot(
                 tuple(outcome.anchor() for outcome in outcomes if outcome.kind is Kind.LABEL),
@@ -243,6 +256,23 @@ class MemoryRun:
         """The log from the first event with seq > after."""
         with self._lock:
             return self._events[max(after, 0) :]
+
+    def find(
+        self,
+        *,
+        seqs: Sequence[int] | None = None,
+        targets: Sequence[int] | None = None,
+        client_prefix: str | None = None,
+    ) -> list[Event]:
+        """The events that fulfil every condition given, oldest first."""
+        with self._lock:
+            return [
+                event
+                for event in self._events
+                if (seqs is None or event.seq in seqs)
+                and (targets is None or event.target in targets)
+                and (client_prefix is None or _begins(event.client_id, client_prefix))
+            ]
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
@@ -308,3 +338,7 @@ class MemoryRun:
             for row, who in list(self._leases):
                 if who == annotator and (wanted is None or row in wanted):
                     del self._leases[row, who]
+
+
+def _begins(client_id: str | None, prefix: str) -> bool:
+    return client_id is not None and client_id.startswith(prefix)

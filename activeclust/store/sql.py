@@ -14,7 +14,7 @@ from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMi
 from activeclust.store.base import Kind, RunInfo, RunSpec
 from activeclust.store.checks import check_spec
 from activeclust.store.engine import check_file, make_engine, parse_url, transaction, translated
-from activeclust.store.ledger import insert
+from activeclust.store.queries import insert
 from activeclust.store.schema import (
     APPLICATION_ID,
     HEAD,

@@ -18,6 +18,8 @@ from activeclust.store.base import Kind
 _REMEMBERED = 1000  #: cluster names, which may be 10,000 characters long
 _KINDS = {kind.value: kind for kind in Kind}
 _DECODE = json.JSONDecoder().decode  # json.loads looks for a byte order mark and its options first
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE_ASCII = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _Sound(TypeDecorator[Any]):
@@ -28,8 +30,16 @@ class _Sound(TypeDecorator[Any]):
     says = "value"
 
     def parse(self, value: Any) -> Any:
-        """A value that is not NULL."""
+        """A value that is not NULL, as it was."""
         raise NotImplementedError
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Writes a value as the driver takes it."""
+        write: Any = self.process_bind_param
+        inner = self.impl_instance.dialect_impl(dialect).bind_processor(dialect)
+        if inner is None:
+            return lambda value: write(value, dialect)
+        return lambda value: inner(write(value, dialect))
 
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """Reads a value, or raises ForeignDatabase."""
@@ -76,7 +86,7 @@ class KindName(_Sound):
 
     def process_bind_param(self, value: Kind | str | None, dialect: Any) -> str | None:
         """To text."""
-        return None if value is None else Kind(value).value
+        return None if value is None else (value if type(value) is Kind else Kind(value)).value
 
     def parse(self, value: Any) -> Kind:
         """Back from text."""
@@ -92,7 +102,7 @@ class Json(_Sound):
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """To text."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else _ENCODE(value)
 
     def parse(self, value: Any) -> Any:
         """Back from text."""
@@ -128,4 +138,4 @@ class EscapedJson(Json):
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """To text in ASCII."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
+        return None if value is None else _ENCODE_ASCII(value)

@@ -15,11 +15,12 @@ Needs pytest. Make a subclass with a fixture ``store`` that gives an empty store
 
 from __future__ import annotations
 
+from activeclust.testing.store_history import HistoryContract
 from activeclust.testing.store_log import LogContract, RunContract
 from activeclust.testing.store_team import CrowdContract, LeaseContract, OverlapContract
 
 __all__ = ["StoreContract"]
 
 
-class StoreContract(RunContract, LogContract, LeaseContract, OverlapContract, CrowdContract):
+class StoreContract(RunContract, LogContract, HistoryContract, LeaseContract, OverlapContract, CrowdContract):
     """What every store must do: memory, SQLite and PostgreSQL pass it, and so must yours."""

@@ -332,31 +332,3 @@ class LogContract:
         mine.append(label(1, "cat"))
         assert yours.append(label(2, "dog")).seq == 2
         assert clusters(mine) == clusters(yours) == {1: "cat", 2: "dog"}
-
-    def test_rounds_come_back_bit_for_bit(self, store: Store) -> None:
-        run = store.create_run(spec())
-        metrics = {
-            "a": 0.1 + 0.2,
-            "b": 5e-324,
-            "c": None,
-            "d": 3,
-            "e": math.inf,
-            "f": np.float64(1 / 3),
-            "ü": -0.0,
-        }
-        run.add_round(Round(1, 10, {"nan": math.nan}, (4, 2), 12))
-        run.add_round(Round(0, 5, {"a": 1.0}, (1,), 2))
-        run.add_round(Round(0, 5, metrics, (3, 1, 2), 7))
-        first, second = run.rounds()
-        assert first == Round(0, 5, metrics, (3, 1, 2), 7) and str(first.metrics["ü"]) == "-0.0"
-        assert type(first.metrics["d"]) is int and type(first.metrics["f"]) is float
-        assert second.asked == (4, 2) and str(second.metrics["nan"]) == "nan"
-
-    @pytest.mark.parametrize(
-        "record", [Round(-1, 0, {}), Round(0, 0, {"a": "b"}), Round(0, 0, {}, (N_ROWS,))]  # type: ignore[dict-item]
-    )  # fmt: skip
-    def test_round_that_cannot_be_is_refused(self, store: Store, record: Round) -> None:
-        run = store.create_run(spec())
-        with pytest.raises(InvalidInput):
-            run.add_round(record)
-        assert run.rounds() == []

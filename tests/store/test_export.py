@@ -105,7 +105,10 @@ def test_current_answers_survive_the_round_trip(format, log, options):
 
 
 @given(
-    log=st.lists(events, max_size=12), options=options, records=st.lists(rounds, max_size=3), data=st.data()
+    log=st.lists(events, max_size=12),
+    options=options,
+    data=st.data(),
+    records=st.lists(rounds, max_size=3, unique_by=lambda record: record.index),
 )
 @quick
 def test_whole_run_survives_the_round_trip(log, options, records, data):

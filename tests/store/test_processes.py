@@ -128,6 +128,11 @@ def test_32_processes_open_one_new_file_at_once_under_a_readers_eyes(worker: Wor
     assert taken == list(range(128)), "every row was asked once"
     assert seen and all(anchors == events for anchors, events in seen) and seen == sorted(seen)
     assert check(path).ok and check(path).n_events == 128
+    store = open_store(path)
+    rounds = store.open_run("crowd").rounds()
+    store.close()
+    assert [record.index for record in rounds] == taken, "no round took another's place"
+    assert sorted(row for record in rounds for row in record.asked) == taken
 
 
 def test_disk_full_is_said_and_takes_nothing_back(worker: Worker, tmp_path: Path) -> None:

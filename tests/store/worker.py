@@ -15,9 +15,9 @@ from pathlib import Path
 
 import sqlalchemy.dialects.sqlite  # noqa: F401
 
-from activeclust.errors import RunExists
+from activeclust.errors import RoundTaken, RunExists
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Run, RunSpec
+from activeclust.store.base import Event, Kind, Round, Run, RunSpec
 
 N_ROWS = 1000
 
@@ -58,7 +58,17 @@ def crowd(path: str, who: str, start: str) -> None:
     for _ in range(4):
         (row,) = run.lease(range(N_ROWS), 1, who, 60)
         run.append(Event(Kind.LABEL, row=row, cluster=who, annotator=who))
+        add_round(run, row)
         say(f"ack {row}")
+
+
+def add_round(run: Run, row: int) -> None:
+    """Write a round of the lowest index that nobody has."""
+    while True:
+        try:
+            return run.add_round(Round(len(run.rounds()), 0, {}, (row,)))
+        except RoundTaken:
+            pass
 
 
 def fill(path: str, limit: str) -> None:
