@@ -122,6 +122,9 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
 #: The most candidates and reference rows that are compared with one another (float32: 96 MB).
 MAX_CANDIDATES, MAX_REFERENCES = 8_000, 3_000
 
+#: Share of the weight that the rows to be covered hold together.
+HEAVY = 0.99
+
 #: Width of the coverage kernel ``exp((cos - 1) / width)`` on the diffusion view.
 WIDTH = 0.5
 
@@ -164,6 +167,21 @@ def sample_rows(rows: np.ndarray, limit: int, rng: np.random.Generator) -> np.nd
     """``rows`` where there are at most ``limit``, else ``limit`` of them drawn at random; ascending."""
     rows = np.asarray(rows)
     return rows if len(rows) <= limit else np.sort(rng.choice(rows, size=limit, replace=False))
+
+
+def heavy_rows(weights: np.ndarray) -> np.ndarray:
+    """The fewest rows that hold 99 % of the weight, ascending: late in a run that is a small part of them.
+
+    Examples
+    --------
+    >>> heavy_rows(np.array([0.004, 0.5, 0.001, 0.495])).tolist()
+    [1, 3]
+    """
+    order = np.argsort(-np.asarray(weights), kind="stable")
+    held = np.cumsum(np.asarray(weights, dtype=float)[order])
+    if len(held) == 0 or held[-1] <= 0:
+        return np.arange(len(held))
+    return np.sort(order[: int(np.searchsorted(held, HEAVY * held[-1])) + 1])
 
 
 def take(picks: Sequence[int], candidates: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -245,15 +263,18 @@ def cover(
     """
     points = state.views["diffusion"] if points is None else points
     rows = sample_rows(state.candidates, MAX_CANDIDATES, rng)
-    refs = sample_rows(np.arange(state.n_rows), MAX_REFERENCES, rng)
-    worth = np.ones(len(refs), np.float32) if weights is None else np.asarray(weights, np.float32)[refs]
+    worth = np.ones(state.n_rows, np.float32) if weights is None else np.asarray(weights, np.float32)
+    refs = sample_rows(heavy_rows(worth), MAX_REFERENCES, rng)
+    worth = worth[refs]
     covered = closeness(points[refs], points[state.anchors], width)
     rows = rows[rng.permutation(len(rows))]  # equal gains: the first in a random order wins
     kernel = kernel_between(points[rows], points[refs], width)
     gain = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), 1000):  # in parts: the difference is as large as the kernel
-        part = slice(start, start + 1000)
-        gain[part] = np.maximum(kernel[part] - covered, 0.0) @ worth
+    room = np.empty((min(len(rows), 250), len(refs)), np.float32)
+    for start in range(0, len(rows), 250):  # in parts: the difference is as large as the kernel
+        part = kernel[start : start + 250]
+        more = np.subtract(part, covered, out=room[: len(part)])
+        gain[start : start + 250] = np.maximum(more, 0.0, out=more) @ worth
     picks: list[int] = []
     for _ in range(min(n, len(rows))):
         best = _best(gain, kernel, covered, worth)
@@ -312,8 +333,11 @@ def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.nda
 
 def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
     """Coverage kernel ``exp((cos - 1) / width)`` between unit rows (p, m) and (q, m): (p, q) float32."""
-    cosine = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
-    return np.exp((np.minimum(cosine, 1.0) - 1.0) / np.float32(width))
+    kernel = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
+    np.minimum(kernel, 1.0, out=kernel)  # in place: new memory for each step takes longer than the step
+    kernel -= 1.0
+    kernel /= np.float32(width)
+    return np.exp(kernel, out=kernel)
 
 
 def closeness(points: np.ndarray, others: np.ndarray, width: float = WIDTH) -> np.ndarray:
