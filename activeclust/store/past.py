@@ -36,7 +36,7 @@ def _rows_changed_since(connection: Connection, run_id: int, at: int) -> set[int
     """Rows that events after ``at`` say something of; None where it may be all."""
     e = event.c
     query = sa.select(e.kind, e.row, e.target).where(e.run_id == run_id)
-    later = connection.execute(query.where(e.seq > at)).all()
+    later = list(connection.execute(query.where(e.seq > at)).all())
     targets = [target for _, _, target in later if target is not None]
     for some in chunks(targets):
         later += connection.execute(query.where(e.seq.in_(some))).all()

@@ -38,7 +38,6 @@ _LOCK = sa.select(run.c.last_seq).where(run.c.id == sa.bindparam("the_run")).wit
 _TOUCH = run.update().where(run.c.id == sa.bindparam("the_run")).values(updated_at=sa.bindparam("now"))
 _APPENDED = _TOUCH.values(last_seq=sa.bindparam("last"))
 _OUTCOMES = select_outcomes()
-_WHO = annotator.c.name
 _LABEL = Kind.LABEL
 
 
@@ -128,7 +127,7 @@ class SqlRun:
             last_seq = connection.execute(sa.select(run.c.last_seq).where(run.c.id == self._id)).scalar()
             if last_seq is None:
                 raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
-            lines = connection.execute(_OUTCOMES, {"the_run": self._id}).all()
+            lines: Sequence[Any] = connection.execute(_OUTCOMES, {"the_run": self._id}).all()
             if at is not None and at < last_seq:
                 last_seq = max(at, 0)
                 lines = rewound(connection, self._id, self._policy, lines, last_seq)
@@ -206,3 +205,7 @@ class SqlRun:
 
 def _reopen(store: SqlStore, name: str) -> SqlRun:
     return store.open_run(name)
+
+
+def _is_of(name: str) -> sa.ColumnElement[bool]:
+    return annotator.c.name == name

@@ -41,13 +41,21 @@ class Desk:
     budget : int, optional
     stop : str, optional
         A stop rule's name.
+    ahead : int
+        Rows that are chosen ahead of the questions.
     """
 
     def __init__(
-        self, loop: ActiveLoop, *, who: str = "", budget: int | None = None, stop: str | None = None
+        self,
+        loop: ActiveLoop,
+        *,
+        who: str = "",
+        budget: int | None = None,
+        stop: str | None = None,
+        ahead: int = SHELF,
     ) -> None:
         self.loop, self.run, self.items = loop, loop.stored, loop.items
-        self.who, self.budget = who, budget
+        self.who, self.budget, self.ahead = who, budget, ahead
         self._stop = parse_stop(stop) if stop else None
         self.n_rows = self.run.spec.n_rows
         self.trouble = ""  #: what keeps the worker from working, in words
@@ -100,8 +108,8 @@ class Desk:
         self._note_shown()
         seq = self.run.last_seq
         with self._model:
-            rows = self.loop.propose(SHELF, without=list(self.run.leased()))
-        view = View.of(self.loop, self._version, seq, time.perf_counter() - began)
+            rows = self.loop.propose(self.ahead, without=list(self.run.leased()))
+        view = View.of(self.loop, self._version, seq, tuple(rows), time.perf_counter() - began)
         with self._lock:
             self.view, self._shelf, self._seq = view, rows, max(self._seq, seq)
             self._known = {} if seq >= self._seq else self._known
@@ -157,7 +165,7 @@ class Desk:
             rows = self.run.lease(self._shelf, n, who, LEASE_SECONDS)
             self._shelf = [row for row in self._shelf if row not in rows]
             self._shown += rows
-            low = len(self._shelf) < SHELF // 2
+            low = len(self._shelf) < self.ahead // 2
         if low:
             self.wake()
         return rows
@@ -201,44 +209,37 @@ class Desk:
         takes nothing more back.
         """
         with self._undoing:
-            events = self.run.events()
-            by_seq = {event.seq: event for event in events}
-            done = [e for e in events if e.kind is Kind.UNDO and _belongs(e, client_id)]
-            if not done:
-                undone = {event.target for event in events if event.kind is Kind.UNDO}
-                targets = self._targets(events, undone, who, target)
-                done = (
-                    self.write(
-                        *(
-                            Event(Kind.UNDO, target=t.seq, annotator=who, client_id=f"{client_id}:{t.seq}")
-                            for t in targets
-                        )
-                    )
-                    if targets
-                    else []
+            before = self.run.find(client_prefix=f"{client_id}:")
+            done = [event for event in before if event.kind is Kind.UNDO]
+            if not done and (targets := self._targets(who, target)):
+                undo = Event(Kind.UNDO, annotator=who)
+                done = self.write(
+                    *(replace(undo, target=t.seq, client_id=f"{client_id}:{t.seq}") for t in targets)
                 )
-            taken_back = [by_seq[event.target] for event in done]
+            taken_back = self.run.find(seqs=[event.target for event in done if event.target is not None])
             rows = [event.row for event in taken_back if event.row is not None]
             if rows:
                 self.run.lease(rows, len(rows), who, LEASE_SECONDS)
             return taken_back, done
 
-    def _targets(
-        self, events: Sequence[Event], undone: set[int | None], who: str, target: int | None
-    ) -> list[Event]:
+    def _targets(self, who: str, target: int | None) -> list[Event]:
         if target is not None:
-            return [event for event in events if event.seq == target and event.seq not in undone]
+            return self._standing(self.run.find(seqs=[target]))
         last = self.run.last_undoable(who or None)
         if last is None:
             return []
         batch = last.details.get("batch")
         if not batch:
             return [last]
-        return [
-            event
-            for event in events
-            if event.kind in ANSWERS and event.seq not in undone and event.details.get("batch") == batch
-        ]
+        return self._standing(
+            [event for event in self.run.find(client_prefix=f"{batch}:") if event.kind in ANSWERS]
+        )
+
+    def _standing(self, events: Sequence[Event]) -> list[Event]:
+        """Those that have not been taken back."""
+        seqs = [event.seq for event in events if event.seq is not None]
+        undone = {event.target for event in self.run.find(targets=seqs)}
+        return [event for event in events if event.seq not in undone]
 
     def label_many(
         self, rows: Iterable[int], cluster: Cluster, who: str, client_id: str, details: dict[str, Any]
@@ -266,10 +267,6 @@ class Desk:
             score = contradictions(self.loop.clusterer, self.loop.prepared, rows, codes, FOLDS, rng)
         order = np.argsort(-score, kind="stable")[:limit]
         return [(int(rows[i]), view.clusters[codes[i]], float(score[i])) for i in order if score[i] > 0.5]
-
-
-def _belongs(event: Event, client_id: str) -> bool:
-    return event.client_id is not None and event.client_id.rpartition(":")[0] == client_id
 
 
 def complaint(error: ActiveClustError) -> tuple[str, int]:
