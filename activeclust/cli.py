@@ -21,6 +21,7 @@ from activeclust.errors import ActiveClustError, SchemaMismatch
 HOMES = {
     "loop": "activeclust.cli_loop",
     "annotate": "activeclust.cli_annotate",
+    "label-studio": "activeclust.cli_label_studio",
     "audit": "activeclust.cli_compare",
     "cluster": "activeclust.cli_cluster",
     "compare": "activeclust.cli_compare",

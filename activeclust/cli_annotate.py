@@ -53,7 +53,7 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
         if ui == "web":
             _serve(store, source, given)
             return
-        loop = _make(store, source, Terminal(), given)
+        loop = data_run(store, source, Terminal(), given)
         budget = given["budget"] or len(loop.X)
         history = loop.run(budget, progress=loop.annotator.progress, stop=stop)
         _farewell(loop, history.ended, source, given)
@@ -72,8 +72,8 @@ def _default_ui() -> str:
 def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
     from activeclust.web import check_installed, serve
 
-    check_installed()
-    loop = _make(store, source, None, given)
+    check_installed(instead=" (or answer in the terminal with --ui terminal)")
+    loop = data_run(store, source, None, given)
     serve(
         loop,
         port=given["port"],
@@ -86,7 +86,8 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
     _farewell(loop, None, source, given)
 
 
-def _make(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
+def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
+    """The loop of a run over DATA, made or continued, by the options of a command."""
     from activeclust.clusterer import PFNClusterer
     from activeclust.loop import ActiveLoop
 

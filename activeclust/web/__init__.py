@@ -22,13 +22,10 @@ def missing() -> list[str]:
     return [name for name in _NEEDED if importlib.util.find_spec(name) is None]
 
 
-def check_installed() -> None:
+def check_installed(what: str = "The page", instead: str = "") -> None:
     """:class:`MissingDependency` where the extra is not installed."""
     if absent := missing():
-        raise MissingDependency(
-            f"The page needs {', '.join(absent)}: pip install 'activeclust[web]' "
-            "(or answer in the terminal with --ui terminal)."
-        )
+        raise MissingDependency(f"{what} needs {', '.join(absent)}: pip install 'activeclust[web]'{instead}.")
 
 
 def serve(
@@ -63,7 +60,7 @@ def serve(
     InvalidInput
         For a port that is taken.
     """
-    check_installed()
+    check_installed(instead=" (or answer in the terminal with --ui terminal)")
     from activeclust.web.desk import Desk
     from activeclust.web.server import run_server
 

@@ -33,7 +33,7 @@ def is_picture(item: Any) -> bool:
     return is_image(item) or (isinstance(item, Path) and item.suffix.lower() in PICTURES)
 
 
-def picture(item: Any) -> bytes:
+def picture(item: Any, widest: int = WIDEST) -> bytes:
     """A picture as PNG, made from its pixels, so that nothing else in its file reaches the browser."""
     from PIL import Image
 
@@ -42,7 +42,7 @@ def picture(item: Any) -> bytes:
     else:
         pixels = item if item.dtype == np.uint8 else np.round(np.clip(to_unit(item), 0, 1) * 255)
         image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8))
-    image.thumbnail((WIDEST, WIDEST))
+    image.thumbnail((widest, widest))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -97,7 +97,7 @@ class Guard:
         self.working += 1
         self.peak = max(self.peak, self.working)
         try:
-            await self.app(scope, _bounded(receive), _with_headers(send))
+            await self.app(scope, bounded(receive), _with_headers(send))
         finally:
             self.working -= 1
 
@@ -148,14 +148,15 @@ def _no(why: str, status: int) -> Response:
     return JSONResponse({"error": why}, status, {"Connection": "close"})
 
 
-def _bounded(receive: Receive) -> Receive:
+def bounded(receive: Receive, limit: int = LARGEST_BODY) -> Receive:
+    """``receive``, raising :class:`TooLarge` where a body grows beyond ``limit`` bytes."""
     taken = 0
 
     async def receive_bounded() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
+        if taken > limit:
             raise TooLarge
         return message
 

@@ -20,8 +20,8 @@ ADDRESS = "127.0.0.1"
 TRIED = 20  #: ports that are tried from the first one on
 
 
-def bind(port: int | None, first: int = PORT) -> socket.socket:
-    """A listening socket on the loopback address: the port asked for, else the first free one.
+def bind(port: int | None, first: int = PORT, address: str = ADDRESS) -> socket.socket:
+    """A listening socket: on the port asked for, else on the first free one.
 
     Raises
     ------
@@ -32,14 +32,14 @@ def bind(port: int | None, first: int = PORT) -> socket.socket:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((ADDRESS, candidate))
+            listening.bind((address, candidate))
             listening.listen(128)
             return listening
         except OSError as error:
             listening.close()
             reason = error.strerror or str(error)
     asked = f"Port {port}" if port is not None else f"Every port from {first} to {first + TRIED - 1}"
-    raise InvalidInput(f"{asked} of {ADDRESS} cannot be used ({reason}): choose another with --port.")
+    raise InvalidInput(f"{asked} of {address} cannot be used ({reason}): choose another with --port.")
 
 
 def run_app(app: Starlette, listening: socket.socket) -> None:

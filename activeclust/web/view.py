@@ -38,6 +38,8 @@ class View:
     kinds : ndarray (n,) of uint8
         ``OPEN``, ``ANSWERED``, or ``ASIDE``: skipped or unsure.
     answered : mapping of row to cluster
+    order : tuple of int
+        Rows to be asked about next, the first ones first.
     rounds : tuple of dict
         Metrics of the rounds, with ``budget``.
     converged : bool
@@ -55,12 +57,13 @@ class View:
     confidence: np.ndarray
     kinds: np.ndarray
     answered: Mapping[int, Cluster]
+    order: tuple[int, ...]
     rounds: tuple[Mapping[str, Any], ...]
     converged: bool
     seconds: float
 
     @classmethod
-    def of(cls, loop: ActiveLoop, version: int, seq: int, seconds: float) -> View:
+    def of(cls, loop: ActiveLoop, version: int, seq: int, order: tuple[int, ...], seconds: float) -> View:
         """The view of a loop that has just measured."""
         state = loop.state
         n = state.n_rows
@@ -82,6 +85,7 @@ class View:
             confidence=confidence,
             kinds=kinds,
             answered=loop.anchors,
+            order=order,
             rounds=rounds,
             converged=converged(rounds),
             seconds=seconds,

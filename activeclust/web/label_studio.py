@@ -1,0 +1,244 @@
+"""Label Studio's machine-learning back end: it asks for predictions and tells of annotations.
+
+The protocol is that of https://github.com/HumanSignal/label-studio-ml-backend (``/health``, ``/setup``,
+``/predict``, ``/webhook``) with the webhooks of https://labelstud.io/guide/webhook_reference.
+
+A prediction's ``score`` is its place in our order: Label Studio's *uncertainty sampling* takes the tasks
+whose ``cluster`` the person has answered least, and of these the lowest score. Every row has a cluster
+number of its own (``1000 * row + code``), so the score alone decides.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from activeclust.errors import DataFileError, InvalidInput
+from activeclust.store.base import Event, Kind
+from activeclust.store.label_studio import CONTROL, UNSURE_CONTROL, from_tasks
+from activeclust.web import wire
+from activeclust.web.labelling import Control, find_control
+
+if TYPE_CHECKING:
+    from activeclust.web.desk import Desk
+    from activeclust.web.view import View
+
+AHEAD = 48  #: rows whose order the strategy chooses; the others follow, the least certain first
+SPAN, TOP = 1_000, 2**31 - 1  #: clusters a row's number leaves room for; Label Studio's integers
+ROW = "row"  #: field of a task's data that holds the row number
+
+
+class Backend:
+    """The protocol over one desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Made with ``ahead=AHEAD``.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.control = Control()
+        self._rows: dict[int, int] = {}  # task id -> row, for webhooks that bring no task
+        self._turn = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """The model's version: another one with every posterior, so that predictions are asked for again."""
+        return f"{self.desk.run.spec.name}-{self.desk.view.seq}"
+
+    def health(self, _: Any) -> dict[str, Any]:
+        """Whether the server is up."""
+        return {"status": "UP", "model_class": "activeclust", "model_version": self.version}
+
+    def setup(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A project has been connected, or is looked at: take its labelling configuration."""
+        self._configure(body.get("schema"))
+        return {"model_version": self.version}
+
+    def versions(self, _: Any) -> dict[str, Any]:
+        """Model versions that can be asked for: the newest."""
+        return {"versions": [self.version]}
+
+    def train(self, _: Any) -> dict[str, Any]:
+        """Nothing to train: every annotation counts at once."""
+        return {}
+
+    def _configure(self, config: Any) -> None:
+        if isinstance(config, str) and config.strip():
+            self.control = find_control(config)
+
+    # ---------------------------------------------------------------- predictions
+
+    def predict(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One prediction a task: the likeliest cluster, and a score that says when to ask."""
+        tasks = body.get("tasks")
+        if not isinstance(tasks, list):
+            raise InvalidInput("A request for predictions lists tasks.")
+        self._configure(body.get("label_config"))
+        view, version = self.desk.view, self.version
+        scores = Scores(view)
+        return {
+            "results": [self._prediction(view, scores, self._row(task), version) for task in tasks],
+            "model_version": version,
+        }
+
+    def _prediction(self, view: View, scores: Scores, row: int, version: str) -> dict[str, Any]:
+        shown = view.suggestions(row, 1)
+        result = [
+            {
+                "id": f"row-{row}",
+                "from_name": self.control.name,
+                "to_name": self.control.to_name,
+                "type": "choices",
+                "value": {"choices": [str(cluster)]},
+                "score": round(probability, 4),
+                "meta": {"cluster": cluster},  # 1 and "1" are one text
+            }
+            for cluster, probability in shown
+            if self.control.offers(str(cluster))
+        ]
+        code = min(max(int(view.codes[row]), 0), SPAN - 1)
+        cluster = (row * SPAN + code) % TOP
+        return {"result": result, "score": scores.of(row), "cluster": cluster, "model_version": version}
+
+    def _row(self, task: Any) -> int:
+        data = task.get("data") if isinstance(task, dict) else None
+        number = data.get(ROW) if isinstance(data, dict) else None
+        if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 12:
+            number = int(number)  # imported from CSV, every field is a text
+        if number is None:
+            raise InvalidInput(
+                f"A task's data name the row they show in the field {ROW!r}; tasks that do are written by "
+                "activeclust label-studio DATA --write FOLDER."
+            )
+        row = wire.row_of(number, self.desk.n_rows)
+        if isinstance(task.get("id"), int):
+            self._rows[task["id"]] = row
+        return row
+
+    # ---------------------------------------------------------------- annotations
+
+    def webhook(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """An event of the project: annotations become answers, deleted ones are taken back."""
+        action = body.get("action")
+        with self._turn:  # created and deleted in one moment: the second must see the first
+            if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED"):
+                return {"answers": self._take(body)}
+            if action in ("ANNOTATION_DELETED", "ANNOTATIONS_DELETED"):
+                return {"taken_back": self._take_back(body)}
+        if action == "PROJECT_UPDATED":
+            self._configure(_of(body, "project").get("label_config"))
+        return {}
+
+    def _take(self, body: Mapping[str, Any]) -> list[int | None]:
+        annotations, tasks = _listed(body.get("annotation")), _listed(body.get("task"))
+        if not annotations:
+            raise InvalidInput("This event brings no annotation: let the webhook send its payload.")
+        by_id = {task.get("id"): task for task in tasks if isinstance(task, dict)}
+        events = [self._event(annotation, by_id) for annotation in annotations]
+        return [event.seq for event in self.desk.write(*events)]
+
+    def _event(self, annotation: Any, tasks: Mapping[Any, Any]) -> Event:
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("id"), int):
+            raise InvalidInput("An annotation is an object with an id.")
+        row = self._row_of(annotation, tasks)
+        given = {"annotations": [self._ours(annotation)], "data": {"row": row}}
+        try:
+            (answer,) = from_tasks([given])
+        except DataFileError as error:
+            raise InvalidInput(f"Annotation {annotation['id']} cannot be understood: {error}") from error
+        cluster = answer.cluster
+        if isinstance(cluster, str):
+            cluster = wire.meant(cluster, self.desk.clusters())
+        moment = annotation.get("updated_at") or annotation.get("created_at") or ""
+        return Event(
+            answer.kind,
+            row=row,
+            cluster=cluster,
+            annotator=answer.annotator,
+            client_id=f"label-studio-{annotation['id']}-{moment}"[:200],
+            details={**answer.details, "label_studio": _source(annotation)},
+        )
+
+    def _row_of(self, annotation: Mapping[str, Any], tasks: Mapping[Any, Any]) -> int:
+        number = annotation.get("task")
+        if number in tasks:
+            return self._row(tasks[number])
+        if number in self._rows:
+            return self._rows[number]
+        for event in reversed(self.desk.run.events()):
+            if event.row is not None and _of(event.details, "label_studio").get("task") == number:
+                return event.row
+        raise InvalidInput(f"Which row task {number} shows is not known: no prediction was asked for it yet.")
+
+    def _ours(self, annotation: Mapping[str, Any]) -> dict[str, Any]:
+        """The annotation as if it had been made with our control."""
+        mine = [item for item in _listed(annotation.get("result")) if isinstance(item, dict)]
+        kept = [
+            item | {"from_name": CONTROL if item.get("from_name") == self.control.name else UNSURE_CONTROL}
+            for item in mine
+            if item.get("from_name") in (self.control.name, UNSURE_CONTROL)
+        ]
+        created = annotation.get("updated_at") or annotation.get("created_at")
+        return {**annotation, "result": kept, "created_at": created}
+
+    def _take_back(self, body: Mapping[str, Any]) -> list[int | None]:
+        given = _listed(body.get("annotations", body.get("annotation")))
+        gone = {annotation.get("id") for annotation in given if isinstance(annotation, dict)}
+        events = self.desk.run.events()
+        undone = {event.target for event in events if event.kind is Kind.UNDO}
+        # the newest first: an answer that another one replaced comes back for a moment and goes as well
+        targets = [
+            event
+            for event in reversed(events)
+            if _of(event.details, "label_studio").get("annotation") in gone
+            and event.seq not in undone
+            and event.kind is not Kind.UNDO
+        ]
+        blank = Event(Kind.UNDO)
+        made = [
+            replace(blank, target=e.seq, annotator=e.annotator, client_id=f"label-studio-undo-{e.seq}")
+            for e in targets
+        ]
+        return [event.target for event in self.desk.write(*made)] if made else []
+
+
+class Scores:
+    """Places in our order as numbers from 0 to 1: the rows that are asked first have the lowest.
+
+    The strategy's own choice comes first, then the other open rows by their certainty; answered rows and
+    those set aside come last.
+
+    Parameters
+    ----------
+    view : View
+    """
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.place = {row: i for i, row in enumerate(view.order)}
+
+    def of(self, row: int) -> float:
+        """The score of a row."""
+        if row in self.place:
+            return round(0.5 * self.place[row] / len(self.place), 6)
+        if self.view.kinds[row]:
+            return 1.0
+        return round(0.5 + 0.49 * float(self.view.confidence[row]), 6)
+
+
+def _of(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = holder.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _source(annotation: Mapping[str, Any]) -> dict[str, Any]:
+    return {"annotation": annotation["id"], "task": annotation.get("task")}
