@@ -175,7 +175,7 @@ class SqlRun:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
         query = select_events(self._id).where(event.c.kind.in_(ANSWERS), not_undone(self._id))
         if annotator is not None:
-            query = query.where(annotator == _WHO)
+            query = query.where(_is_of(annotator))
         found = self._read(query.order_by(None).order_by(event.c.seq.desc()).limit(1))
         return to_event(found[0]) if found else None
 
