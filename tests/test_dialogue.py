@@ -1,0 +1,102 @@
+"""Asking and telling without an annotator: undo, relabels, names, repeated answers."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from activeclust import SKIP, STOP, UNDO
+from activeclust.errors import (
+    InvalidInput,
+)
+
+
+def test_ask_and_tell_without_an_annotator(make, blobs):
+    loop = make(None, batch_size=4)
+    for _ in range(3):
+        queries = loop.ask()
+        assert [q.row for q in queries] == [q.row for q in loop.ask()], "asking twice changes nothing"
+        for query in queries:
+            loop.tell(query, blobs[1][query.row])
+    assert len(loop.anchors) == 12
+    assert [record.budget for record in loop.history] == [0, 4, 8]
+    with pytest.raises(InvalidInput, match="no annotator"):
+        loop.run(5)
+
+
+def test_undo_asks_the_same_row_again_first(make, blobs):
+    loop = make(None)
+    first = loop.ask()[0]
+    loop.tell(first, "mistake")
+    second = loop.ask()[0]
+    loop.tell(second, UNDO)
+    assert loop.anchors == {}
+    assert loop.ask()[0].row == first.row
+    loop.tell(first, "right")
+    assert loop.ask()[0].row == second.row
+    assert loop.clusters == ("right",)
+    assert loop.tell(second, UNDO) is not None
+    assert loop.tell(second, UNDO) is None, "nothing left to undo"
+
+
+def test_undo_takes_back_a_skip(make):
+    loop = make(None)
+    query = loop.ask()[0]
+    loop.tell(query, SKIP)
+    assert loop.ask()[0].row != query.row
+    loop.undo()
+    assert loop.ask()[0].row == query.row
+
+
+def test_undo_within_run(make, blobs):
+    answers = iter(["oops", UNDO, "good", "more", STOP])
+    asked = []
+
+    def annotator(query):
+        asked.append(query.row)
+        return next(answers)
+
+    history = make(annotator).run(budget=10)
+    assert asked[0] == asked[2]
+    assert history.ended == "stop"
+
+
+def test_a_row_may_be_answered_anew_and_out_of_turn(make):
+    loop = make(None)
+    loop.tell(5, "a")
+    loop.tell(np.int64(6), "b")
+    loop.tell(5, "b")
+    assert loop.anchors == {5: "b", 6: "b"}
+    assert loop.clusters == ("b",)
+    assert 5 not in [q.row for q in loop.ask()]
+
+
+def test_rename_and_merge(make, blobs):
+    loop = make(None)
+    for row in range(12):
+        loop.tell(row, blobs[1][row])
+    loop.rename("cat", "feline")
+    loop.merge("dog", "feline")
+    assert set(loop.clusters) == {"feline", 7, "7"}
+    assert all(isinstance(name, (str, int)) for name in loop.labels)
+    assert loop.ask()[0].suggestions[0][0] in loop.clusters
+    with pytest.raises(InvalidInput, match="in use"):
+        loop.rename("feline", 7)
+
+
+def test_the_same_answer_under_one_client_id_counts_once(make):
+    loop = make(None)
+    loop.tell(3, "a", client_id="x1")
+    loop.tell(3, "a", client_id="x1")
+    assert len(loop.stored.events()) == 1
+
+
+@pytest.mark.parametrize("answer", ["", "  ", None, 1.5, True, b"a", ["a"]])
+def test_an_answer_that_is_none_names_the_row_and_loses_nothing(make, answer):
+    calls = itertools.count()
+    loop = make(lambda query: "fine" if next(calls) < 3 else answer)
+    with pytest.raises(InvalidInput, match=r"answer for row \d+"):
+        loop.run(budget=10)
+    assert len(loop.anchors) == 3
