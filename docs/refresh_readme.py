@@ -18,7 +18,7 @@ FIGURE = DOCS / "figures" / "loop-mnist-entropy.png"
 
 
 def main() -> None:
-    """Overwrite the first text block of the README and the figure beside it."""
+    """Overwrite the README's block of this command and the figure beside it."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "activeclust.cli", *COMMAND.split(), "--out", folder]
         words += ["--db", str(Path(folder) / "runs.db")]
@@ -27,9 +27,12 @@ def main() -> None:
         shutil.copy(Path(folder) / "curve.png", FIGURE)
     readme = DOCS.parent / "README.md"
     text = readme.read_text(encoding="utf-8")
-    block = f"```text\n$ activeclust {COMMAND}\n{table.rstrip()}\n```"
+    block = f"```console\n$ activeclust {COMMAND}\n{table.rstrip()}\n```"
     readme.write_text(
-        re.sub(r"```text\n.*?```", lambda _: block, text, count=1, flags=re.DOTALL), encoding="utf-8"
+        re.sub(
+            rf"```console\n\$ activeclust {COMMAND}\n.*?```", lambda _: block, text, count=1, flags=re.DOTALL
+        ),
+        encoding="utf-8",
     )
 
 

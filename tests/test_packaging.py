@@ -81,7 +81,7 @@ def readme_blocks(language: str) -> list[str]:
 
 def test_the_two_commands_of_the_readme_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
-    text = "\n".join(readme_blocks("sh"))
+    text = "\n".join(readme_blocks("console"))
     for target in ("loop", "test"):
         assert f"make {target}" in text
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
@@ -102,25 +102,6 @@ def test_the_readmes_python_runs(code, tmp_path):
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def readme_commands() -> list[str]:
-    lines = [line for block in readme_blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [line.split("#")[0].strip() for line in lines if line.startswith("activeclust ")]
-
-
-@pytest.mark.parametrize("command", readme_commands())
-def test_the_readmes_commands_parse(command, monkeypatch):
-    """Every command and option that the README shows exists; the real runs are in test_cli.py."""
-    from activeclust.cli import cli
-
-    words = command.replace("'", "").split()[1:]
-    context = cli.make_context("activeclust", words)
-    name, sub, rest = cli.resolve_command(context, context._protected_args + context.args)
-    while hasattr(sub, "resolve_command"):
-        context = sub.make_context(name, rest, parent=context)
-        name, sub, rest = sub.resolve_command(context, context._protected_args + context.args)
-    sub.make_context(name, rest, parent=context)
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
