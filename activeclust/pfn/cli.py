@@ -35,8 +35,15 @@ import click
 )
 @click.option("--width", type=click.IntRange(8), help="Token width of the network.")
 @click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
+@click.option(
+    "--init",
+    type=click.Path(dir_okay=False),
+    help="Weights to begin from, or `package` for those that come with activeclust.",
+)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
-def pretrain(prior_file, folder, steps, minutes, seed, device, workers, width, blocks, learning_rate) -> None:
+def pretrain(
+    prior_file, folder, steps, minutes, seed, device, workers, width, blocks, init, learning_rate
+) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
     Ctrl-C keeps the last checkpoint; the same command goes on from there.
@@ -46,16 +53,19 @@ def pretrain(prior_file, folder, steps, minutes, seed, device, workers, width, b
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from activeclust.pfn.inference import WEIGHTS
     from activeclust.pfn.model import Config
     from activeclust.pfn.prior import Prior
     from activeclust.pfn.train import Trainer, TrainOptions
 
     sizes = {name: value for name, value in (("width", width), ("blocks", blocks)) if value is not None}
+    if init == "package":
+        init = str(WEIGHTS)
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     options = TrainOptions(
         prior=Prior.read(prior_file) if prior_file else Prior(),
         config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
-        **rate,
+        init=init, **rate,
     )  # fmt: skip
     trainer = Trainer(options, folder)
     columns = (

@@ -3,13 +3,16 @@
 Each rule is a known method; the network learns which to believe where (DESIGN: the network must be able
 to do in context what the simple rules do, and choose among them row by row):
 
-- *kernel interpolation* with a Gaussian-process posterior mean K_xA (K_AA + s^2 I)^-1 Y on five kernels:
+- *kernel interpolation* with a Gaussian-process posterior mean K_xA (K_AA + s^2 I)^-1 Y on six kernels:
   the graph's Green function at two ranges on the refined graph and two on the first (s -> 0 is Laplace
-  learning, Zhu, Ghahramani and Lafferty, ICML 2003), and a Gaussian kernel on the PCA coordinates;
+  learning, Zhu, Ghahramani and Lafferty, ICML 2003), and a Gaussian kernel on the PCA coordinates, as
+  they are and whitened;
 - *Poisson learning*, K_xA (Y - mean Y) (Calder et al., ICML 2020);
 - the *cosine to cluster means* in diffusion coordinates, and the same after ten steps of seeded spherical
   *soft k-means* over all rows (Basu, Banerjee and Mooney, ICML 2002): what the unlabelled rows add;
-- the *nearest anchor* in three distances, and the distance to cluster means in PCA coordinates.
+- the *nearest anchor* in three distances, and the distance to cluster means in PCA coordinates;
+- a *Gaussian a cluster* in PCA coordinates, fitted to the soft labels of three of the rules above
+  (:mod:`activeclust.pfn.gaussians`).
 
 All of it is a function of inner products and distances, so it does not change when rows are permuted or
 features are rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every
@@ -27,11 +30,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
 from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
 
-_KERNELS = ("refined_near", "refined_far", "graph", "graph_chain", "pca")
+_KERNELS = ("refined_near", "refined_far", "graph", "graph_chain", "pca", "white")
 _POISSON = {"poisson_refined": "refined_near", "poisson_graph": "graph"}
 _EMBEDDINGS = ("refined24", "refined8", "green", "graph24")
+_GAUSSIANS = {  # the rules whose mean log-probability gives the soft labels
+    "gauss_green": ("soft_green",),
+    "gauss_graph": ("soft_green", "gp_refined_far", "gp_graph", "gp_graph_chain", "poisson_refined"),
+    "gauss_pca": ("gp_pca", "gp_white", "mean_pca"),
+}
 _SHARPNESS = {  # from scores to log-probabilities; the Gaussian processes' scores are probabilities already
     **dict.fromkeys(_POISSON, 2.0),
     **{f"mean_{name}": 1 / 0.15 for name in _EMBEDDINGS},
@@ -40,17 +49,20 @@ _SHARPNESS = {  # from scores to log-probabilities; the Gaussian processes' scor
 }  # fmt: skip
 
 #: The rules, in the order of the pair features.
-RULES = (*(f"gp_{name}" for name in _KERNELS), *_SHARPNESS)
+RULES = (*(f"gp_{name}" for name in _KERNELS), *_SHARPNESS, *_GAUSSIANS)
+_PLAIN = RULES[: -len(_GAUSSIANS)]
 N_PAIR = 2 * len(RULES) + 1
-N_ROW = len(_KERNELS) + 4
+N_ROW = len(_KERNELS) + 4 + len(_GAUSSIANS)
 N_BIAS = 6
-N_TASK = 5 + 12 + len(RULES)
+N_TASK = 5 + 12 + len(RULES) + len(_GAUSSIANS)
 
 _NOISE = 0.1  # of the Gaussian processes, relative to the kernel's mean diagonal at the anchors
 _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
 _SOFT_STEPS = 10
 _SOFT_TEMPERATURE = 0.1
 _SOFT_ANCHOR_WEIGHT = 0.3  # all anchors together weigh this share of all rows
+_FIT_ROWS = 4096  # rows that the Gaussians are fitted to
+_FIT_STEPS = 3
 _FLOOR = -8.0  # log-probabilities are cut here
 
 
@@ -70,6 +82,15 @@ class Basis:
         self.n = views.n_rows
         self.device = torch.device(device)
         self.pca, self.scale = to(views.pca), to(views.scale)
+        variance = self.pca.var(dim=0, correction=0)
+        self.whitening = 1.0 / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12)
+        # the share of a single Gaussian: what the clusters' own must beat
+        self.products = products(self.pca[:_FIT_ROWS])
+        ones = torch.ones(len(self.products), 1, 1, device=self.device)
+        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
+        self.single = float(single.mean())
+        self.coordinates = min(COORDINATES, self.pca.shape[1])
+        self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
         self.log_density = to(np.log(views.density + 1e-9))
         self.refined = _TorchGraph(views.refined, to)
         self.graph = _TorchGraph(views.graph, to)
@@ -180,7 +201,7 @@ class Rules:
         self.k, self.C = len(rows), int(codes.max()) + 1
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)
-        self.bandwidth = self._bandwidth()
+        self.bandwidth, self.white_bandwidth = self._bandwidths()
         kernels, squared = self._kernels(rows)
         self.weights, self.inverse_diagonal = {}, {}
         for name, K in kernels.items():
@@ -195,19 +216,25 @@ class Rules:
             rule: self._poisson(kernels[name]).square().mean().sqrt().clamp_min(1e-6)
             for rule, name in _POISSON.items()
         }
+        self.gaussians, self.gains = self._fit_gaussians()
         self.loo = self._leave_one_out(kernels, squared)
         self.task = self._task_features()
 
     # -- kernels ---------------------------------------------------------------------------------
 
-    def _bandwidth(self) -> Tensor:
-        """Squared width of the Gaussian kernel: the median row's squared distance to its nearest anchor."""
+    def _bandwidths(self) -> tuple[Tensor, Tensor]:
+        """Squared widths of the Gaussian kernels: the median row's squared distance to its nearest anchor."""
         sample = torch.linspace(0, self.basis.n - 1, min(self.basis.n, 512), device=self.rows.device).long()
         nearest = self._squared_distance(sample).amin(1)
-        return nearest.median() + self.basis.scale.square().median()
+        white = self._white_distance(sample).amin(1)
+        return nearest.median() + self.basis.scale.square().median(), white.median() + 1e-6
 
     def _squared_distance(self, at: Tensor) -> Tensor:
         return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
+
+    def _white_distance(self, at: Tensor) -> Tensor:
+        X, scale = self.basis.pca, self.basis.whitening
+        return torch.cdist(X[at] * scale, X[self.rows] * scale).square()
 
     def _kernels(self, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The kernels and the squared PCA distances between ``at`` and the anchors, (b, k) each."""
@@ -219,6 +246,7 @@ class Rules:
             "graph": self._green(graph, at, 1e-2, self.columns.graph[at]),
             "graph_chain": self._green(graph, at, 1e-4, self.columns.graph[at]),
             "pca": torch.exp(-0.5 * squared / self.bandwidth),
+            "white": torch.exp(-0.5 * self._white_distance(at) / self.white_bandwidth),
         }
         return kernels, squared
 
@@ -244,6 +272,39 @@ class Rules:
             means = _unit(P.T @ E + correction.T @ E[self.rows])
         return means
 
+    # -- Gaussians -------------------------------------------------------------------------------
+
+    def _fit_gaussians(self) -> tuple[Gaussians, Tensor]:
+        """A set of Gaussians a rule, and by how much each set beats one single Gaussian, a coordinate."""
+        basis, m = self.basis, len(self.basis.products)
+        # views hold rows in the order of a hash of their content: the first ones are a random sample
+        sample = torch.arange(m, device=self.rows.device)
+        kernels, _ = self._kernels(sample)
+        scores = {f"gp_{name}": K @ self.weights[name] for name, K in kernels.items()}
+        scores["poisson_refined"] = (
+            self._poisson(kernels["refined_near"]) / self.poisson_scale["poisson_refined"]
+        )
+        scores["soft_green"] = basis.embedding["green"][:m] @ self.soft["green"].T
+        scores["mean_pca"] = self._mean_pca(sample)
+        certain = {rule: _log_probability(rule, score) for rule, score in scores.items()}
+        seed = torch.stack(
+            [torch.stack([certain[rule] for rule in seeds]).mean(0) for seeds in _GAUSSIANS.values()], 1
+        )  # (m, S, C)
+        inside = self.rows < m
+        own = self.onehot[:, None].expand(-1, len(_GAUSSIANS), -1)
+        beyond = products(basis.pca[self.rows[~inside]])
+        F = torch.cat([basis.products, beyond])
+        P = torch.cat([torch.softmax(seed, 2), own[~inside]])
+        P[self.rows[inside]] = own[inside]
+        for step in range(_FIT_STEPS):
+            gaussians = Gaussians.fit(F, P)
+            joint, _ = gaussians.log_density(basis.products)
+            if step + 1 < _FIT_STEPS:
+                P[:m] = torch.softmax(seed + joint / basis.temperature, 2)
+                P[self.rows[inside]] = own[inside]
+        gains = (torch.logsumexp(joint, 2).mean(0) - basis.single) / basis.coordinates
+        return gaussians, gains.clamp(-3, 3)
+
     # -- evaluation ------------------------------------------------------------------------------
 
     def at(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -267,13 +328,17 @@ class Rules:
         scores["nearest_refined24"] = self._nearest(cosines["refined24"])
         scores["nearest_kernel"] = self._nearest(_log(kernels["refined_far"]))
         scores["nearest_pca"] = self._nearest(-relative)
-        centres = self.pca_sums / (self.share * self.k)[:, None]
-        scores["mean_pca"] = -torch.cdist(self.basis.pca[rows], centres).square() / self.bandwidth
-        return self._finish(rows, scores, kernels, cosines, relative)
+        scores["mean_pca"] = self._mean_pca(rows)
+        joint, far = self.gaussians.log_density(products(self.basis.pca[rows]))
+        return self._finish(rows, scores, joint, far, kernels, cosines, relative)
 
     def at_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
         """The same at the anchors, each with itself left out."""
         return self.loo
+
+    def _mean_pca(self, at: Tensor) -> Tensor:
+        centres = self.pca_sums / (self.share * self.k)[:, None]
+        return -torch.cdist(self.basis.pca[at], centres).square() / self.bandwidth
 
     def _relative_distance(self, at: Tensor, squared: Tensor) -> Tensor:
         scale = self.basis.scale
@@ -303,7 +368,8 @@ class Rules:
         scores["nearest_kernel"] = self._nearest(_log(hidden["refined_far"]))
         scores["nearest_pca"] = self._nearest(-relative)
         scores["mean_pca"] = self._far_without_own()
-        return self._finish(rows, scores, hidden, cosines, relative)
+        joint, far = self.gaussians.log_density_without_own(products(self.basis.pca[rows]), self.codes)
+        return self._finish(rows, scores, joint, far, hidden, cosines, relative)
 
     def _far_without_own(self) -> Tensor:
         """(k, C) minus the squared distance to the PCA means, each anchor left out of its own."""
@@ -323,11 +389,15 @@ class Rules:
             norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm)
         )
 
-    def _finish(self, rows, scores, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
+    def _finish(self, rows, scores, joint, far, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
         """Scores to features: each rule's bounded score and its log-probability over the clusters."""
         reach = torch.stack([scores[f"gp_{name}"].sum(1) for name in _KERNELS], 1).clamp(-1, 2)
-        bounded = [_bounded(rule, scores[rule]) for rule in RULES]
-        certain = [_log_probability(rule, scores[rule]) for rule in RULES]
+        distance = 1.0 - far.clamp(0, 16).sqrt()
+        bounded = [_bounded(rule, scores[rule]) for rule in _PLAIN]
+        certain = [_log_probability(rule, scores[rule]) for rule in _PLAIN]
+        for s, rule in enumerate(_GAUSSIANS):
+            bounded.append(distance[:, s])
+            certain.append(_log_probability(rule, joint[:, s] / self.basis.temperature))
         pair = torch.stack([*bounded, *certain], dim=-1)
         share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(rows), -1, 1)
         pair = torch.cat([pair, share], dim=-1)
@@ -337,6 +407,7 @@ class Rules:
                 self.basis.refined.root_degree[rows].log().clamp(-3, 3),
                 relative.amin(1) / 5.0,
                 _log(kernels["refined_far"]).amax(1) / 5.0,
+                *distance.amax(2).unbind(1),
             ],
             dim=1,
         )
@@ -365,7 +436,8 @@ class Rules:
             math.log(k / C) / 4,
             float(self.share.min()) * C,
         ]
-        return torch.cat([torch.tensor(sizes, device=self.rows.device), self.basis.spectrum, agreement])
+        size = torch.tensor(sizes, device=self.rows.device)
+        return torch.cat([size, self.basis.spectrum, agreement, self.gains])
 
 
 def _unit(A: Tensor) -> Tensor:
@@ -391,5 +463,7 @@ def _bounded(rule: str, score: Tensor) -> Tensor:
 
 def _log_probability(rule: str, score: Tensor) -> Tensor:
     """A rule's log-probabilities over the clusters, cut at ``_FLOOR``."""
-    logits = score.clamp_min(1e-5).log() if rule.startswith("gp_") else score * _SHARPNESS[rule]
+    logits = (
+        score.clamp_min(1e-5).log() if rule.startswith("gp_") else score * _SHARPNESS.get(rule, 1.0)
+    )  # the Gaussians' are logarithms
     return torch.log_softmax(logits, dim=1).clamp_min(_FLOOR)

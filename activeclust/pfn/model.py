@@ -205,7 +205,18 @@ class PFN(nn.Module):
     def decode(self, context: Context, batch: Batch) -> Tensor:
         """Posterior of the batch's query rows, each on its own given the context."""
         pair, x = self._read(context, batch)
+        return self._heads(x, pair, batch, context)[0]
+
+    def with_attention(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The posterior of :meth:`forward`, and log-probabilities (B, q, C) from the attention alone."""
+        context = self.encode(batch)
+        pair, x = self._read(context, batch)
         return self._heads(x, pair, batch, context)
+
+    def attention(self, context: Context, batch: Batch) -> Tensor:
+        """(B, q, k) share of each anchor in the attention of each query row; rows sum to 1."""
+        _, x = self._read(context, batch)
+        return self._mass(x, batch, context)
 
     def _read(self, context: Context, batch: Batch) -> tuple[Tensor, Tensor]:
         """Pair vectors and final tokens of the query rows."""
@@ -233,14 +244,14 @@ class PFN(nn.Module):
         logits = logits + self.distance(batch.bias).squeeze(-1) + self.trust(anchors).transpose(1, 2)
         return torch.softmax(logits.masked_fill(~context.anchor_mask[:, None], -1e4), -1)
 
-    def _heads(self, x: Tensor, pair: Tensor, batch: Batch, context: Context) -> Tensor:
+    def _heads(self, x: Tensor, pair: Tensor, batch: Batch, context: Context) -> tuple[Tensor, Tensor]:
         mass = self._mass(x, batch, context)
         C = pair.shape[2]
         onehot = nn.functional.one_hot(context.codes, C).to(mass.dtype) * context.anchor_mask[..., None]
-        attention = (mass @ onehot + 1e-4).log().unsqueeze(-1)
+        attention = (mass @ onehot + 1e-4).log()
         rules = batch.pair[..., len(RULES) : 2 * len(RULES)]
         gates = self.gates(x)
-        score = (torch.cat([rules, attention], -1) * gates[:, :, None]).sum(-1)
+        score = (torch.cat([rules, attention.unsqueeze(-1)], -1) * gates[:, :, None]).sum(-1)
         score = score + (self.bilinear(x)[:, :, None] * pair).sum(-1) + self.plain(pair).squeeze(-1)
         score = torch.log_softmax(score.float().masked_fill(~context.cluster_mask[:, None], -1e4), -1)
         mask = context.cluster_mask[:, None, :, None]
@@ -248,7 +259,7 @@ class PFN(nn.Module):
         mean = (score.exp().unsqueeze(-1) * pair).sum(2)
         new = self.new(torch.cat([x, best, mean], -1)).float()
         known = nn.functional.logsigmoid(-new)
-        return torch.cat([score + known, nn.functional.logsigmoid(new)], -1)
+        return torch.cat([score + known, nn.functional.logsigmoid(new)], -1), attention.float()
 
 
 def _without_same(bias: Tensor) -> Tensor:

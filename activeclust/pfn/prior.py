@@ -59,7 +59,7 @@ class Prior:
     clusters: Mapping[str, float] = field(
         default_factory=lambda: {"1-1": 0.03, "2-3": 0.3, "4-10": 0.42, "11-25": 0.18, "26-60": 0.07}
     )
-    dimensions: tuple[int, int] = (2, 24)
+    dimensions: tuple[int, int] = (2, 40)
     flat: float = 0.45
     shapes: Mapping[str, float] = field(
         default_factory=lambda: {
@@ -270,7 +270,7 @@ def _slab(n: int, d: int, rng: Rng) -> np.ndarray:
 
 def _manifold(n: int, d: int, rng: Rng) -> np.ndarray:
     """The image of a low-dimensional Gaussian under a random network: how a written digit varies."""
-    latent = int(rng.integers(1, max(2, min(d, 8)) + 1))
+    latent = int(rng.integers(1, max(2, min(d, 12)) + 1))
     hidden = 32
     first, second = rng.normal(size=(latent, hidden)), rng.normal(size=(hidden, d)) / np.sqrt(hidden)
     X = (

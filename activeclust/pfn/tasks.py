@@ -87,7 +87,10 @@ def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.nd
         return np.array(
             [_weighted(rows, views.density[rows] ** 3, 1, rng)[0] for rows in _by_cluster(y, seen)]
         )
-    k = int(np.exp(rng.uniform(0, np.log(np.clip(len(pool) * 0.5, 1, MAX_ANCHORS)))))
+    most = np.clip(len(pool) * 0.5, 1, MAX_ANCHORS)
+    if rng.random() < 0.3:  # the first questions: clusters with one anchor, and clusters with none
+        most = min(most, 3 * C)
+    k = int(np.exp(rng.uniform(0, np.log(most))))
     k = max(1, min(k, len(pool) - 1))
     if way == "typical":
         return _weighted(pool, views.density[pool] ** 2, k, rng)

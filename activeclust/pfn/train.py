@@ -1,8 +1,9 @@
 """Pre-training: tasks of the prior in, weights out. Resumes from its checkpoint, on any device.
 
 Worker processes draw data sets, make their views, and draw several tasks from each; the main process
-takes gradient steps on cross-entropy, AdamW under a warm-up and a cosine to zero, in bfloat16 where the
-processor has it, and keeps a running average of the weights, which is what is served.
+takes gradient steps on cross-entropy (of the posterior, and with a small weight of the attention alone, so
+that attention shows which anchors gave a row its cluster), AdamW under a warm-up and a cosine to zero, in
+bfloat16 where the processor has it, and keeps a running average of the weights, which is what is served.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ class TrainOptions:
         Each worker draws from this many data sets at a time and lets go of one after so many tasks.
     checkpoint_every : int
         Steps between checkpoints.
+    average : float
+        Share of the running average of the weights that a step keeps.
+    attention : float
+        Weight of the attention's own cross-entropy in the loss.
+    init : path or None
+        Weights of :meth:`Trainer.export` to begin from, of the same sizes; None for random ones.
     """
 
     prior: Prior = field(default_factory=Prior)
@@ -57,10 +64,12 @@ class TrainOptions:
     live_datasets: int = 24
     tasks_per_dataset: int = 20
     average: float = 0.998
+    attention: float = 0.1
     seed: int = 0
     workers: int = 1
     device: str = "auto"
     checkpoint_every: int = 250
+    init: str | None = None
 
     def __post_init__(self) -> None:
         for name in (
@@ -151,6 +160,8 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             self.model = PFN(options.config).to(self.device)
+        if options.init is not None:
+            self.model.load_state_dict(_weights_to_begin_from(options))
         self.averaged = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -224,9 +235,15 @@ class Trainer:
 
     def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
         batch = Batch(**{name: getattr(batch, name).to(self.device) for name in batch.__dataclass_fields__})
+        targets = targets.to(self.device).flatten()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.device)):
-            posterior = self.model(batch)
-        return torch.nn.functional.nll_loss(posterior.flatten(0, 1), targets.to(self.device).flatten())
+            posterior, attention = self.model.with_attention(batch)
+        nll = torch.nn.functional.nll_loss
+        loss = nll(posterior.flatten(0, 1), targets)
+        known = targets < attention.shape[-1]
+        if known.any():  # a row of no known cluster has nothing to attend to
+            loss = loss + self.options.attention * nll(attention.flatten(0, 1)[known], targets[known])
+        return loss
 
     def _log(self, loss: float) -> None:
         path = self.folder / "log.csv"
@@ -286,6 +303,18 @@ class Trainer:
         card_path = path.with_suffix(".json")
         card_path.write_text(json.dumps(card, indent=2) + "\n")
         return path, card_path
+
+
+def _weights_to_begin_from(options: TrainOptions) -> dict[str, Tensor]:
+    from activeclust.pfn.inference import load_network
+
+    network = load_network(options.init)
+    if network.model.config != options.config:
+        raise RunMismatch(
+            f"The weights {options.init} are of a network with {network.model.config.as_dict()}, not with "
+            f"{options.config.as_dict()}: leave the sizes out, or begin without them."
+        )
+    return network.model.state_dict()
 
 
 def pick_device(name: str) -> torch.device:
