@@ -3,12 +3,16 @@
 #   make loop    real MNIST digits, the pretrained network, answers in SQLite, a table and a curve
 #   make test    the whole test suite
 #
+# and for developers: make lint, make docs, make experiments (half an hour on a quiet core)
+#
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: loop test lint clean
+.PHONY: loop test lint docs experiments clean
+EXPERIMENTS := separation mnist_anchors runtime variance anchor_quality prior_mismatch sparse_attention \
+	seed_selection explanation
 
 loop: $(VENV)/.installed
 	$(BIN)/activeclust loop --oracle mnist --strategy entropy --budget 100
@@ -20,6 +24,14 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+
+experiments: $(VENV)/.installed
+	for name in $(EXPERIMENTS); do \
+		OMP_NUM_THREADS=1 $(BIN)/python examples/experiments/$$name.py || exit 1; \
+	done
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version)'
@@ -36,6 +48,10 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-lint: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet -c constraints.txt -e '.[test,lint]'
 	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	touch $@ $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) build activeclust-out

@@ -30,7 +30,7 @@ from activeclust.clusterer import contradictions
 from activeclust.datasets import load
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-K, CHECKED, DRAWS = 100, 20, 6
+K, CHECKED, DRAWS = 100, 20, 5
 EACH = (1, 2, 5)
 #: quantiles of a cluster from which its anchors are drawn, from the easiest to the hardest
 BINS = ((0.0, 0.1), (0.25, 0.35), (0.45, 0.55), (0.65, 0.75), (0.9, 1.0))

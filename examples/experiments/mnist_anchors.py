@@ -102,7 +102,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         ax.set(xscale="log", xlabel="anchors k", title=title, ylim=(0, 1))
         ax.set_xticks(ks, [str(k) if k not in (30, 75, 150, 300) else "" for k in ks], minor=False)
         ax.minorticks_off()
-    axes[0].legend(loc="lower right", fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=9)
     save(figure, path)
 
 
@@ -167,7 +167,8 @@ Monotone? Paired differences from each k to the next, on the same draw:
 
 ## What it means
 
-`auto` is {gap[ks[0]]:+.3f} in accuracy at k = {ks[0]} and {gap[ks[-1]]:+.3f} at k = {ks[-1]} against random anchors. Without any
+`auto` is {gap[ks[0]]:+.3f} in accuracy at k = {ks[0]} and {gap[ks[-1]]:+.3f} at k = {ks[-1]} against random anchors. Part of its
+lead at large k is selection: `auto` asks for the hard rows, and answered rows are not scored. Without any
 anchor the network has V-measure {zero:.3f}, {beaten} the best rival that is told the number of clusters ({best.idxmax()},
 {best.max():.3f}). The mean over draws can be monotone where single runs are not: an anchor in an unlucky place can cost
 accuracy until the next one comes, so a person who looks at one run must expect small falls.

@@ -144,10 +144,11 @@ def scores(data: Problem, predicted: np.ndarray, anchors: np.ndarray) -> dict[st
 
 
 def interval(values: Iterable[float]) -> tuple[float, float, float]:
-    """Mean and Student's 95 % interval; the bare mean thrice where there is one value."""
+    """Mean and Student's 95 % interval; the mean thrice where there are fewer than two values."""
     x = np.asarray(list(values), dtype=float)
     if len(x) < 2:
-        return float(x[0]), float(x[0]), float(x[0])
+        mean = float(x[0]) if len(x) else float("nan")
+        return mean, mean, mean
     found = mean_interval(x)
     return found.mean, found.low, found.high
 

@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 ANCHORS = (0, 1, 5)
 GAPS = (12.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
-N, DRAWS = 500, 10
+N, DRAWS = 500, 6
 OURS = {k: "no anchors" if k == 0 else f"{k} a cluster" for k in ANCHORS}
 
 
@@ -90,7 +90,7 @@ def ours(run: Run, data: Problem, k: int, rng: np.random.Generator) -> tuple[np.
 
 def measure(run: Run) -> pd.DataFrame:
     """Scores of every method on every set, and along the gap; draws the grid of the first data seed."""
-    n, draws = (120, 1) if run.quick else (N, DRAWS)
+    n, draws = (90, 1) if run.quick else (N, DRAWS)
     gaps = GAPS[::5] if run.quick else GAPS
     records, pictures = [], {}
     for seed in range(draws):
