@@ -13,30 +13,41 @@ Made once per data set, from the rows alone; afterwards only anchors change. The
    rule that uses the graph with it (docs/training-log.md).
 
 The code that serves inference makes the views in training too.
+
+Up to 20,000 rows neighbours are exact and eigenvectors come from Lanczos; above, see
+:mod:`activeclust.pfn.neighbors` and :mod:`activeclust.pfn.spectrum`. Above
+:data:`LANDMARKS_FROM` distinct rows the views are those of :data:`LANDMARKS` random ones, and every row is a
+weighted mean of the landmarks near it (:mod:`activeclust.pfn.extension`).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
+
+from activeclust.pfn.extension import Extension, weigh
+from activeclust.pfn.neighbors import Neighbors
+from activeclust.pfn.spectrum import leading_eigenvectors
+from activeclust.progress import report
 
 N_PCA = 50
 N_CANDIDATES = 30  # nearest rows looked at
 N_NEIGHBORS = 10  # nearest rows kept as edges
-N_EIGEN = 64
 SCALE_NEIGHBOR = 7  # the neighbour whose distance is a row's own scale
 GREEN_SHIFT = 0.03  # 1 / (1 - lambda + shift): the weight of an eigenvector in diffusion distance
-EIGEN_TOLERANCE = 1e-4
 THREAD = 0.05  # weight of the first graph's edges in the refined one: a chain must not break
-DENSE_LIMIT = 300  # below this many rows LAPACK beats Lanczos
+LANDMARKS_FROM = 200_000  # distinct rows; up to here every row is in the graph
+LANDMARKS = 50_000
+LARGE = 5_000_000  # numbers; up to here the projection is fitted in float64
 _CHUNK = 8192
+
+#: what the views depend on beside the rows; kept views of another version are made anew
+VIEWS_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -72,19 +83,23 @@ class Projection:
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """(n, d) features to (n, a) coordinates, float32."""
-        return (((X - self.centre) / self.size) @ self.components / self.rms).astype(np.float32)
+        out = np.empty((len(X), self.components.shape[1]), np.float32)
+        for start in range(0, len(X), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            out[part] = ((X[part] - self.centre) / self.size) @ self.components / self.rms
+        return out
 
 
 @dataclass(frozen=True)
 class Views:
-    """All the model sees of a data set: n distinct rows, N given ones.
+    """All the model sees of a data set: n distinct rows (or landmarks), N given ones.
 
     Attributes
     ----------
     first : ndarray (n,) of int
         The first given row that equals each distinct row.
     inverse : ndarray (N,) of int
-        The distinct row that each given row equals.
+        The distinct row that each given row equals; the nearest landmark where there are landmarks.
     projection : Projection
         For rows never seen.
     pca : ndarray (n, a)
@@ -93,6 +108,12 @@ class Views:
     scale : ndarray (n,)
         Distance to the 7th neighbour.
     graph, refined : Graph
+    data_hash : str
+        A name for the given rows.
+    recall : float
+        Share of the true nearest rows in ``neighbors``, measured on a sample; 1.0 where they are exact.
+    extension : Extension or None
+        Given rows as weighted means of landmarks; None where every distinct row has views.
     """
 
     first: np.ndarray
@@ -104,6 +125,8 @@ class Views:
     graph: Graph
     refined: Graph
     data_hash: str = field(default="")
+    recall: float = 1.0
+    extension: Extension | None = None
 
     @property
     def n_rows(self) -> int:
@@ -116,14 +139,21 @@ class Views:
         density = 1.0 / self.scale
         return density / density.mean()
 
+    def spread(self, known: np.ndarray) -> np.ndarray:
+        """What is ``known`` (n, ...) at the distinct rows, at all given ones (N, ...)."""
+        return known[self.inverse] if self.extension is None else self.extension.spread(known)
 
-def make_views(X: np.ndarray) -> Views:
+
+def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     """The views of ``X``.
 
     Parameters
     ----------
     X : ndarray (N, d) of float
         Finite, with at least two distinct rows (the caller has checked that).
+    landmarks : int, optional
+        How many distinct rows, drawn at random, have views of their own; by default all of them up to
+        200,000, and 50,000 of more.
 
     Examples
     --------
@@ -133,15 +163,39 @@ def make_views(X: np.ndarray) -> Views:
     """
     X = np.ascontiguousarray(X, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
     first, inverse = _distinct_rows(X)
+    n = landmarks or (LANDMARKS if len(first) > LANDMARKS_FROM else len(first))
+    whole = n >= len(first)
+    first = first[:n]  # in the order of a hash: a random sample
     projection = _projection(X[first])
     pca = projection(X[first])
-    neighbors, distances = _nearest(pca)
+    index = Neighbors(pca)
+    neighbors, distances = _nearest(index)
     scale = _row_scale(distances)
     k = min(N_NEIGHBORS, neighbors.shape[1])
     W = _affinity(neighbors[:, :k], distances[:, :k], scale)
-    graph = _graph(W)
-    refined = _graph(_refined_affinity(graph, neighbors) + THREAD * W)
-    return Views(first, inverse, projection, pca, neighbors, scale, graph, refined, content_hash(X))
+    graph = _graph(W, step="first graph")
+    refined = _graph(_refined_affinity(graph, neighbors) + THREAD * W, graph.eigenvectors, "refined graph")
+    extension = None if whole else _extend(X, first, projection, index, scale)
+    if extension is not None:
+        inverse = extension.rows[:, 0]
+    return Views(
+        first, inverse, projection, pca, neighbors, scale, graph, refined, content_hash(X), index.recall,
+        extension,
+    )  # fmt: skip
+
+
+def _extend(
+    X: np.ndarray, first: np.ndarray, projection: Projection, index: Neighbors, scale: np.ndarray
+) -> Extension:
+    pca = projection(X)
+    near, weights, distances = weigh(index, scale, pca, min(N_NEIGHBORS, len(first)), "other rows")
+    place = min(SCALE_NEIGHBOR, near.shape[1] - 1)
+    own = distances[:, place - 1]
+    own[first] = distances[first, place]  # a landmark is its own first neighbour
+    density = 1.0 / np.maximum(own, scale.min())
+    return Extension(
+        near.astype(np.int32), weights.astype(np.float32), pca, (density / density.mean()).astype(np.float32)
+    )
 
 
 def content_hash(X: np.ndarray) -> str:
@@ -154,9 +208,8 @@ def content_hash(X: np.ndarray) -> str:
 
 def _distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of the first copy of each distinct row, and the distinct row of each row."""
-    keys = np.array(
-        [int.from_bytes(hashlib.blake2b(row.data, digest_size=8).digest(), "little") for row in X]
-    )
+    digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in X)
+    keys = np.frombuffer(digests, dtype="<u8")
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     # by hash, not by position: the order, and with it every rounding, outlives a permutation of the rows
     return first, inverse.ravel()
@@ -165,25 +218,31 @@ def _distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _projection(X: np.ndarray) -> Projection:
     d = X.shape[1]
     centre = X.mean(axis=0, dtype=np.float64)
-    size = float(np.abs(X - centre).max()) or 1.0  # squares of 1e30 would overflow
+    size = (
+        max(float(np.abs(part - centre).max()) for part in _parts(X)) or 1.0
+    )  # squares of 1e30 would overflow
     components = np.eye(d)
     if d > 1:
         solver = "covariance_eigh" if d <= 2000 else "randomized"
         pca = PCA(min(N_PCA, d, len(X)), svd_solver=solver, random_state=0)
         # float64 where it is cheap: the last coordinates of a small table are small differences
-        wide = X.astype(np.float64) if X.size < 5_000_000 else X
-        pca.fit(((wide - centre) / size).astype(wide.dtype))
+        wide = X.astype(np.float64) if X.size < LARGE else X
+        pca.fit((wide - centre.astype(wide.dtype)) / wide.dtype.type(size))
         components = pca.components_.T.astype(np.float64)
     projection = Projection(centre, size, components, 1.0)
     rms = float(np.sqrt((projection(X).astype(np.float64) ** 2).sum(axis=1).mean())) or 1.0
     return Projection(centre, size, components, rms)
 
 
-def _nearest(pca: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _parts(X: np.ndarray) -> Iterator[np.ndarray]:
+    return (X[start : start + _CHUNK] for start in range(0, len(X), _CHUNK))
+
+
+def _nearest(index: Neighbors) -> tuple[np.ndarray, np.ndarray]:
     """(n, q) nearest rows and their distances, the row itself left out."""
-    n = len(pca)
+    n = len(index.points)
     q = min(N_CANDIDATES, n - 1)
-    distances, rows = NearestNeighbors(n_neighbors=q + 1).fit(pca).kneighbors(pca)
+    rows, distances = index.search(index.points, q + 1, "neighbours")
     # a row is nearly always its own first neighbour; where rounding put another first, drop the last instead
     own = rows == np.arange(n)[:, None]
     own[~own.any(axis=1), -1] = True
@@ -205,54 +264,17 @@ def _affinity(neighbors: np.ndarray, distances: np.ndarray, scale: np.ndarray) -
     return W.maximum(W.T).tocsr()
 
 
-def _graph(W: sp.csr_array) -> Graph:
+def _graph(W: sp.csr_array, start: np.ndarray | None = None, step: str = "") -> Graph:
     degree = np.asarray(W.sum(axis=1)).ravel()
     root = 1.0 / np.sqrt(degree)
     S = sp.csr_array(W.multiply(root[:, None]).multiply(root[None, :]))
-    values, vectors = _leading_eigenvectors(S, degree)
+    values, vectors = leading_eigenvectors(S, degree, start, step)
     return Graph(
         S.astype(np.float32),
         (degree / degree.mean()).astype(np.float32),
         values.astype(np.float32),
         vectors.astype(np.float32),
     )
-
-
-def _leading_eigenvectors(S: sp.csr_array, degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n = S.shape[0]
-    m = min(N_EIGEN, n - 1)
-    if n <= DENSE_LIMIT or m >= n - 1:
-        values, vectors = np.linalg.eigh(S.toarray())
-        return values[::-1][:m], vectors[:, ::-1][:, :m]
-    known = _component_vectors(S, degree)[:, :m]
-    if known.shape[1] == m:
-        return np.ones(m), known
-    # Lanczos sees one vector of a repeated eigenvalue and can miss the others; those of the eigenvalue 1
-    # are known, one a component, and are moved out of its way
-    deflated = LinearOperator(S.shape, matvec=lambda x: S @ x - known @ (known.T @ x), dtype=np.float64)
-    # the start comes from the graph itself, so that permuted rows give permuted eigenvectors
-    start = 1.0 + np.sin(1e3 * degree)
-    try:
-        values, vectors = eigsh(deflated, k=m - known.shape[1], which="LA", v0=start, tol=EIGEN_TOLERANCE)
-    except ArpackNoConvergence as error:  # what has converged still spans the leading space
-        values, vectors = error.eigenvalues, error.eigenvectors
-    order = np.argsort(-values)
-    values, vectors = values[order], vectors[:, order]
-    return np.concatenate([np.ones(known.shape[1]), values]), np.hstack([known, vectors])
-
-
-def _component_vectors(S: sp.csr_array, degree: np.ndarray) -> np.ndarray:
-    """(n, c) eigenvectors of the eigenvalue 1: the root degree on each connected component, largest first."""
-    count, component = connected_components(S, directed=False)
-    size = np.bincount(component, weights=degree, minlength=count)
-    order = np.argsort(-size, kind="stable")[:N_EIGEN]
-    place = np.full(count, -1)
-    place[order] = np.arange(len(order))
-    column = place[component]
-    vectors = np.zeros((len(degree), len(order)))
-    inside = np.flatnonzero(column >= 0)
-    vectors[inside, column[inside]] = np.sqrt(degree[inside] / size[component[inside]])
-    return vectors
 
 
 def unit_rows(A: np.ndarray) -> np.ndarray:
@@ -280,4 +302,5 @@ def _refined_affinity(graph: Graph, neighbors: np.ndarray) -> sp.csr_array:
         order = np.argsort(squared, axis=1, kind="stable")[:, :k]
         kept[rows] = np.take_along_axis(neighbors[rows], order, axis=1)
         distances[rows] = np.sqrt(np.take_along_axis(squared, order, axis=1))
+        report("refining", min(start + _CHUNK, n), n)
     return _affinity(kept, distances, _row_scale(distances))
