@@ -161,3 +161,20 @@ def test_a_failing_command_is_seen(folder):
     assert run("activeclust loop --no-such-option")[0] == 2
     assert run("activeclust loop --oracle flowers.csv --label-column species --budget 2")[0] == 0
     assert run("activeclust runs")[0] == 0
+
+
+def test_the_ways_of_contributing_can_be_followed(tmp_path):
+    """Each Python block of CONTRIBUTING.md is a test file; pytest runs them as they stand."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = [found["text"] for found in FENCE.finditer(text) if found["language"] == "python"]
+    for code in files:
+        name = re.match(r"# (test_\w+\.py)\n", code)
+        assert name, "a block begins with the comment `# test_NAME.py`"
+        (tmp_path / name[1]).write_text(code, encoding="utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "test_my_strategy.py", "test_my_store.py", "test_my_annotator.py", "test_my_view.py",
+    }  # fmt: skip
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
