@@ -9,7 +9,7 @@ import numpy as np
 
 from activeclust.pool import Answers
 from activeclust.store.base import Cluster
-from activeclust.strategy import PoolState
+from activeclust.strategy import PoolState, one_by_one
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,10 @@ class Beliefs:
         def resample(times: int, rng: np.random.Generator) -> np.ndarray:
             return self.clusterer.resample(prepared, belief.rows, belief.codes, times, rng)
 
+        def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
+            return self.clusterer.hypothetical(prepared, belief.rows, belief.codes, rows, codes, at)
+
+        batched = hasattr(self.clusterer, "hypothetical")
         return PoolState(
             posterior=belief.posterior,
             new_cluster_proba=belief.new,
@@ -101,6 +105,7 @@ class Beliefs:
             candidates=_frozen(candidates),
             refit=refit,
             resample=resample if hasattr(self.clusterer, "resample") else None,
+            hypothetical=hypothetical if batched else one_by_one(refit, len(belief.clusters)),
         )
 
 

@@ -226,6 +226,17 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         passes = self._session(prepared).resample(at, label, times, rng)
         return np.stack([p.known[prepared.source.inverse] for p in passes])
 
+    def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
+        """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
+
+        One pass for all H. Columns: the C clusters, the one that an answer C opens (else 0), none of these.
+        """
+        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
+        inverse = prepared.source.inverse
+        at_rows, label = _distinct_anchors(prepared, rows, codes)
+        tried, at = inverse[np.asarray(tried)], inverse[np.asarray(at)]
+        return self._session(prepared).hypothetical(at_rows, label, tried, np.asarray(answers), at)
+
     def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Anchors the network chose itself (C,), with the posterior (n, C) and new-cluster mass (n,)."""
         from activeclust.pfn.zeroshot import discover

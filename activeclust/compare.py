@@ -52,7 +52,7 @@ class Plan:
     noise: float = 0.0
 
     def jobs(self, shard: tuple[int, int] = (1, 1)) -> list[tuple[str, int]]:
-        """(strategy, repeat) of the i-th of n parts; repeat by repeat, so that early results are pairs."""
+        """(strategy, repeat) of ``shard`` (i, n), the i-th of n parts; early results are pairs."""
         every = [(strategy, repeat) for repeat in range(self.repeats) for strategy in self.strategies]
         return every[shard[0] - 1 :: shard[1]]
 
@@ -61,7 +61,7 @@ class Plan:
         return int(np.random.SeedSequence([self.seed, repeat]).generate_state(1)[0] >> 1)
 
     def run_name(self, strategy: str, repeat: int) -> str:
-        """Name of a run in the store."""
+        """Name in the store of the run of ``strategy`` and ``repeat``."""
         return f"{self.name}/{strategy}/{repeat}"
 
 
@@ -77,7 +77,25 @@ def make_plan(
     start: int = 0,
     noise: float = 0.0,
 ) -> Plan:
-    """A checked :class:`Plan`; raises :class:`~activeclust.errors.InvalidInput` or ``UnknownName``."""
+    """A checked :class:`Plan` for a data set.
+
+    Parameters
+    ----------
+    data : Dataset
+        With labels.
+    strategies : sequence of str
+    budget, batch_size, repeats, seed, start, noise
+        See :class:`Plan`.
+    name : str, optional
+        Made from the data and the settings where not given.
+
+    Raises
+    ------
+    UnknownName
+        A strategy that is not there.
+    InvalidInput
+        A setting out of its range; the message names it.
+    """
     for strategy in strategies:
         registry.get(strategy)
     chosen = tuple(dict.fromkeys(registry.name_of(strategy) for strategy in strategies))
@@ -168,9 +186,22 @@ def execute(
     shard: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
-    """Run the plan, or the i-th of n parts of it; yields (strategy, repeat, rounds) as runs end.
+    """Run the plan, or a part of it; yields (strategy, repeat, rounds) as runs end.
 
-    Rounds are the records of :class:`activeclust.history.History`. Parameters as in :func:`compare`.
+    Rounds are the records of :class:`activeclust.history.History`.
+
+    Parameters
+    ----------
+    plan : Plan
+    data, jobs, store, clusterer, progress
+        As in :func:`compare`.
+    shard : (i, n)
+        The i-th of n parts, i from 1.
+
+    Raises
+    ------
+    InvalidInput
+        For a part that is not there.
     """
     i, n = shard
     if not 1 <= i <= n:
@@ -274,8 +305,9 @@ class _PreparedOnce:
     def __init__(self, clusterer: Any, X: np.ndarray) -> None:
         self.clusterer, self.prepared = clusterer, clusterer.prepare(X)
         self.model_hash = clusterer.model_hash
-        if hasattr(clusterer, "resample"):
-            self.resample = clusterer.resample
+        for further in ("resample", "hypothetical"):
+            if hasattr(clusterer, further):
+                setattr(self, further, getattr(clusterer, further))
 
     def prepare(self, X: np.ndarray) -> Any:
         if len(X) != self.prepared.n_rows:

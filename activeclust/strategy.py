@@ -25,6 +25,11 @@ from activeclust.errors import InvalidInput
 #: ``codes`` too. Codes up to ``n_clusters`` are allowed; ``n_clusters`` itself opens a new cluster.
 Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
+#: ``hypothetical(rows, codes, at) -> (H, m, C + 2)``: probabilities at ``at`` (m,) if ``rows[h]`` were
+#: answered ``codes[h]``, each h on its own and all in one pass. Columns: the C clusters, the one that an
+#: answer C opens (else 0), none of these.
+Hypothetical = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
 #: ``resample(times, rng) -> (times, n, C)``: posteriors from passes that each see a random part of the
 #: views' coordinates, for strategies that measure disagreement.
 Resample = Callable[[int, np.random.Generator], np.ndarray]
@@ -54,8 +59,9 @@ class PoolState:
         Their clusters, as column numbers of ``posterior``.
     candidates : ndarray (p,) of int
         Rows that may be asked about: unanswered, not skipped, not leased to somebody else; ascending.
-    refit, resample : callables or None
-        Further model calls, see :data:`Refit` and :data:`Resample`; None where the model offers none.
+    refit, hypothetical, resample : callables or None
+        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None where the
+        model offers none.
     """
 
     posterior: np.ndarray
@@ -68,6 +74,7 @@ class PoolState:
     candidates: np.ndarray
     refit: Refit | None = field(default=None, compare=False)
     resample: Resample | None = field(default=None, compare=False)
+    hypothetical: Hypothetical | None = field(default=None, compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -93,6 +100,29 @@ class Strategy(Protocol):
     def __call__(self, state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray: ...
 
 
+def one_by_one(refit: Refit, n_clusters: int) -> Hypothetical:
+    """A :data:`Hypothetical` for a model that offers :data:`Refit` alone: one call a hypothesis.
+
+    Examples
+    --------
+    >>> from activeclust.testing.strategies import make_state
+    >>> state = make_state()
+    >>> tried = one_by_one(state.refit, 3)(state.candidates[:2], np.array([0, 3]), np.arange(5))
+    >>> tried.shape, bool((tried[0, :, 3] == 0).all()), bool((tried[1, :, 3] > 0).all())
+    ((2, 5, 5), True, True)
+    """
+
+    def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(rows), len(at), n_clusters + 2))
+        for h, (row, code) in enumerate(zip(rows, codes, strict=True)):
+            posterior, new = refit(np.array([row]), np.array([code]))
+            out[h, :, : posterior.shape[1]] = posterior[at] * (1.0 - new[at])[:, None]
+            out[h, :, -1] = new[at]
+        return out
+
+    return hypothetical
+
+
 def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """The ``n`` candidates with the highest scores, ties broken at random.
 
@@ -104,6 +134,11 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
     n : int
         How many; fewer come back where there are fewer candidates.
     rng : numpy.random.Generator
+
+    Raises
+    ------
+    InvalidInput
+        Where there is not one score per candidate.
 
     Examples
     --------
@@ -130,7 +165,7 @@ WIDTH = 0.5
 
 
 def entropy_of(posterior: np.ndarray) -> np.ndarray:
-    """(n,) entropies, in nats, of (n, C) probabilities.
+    """(n,) entropies, in nats, of the probabilities ``posterior`` (n, C).
 
     Examples
     --------
@@ -142,7 +177,7 @@ def entropy_of(posterior: np.ndarray) -> np.ndarray:
 
 
 def margin_of(posterior: np.ndarray) -> np.ndarray:
-    """(n,) differences between the two highest of (n, C) probabilities; 1 where there is one column.
+    """(n,) differences between the two highest of ``posterior`` (n, C); 1 where there is one column.
 
     Examples
     --------
@@ -157,20 +192,20 @@ def margin_of(posterior: np.ndarray) -> np.ndarray:
 
 
 def uncertainty_of(full_posterior: np.ndarray) -> np.ndarray:
-    """(n,) uncertainties ``1 - margin``; all 1 before the first answer, when there is one column."""
+    """(n,) ``1 - margin`` of ``full_posterior`` (n, C + 1); all 1 before the first answer."""
     if full_posterior.shape[1] < 2:
         return np.ones(len(full_posterior))
     return 1.0 - margin_of(full_posterior)
 
 
 def sample_rows(rows: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
-    """``rows`` where there are at most ``limit``, else ``limit`` of them drawn at random; ascending."""
+    """``rows`` where there are at most ``limit``, else ``limit`` of them drawn by ``rng``; ascending."""
     rows = np.asarray(rows)
     return rows if len(rows) <= limit else np.sort(rng.choice(rows, size=limit, replace=False))
 
 
 def heavy_rows(weights: np.ndarray) -> np.ndarray:
-    """The fewest rows that hold 99 % of the weight, ascending: late in a run that is a small part of them.
+    """The fewest rows that hold 99 % of ``weights``, ascending: late in a run that is a small part of them.
 
     Examples
     --------
@@ -185,7 +220,7 @@ def heavy_rows(weights: np.ndarray) -> np.ndarray:
 
 
 def take(picks: Sequence[int], candidates: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """The first ``n`` distinct candidates among ``picks``, filled up at random where there are fewer.
+    """The first ``n`` distinct candidates among ``picks``, filled up by ``rng`` where there are fewer.
 
     Examples
     --------
@@ -295,10 +330,10 @@ def _best(gain: np.ndarray, kernel: np.ndarray, covered: np.ndarray, worth: np.n
 
 
 def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Regions of the pool without an anchor, the largest first: (their candidates shuffled, their centre).
+    """``n`` regions of the pool without an anchor, the largest first: (candidates shuffled, centre).
 
-    k-means on the diffusion view into ``len(anchors) + n`` regions (at most 500, as in TypiClust: beyond
-    that regions are a handful of rows, and the cost is theirs).
+    k-means on ``state``'s diffusion view into ``len(anchors) + n`` regions (at most 500, as in TypiClust:
+    beyond that regions are a handful of rows, and the cost is theirs). ``rng`` starts it and shuffles.
     """
     centers, region = kmeans(state.views["diffusion"], min(len(state.anchors) + n, 500), rng)
     is_open = np.ones(len(centers), bool)
@@ -311,9 +346,9 @@ def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tup
 
 
 def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """k-means centres (k, m) and the number of the nearest one for each row (n,).
+    """k-means centres (k, m) of ``points`` (n, m) and the number of the nearest one for each row (n,).
 
-    The centres are fitted on at most :data:`MAX_CANDIDATES` rows drawn at random; ``k`` is cut to their
+    The centres are fitted on at most :data:`MAX_CANDIDATES` rows drawn by ``rng``; ``k`` is cut to their
     number. Where rows are equal to one another some regions may stay empty.
     """
     from sklearn.cluster import KMeans
@@ -332,7 +367,7 @@ def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.nda
 
 
 def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """Coverage kernel ``exp((cos - 1) / width)`` between unit rows (p, m) and (q, m): (p, q) float32."""
+    """(p, q) coverage kernel ``exp((cos - 1) / width)`` of unit rows ``a`` (p, m) and ``b`` (q, m)."""
     kernel = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
     np.minimum(kernel, 1.0, out=kernel)  # in place: new memory for each step takes longer than the step
     kernel -= 1.0
@@ -341,7 +376,7 @@ def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.nda
 
 
 def closeness(points: np.ndarray, others: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """(n,) kernel to the nearest of ``others``, 0 where there are none."""
+    """(n,) kernel of that ``width`` from ``points`` to the nearest of ``others``, 0 where there are none."""
     nearest = np.zeros(len(points), np.float32)
     for start in range(0, len(others), 256):  # in parts: thousands of anchors beside 70,000 rows
         part = kernel_between(points, others[start : start + 256], width)

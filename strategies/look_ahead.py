@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.strategy import PoolState, cover, diverse_rows, uncertainty_of
+from activeclust.strategy import PoolState, cover, diverse_rows, one_by_one, sample_rows, uncertainty_of
 
-SHORTLIST = 8  # rows tried a batch, or 2 n where that is more: each costs one model call an outcome
+SHORTLIST = 16  # rows tried a batch, or 2 n where that is more
 OUTCOMES = 3  # likeliest answers tried a row; what is left of its probability is spread over them
+JUDGED = 1_000  # rows, drawn at random, on which the expected error is taken
 
 
 def look_ahead(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -17,7 +18,7 @@ def look_ahead(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray
     Parameters
     ----------
     state : PoolState
-        With ``refit``.
+        With ``hypothetical``.
     n : int
     rng : numpy.random.Generator
 
@@ -28,34 +29,39 @@ def look_ahead(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray
     Raises
     ------
     InvalidInput
-        Where the clusterer offers no ``refit``.
+        Where the clusterer offers neither ``hypothetical`` nor ``refit``.
 
     Notes
     -----
     ``E(i) = sum_c p_ic sum_j (1 - max_c' p_jc'^{+(i, c)})``, c running over the three likeliest clusters,
-    *none of these* included (N. Roy and A. McCallum, "Toward optimal active learning through sampling
-    estimation of error reduction", ICML 2001). A hypothetical answer is only one more anchor in the
-    context, so nothing is trained. It is tried on a shortlist, the batch that ``uncertainty_herding`` would
-    take were it larger. Before the first answer every row opens a cluster, and the shortlist is the answer.
+    *none of these* included, j over 1,000 random rows (N. Roy and A. McCallum, "Toward optimal active
+    learning through sampling estimation of error reduction", ICML 2001). A hypothetical answer is only one
+    more anchor in the context: nothing is trained, and all answers of the shortlist go through the network
+    in one pass. The shortlist is the batch that ``uncertainty_herding`` would take were it larger. Before
+    the first answer every row opens a cluster, and the shortlist is the answer.
     """
     shortlist = cover(state, max(SHORTLIST, 2 * n), rng, weights=uncertainty_of(state.full_posterior))
     if len(shortlist) <= n or not len(state.anchors):
         return shortlist[:n]
-    if state.refit is None:
-        raise InvalidInput("'look_ahead' needs a clusterer that offers refit(...); this one does not.")
-    error = np.array([_expected_error(state, int(row)) for row in shortlist])
+    error = expected_errors(state, shortlist, sample_rows(np.arange(state.n_rows), JUDGED, rng))
     scores = np.zeros(len(state.candidates))
     scores[np.searchsorted(state.candidates, shortlist)] = error.max() - error + 1e-9
     return diverse_rows(scores, state, n, rng)
 
 
-def _expected_error(state: PoolState, row: int) -> float:
-    prior = state.full_posterior[row]
-    outcomes = np.argsort(-prior)[:OUTCOMES]
-    weight = prior[outcomes] / prior[outcomes].sum()
-    total = 0.0
-    for code, share in zip(outcomes, weight, strict=True):
-        posterior, new = state.refit(np.array([row]), np.array([code]))  # type: ignore[misc]
-        best = np.maximum((posterior * (1.0 - new)[:, None]).max(axis=1), new)
-        total += share * float((1.0 - best).mean())
-    return total
+def expected_errors(state: PoolState, rows: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """(r,) share of the rows ``judged`` expected to be wrong once each of ``rows`` (r,) has been answered."""
+    tried = state.hypothetical
+    if tried is None and state.refit is not None:
+        tried = one_by_one(state.refit, state.n_clusters)
+    if tried is None:
+        raise InvalidInput(
+            "'look_ahead' needs a clusterer that offers hypothetical(...) or refit(...); this one does not."
+        )
+    prior = state.full_posterior[rows]
+    outcomes = np.argsort(-prior, axis=1)[:, :OUTCOMES]  # the last column, none of these, opens a cluster
+    weight = np.take_along_axis(prior, outcomes, axis=1)
+    weight /= weight.sum(axis=1, keepdims=True)
+    after = tried(np.repeat(rows, outcomes.shape[1]), outcomes.ravel(), judged)
+    wrong = (1.0 - after.max(axis=2)).mean(axis=1).reshape(outcomes.shape)
+    return (weight * wrong).sum(axis=1)

@@ -126,7 +126,7 @@ class Session:
         with torch.inference_mode():
             rules = self._rules(rows, codes)
             context = self._encode(rules)
-            batch = _batch(rules, torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device))
+            batch = batch_of(rules, torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device))
             _, tokens = self.network.model._read(context, batch)
             return self.network.model._mass(tokens, batch, context)[0].double().cpu().numpy()
 
@@ -144,6 +144,27 @@ class Session:
         finally:
             self.basis = whole
         return passes
+
+    def hypothetical(
+        self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
+    ) -> np.ndarray:
+        """(H, m, C + 2) probabilities at the rows ``at`` (m,), as if ``tried[h]`` had been answered too.
+
+        A hypothetical answer is one more anchor in the context, so all of them go through the network as
+        one batch. ``answers[h]`` is a code up to C; C itself opens a cluster. Columns: the C clusters, the
+        opened one (0 where none is), none of these.
+        """
+        from activeclust.pfn.hypothetical import posteriors
+
+        with torch.inference_mode():
+            self._columns_at(np.unique(np.concatenate([rows, tried])))  # those not met yet, all at once
+            contexts = [
+                self._rules(np.append(rows, row), np.append(codes, code))
+                for row, code in zip(tried, answers, strict=True)
+            ]
+            samples = [self._sample(rules) for rules in contexts]
+            where = torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device)
+            return posteriors(self.network.model, contexts, samples, where, int(codes.max()) + 1)
 
     def _posterior(self, rules: Rules) -> Posterior:
         out = self._decode(rules, self._encode(rules))
@@ -178,11 +199,14 @@ class Session:
         return columns
 
     def _encode(self, rules: Rules) -> Context:
+        return self.network.model.encode(batch_of(rules, self._sample(rules)))
+
+    def _sample(self, rules: Rules) -> Tensor:
+        """The rows that are context beside the anchors."""
         # views hold rows in the order of a hash of their content: the first ones are a random sample
         # that is the same however the rows are permuted. Anchors have tokens of their own.
         sample = torch.arange(min(CONTEXT_ROWS + rules.k, self.basis.n), device=self.device)
-        sample = sample[~torch.isin(sample, rules.rows)][:CONTEXT_ROWS]
-        return self.network.model.encode(_batch(rules, sample))
+        return sample[~torch.isin(sample, rules.rows)][:CONTEXT_ROWS]
 
     def _decode(self, rules: Rules, context: Context) -> np.ndarray:
         """(n, C + 1) probabilities in float64."""
@@ -191,12 +215,13 @@ class Session:
         parts = []
         for start in range(0, self.basis.n, chunk):
             rows = torch.arange(start, min(start + chunk, self.basis.n), device=self.device)
-            log_posterior = self.network.model.decode(context, _batch(rules, rows))
+            log_posterior = self.network.model.decode(context, batch_of(rules, rows))
             parts.append(log_posterior[0].double().exp().cpu().numpy())
         return np.concatenate(parts)
 
 
-def _batch(rules: Rules, rows: Tensor) -> Batch:
+def batch_of(rules: Rules, rows: Tensor) -> Batch:
+    """What the rules say at ``rows`` and at their anchors, as a batch of one."""
     pair, row, bias = rules.at(rows)
     anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
     ones = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool, device=rows.device)

@@ -1,0 +1,79 @@
+"""Posteriors under many hypothetical answers at once: contexts that differ in one anchor, as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.pfn.evidence import Rules
+from activeclust.pfn.model import PFN, Batch
+
+_ELEMENTS = 8_000_000  # hypotheses x rows x (clusters x pair features + anchors x bias features) of a batch
+
+
+def posteriors(
+    model: PFN, contexts: Sequence[Rules], samples: Sequence[Tensor], at: Tensor, n_clusters: int
+) -> np.ndarray:
+    """Probabilities at the same rows under each context.
+
+    Parameters
+    ----------
+    model : PFN
+    contexts : sequence of Rules, length H
+        Each with as many anchors as the others; of ``n_clusters`` clusters or one more.
+    samples : sequence of Tensor, length H
+        The context rows of each, see ``Session._sample``.
+    at : Tensor (m,) of int64
+    n_clusters : int
+
+    Returns
+    -------
+    ndarray (H, m, n_clusters + 2)
+        The known clusters, the one that the answer opens (0 where it opens none), none of these.
+    """
+    from activeclust.pfn.inference import batch_of
+
+    out = np.zeros((len(contexts), len(at), n_clusters + 2))
+    cost = len(at) * ((n_clusters + 1) * 48 + contexts[0].k * 10)
+    size = max(1, _ELEMENTS // cost)
+    for group in _alike(samples):
+        for start in range(0, len(group), size):
+            part = group[start : start + size]
+            context = model.encode(stacked([batch_of(contexts[h], samples[h]) for h in part], n_clusters + 1))
+            queries = stacked([batch_of(contexts[h], at) for h in part], n_clusters + 1)
+            out[part] = model.decode(context, queries).double().exp().cpu().numpy()
+    opened = np.array([n_clusters < rules.C for rules in contexts])
+    out[~opened, :, n_clusters] = 0.0  # padding: not quite nothing
+    return out
+
+
+def _alike(samples: Sequence[Tensor]) -> list[list[int]]:
+    """Numbers of the contexts that have as many rows as one another; nearly always all."""
+    groups: dict[int, list[int]] = {}
+    for h, sample in enumerate(samples):
+        groups.setdefault(len(sample), []).append(h)
+    return list(groups.values())
+
+
+def stacked(batches: Sequence[Batch], n_clusters: int) -> Batch:
+    """Batches of one, alike but for their clusters, as one batch padded to ``n_clusters``."""
+    parts: dict[str, Tensor] = {}
+    for name in (field.name for field in fields(Batch)):
+        dim = {"pair": 2, "anchor_pair": 2, "cluster_mask": 1}.get(name)
+        tensors = [getattr(batch, name) for batch in batches]
+        if dim is not None:
+            tensors = [_padded(tensor, dim, n_clusters) for tensor in tensors]
+        parts[name] = torch.cat(tensors)
+    return Batch(**parts)
+
+
+def _padded(tensor: Tensor, dim: int, size: int) -> Tensor:
+    missing = size - tensor.shape[dim]
+    if missing == 0:
+        return tensor
+    shape = [*tensor.shape[:dim], missing, *tensor.shape[dim + 1 :]]
+    return torch.cat([tensor, tensor.new_zeros(shape)], dim)
