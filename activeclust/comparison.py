@@ -63,8 +63,17 @@ class Comparison:
 
         Parameters
         ----------
+        plan : Plan
+        dataset : str
+            Name of the data set.
+        n_rows : int
         runs : mapping of (strategy, repeat) to records of its rounds
             Repeats that are not complete for every strategy are left out.
+
+        Raises
+        ------
+        InvalidInput
+            Where no repeat is complete for every strategy.
         """
         repeats = [r for r in range(plan.repeats) if all((s, r) in runs for s in plan.strategies)]
         if not repeats:
@@ -96,19 +105,19 @@ class Comparison:
         return sorted({b for b in SHOWN if b in self.budgets} | {int(self.budgets[-1])})
 
     def scores(self, strategy: str, metric: str = "accuracy") -> np.ndarray:
-        """(R, m) scores of one strategy."""
+        """(R, m) scores of one ``strategy`` by one ``metric``."""
         return self.values[metric][self.strategies.index(strategy)]
 
     def curve(self, strategy: str, metric: str = "accuracy") -> list[Interval | None]:
-        """Mean and 95 % interval at every budget; None where a run has no score."""
+        """Mean ``metric`` of a ``strategy`` with its 95 % interval at every budget; None without a score."""
         return [_interval(column) for column in self.scores(strategy, metric).T]
 
     def areas(self, strategy: str, metric: str = "accuracy") -> np.ndarray:
-        """(R,) areas under the budget curve, divided by the budget's range: mean heights."""
+        """(R,) areas under a ``strategy``'s curve of a ``metric``, divided by the budget's range."""
         return np.array([_area(self.budgets, row) for row in self.scores(strategy, metric)])
 
     def labels_needed(self, strategy: str, metric: str = "accuracy") -> dict[float, float | None]:
-        """Median answers to reach 80, 90 and 95 % of the best final mean score of all strategies.
+        """Median answers that ``strategy`` takes to 80, 90 and 95 % of the best final mean ``metric`` of all.
 
         The bar is the same for all: a share of one's own final score would reward a low one. None where
         less than half of the runs get there.
@@ -123,9 +132,9 @@ class Comparison:
         return needed
 
     def differences(self, metric: str = "accuracy") -> dict[str, dict[int | str, Interval]]:
-        """Paired differences to the reference at the shown budgets and in area, Bonferroni-corrected.
+        """Paired differences in ``metric`` to the reference at the shown budgets and in area, corrected.
 
-        The intervals hold together: with probability 95 % (at least) all of them cover their difference.
+        Bonferroni: with probability 95 % (at least) all of the intervals cover their difference.
         Empty with fewer than two repeats.
         """
         others = [s for s in self.strategies if s != self.reference]
@@ -146,7 +155,7 @@ class Comparison:
         return result
 
     def penalties(self, metric: str = "accuracy") -> np.ndarray:
-        """(S, S) BADGE penalties: the share of budgets at which row beats column in a paired t-test, p < .05.
+        """(S, S) BADGE penalties by ``metric``: the share of budgets where row beats column, p < .05.
 
         The budgets double from the first that all runs have a score at. A strategy is the better the lower
         its column's mean is (Ash et al., "Deep batch active learning by diverse, uncertain gradient lower
@@ -168,7 +177,7 @@ class Comparison:
         return penalty
 
     def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
-        """One dict a strategy, the largest area first: area, scores at the shown budgets, labels needed."""
+        """One dict a strategy, the largest area of ``metric`` first: area, scores, labels needed."""
         differences, penalty = self.differences(metric), self.penalties(metric)
         lines = []
         for i, strategy in enumerate(self.strategies):
@@ -207,7 +216,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Comparison:
-        """Read back what :meth:`to_json` wrote."""
+        """Read back what :meth:`to_json` wrote to ``path``."""
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
         values = {name: np.array(array, dtype=float) for name, array in plain["values"].items()}
         return cls(

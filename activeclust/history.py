@@ -65,11 +65,11 @@ class History(Sequence[Round]):
         return list(dict.fromkeys(name for record in self.rounds for name in record.metrics))
 
     def metric(self, name: str) -> list[float | int | None]:
-        """One metric over the rounds, None where a round has none."""
+        """The metric ``name`` over the rounds, None where a round has none."""
         return [record.metrics.get(name) for record in self.rounds]
 
     def area_under_curve(self, name: str = "accuracy") -> float | None:
-        """Mean height of a metric over the budget; see :mod:`activeclust.metrics`."""
+        """Mean height of the metric ``name`` over the budget; see :mod:`activeclust.metrics`."""
         return area_under_budget_curve(self.budget, self.metric(name))
 
     def records(self) -> list[dict[str, Any]]:
@@ -90,13 +90,13 @@ class History(Sequence[Round]):
         return pd.DataFrame(self.records(), columns=columns)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write the rounds as CSV; the rows asked are separated by blanks."""
+        """Write the rounds to ``path`` as CSV; the rows asked are separated by blanks."""
         frame = self.to_frame()
         frame["asked"] = frame["asked"].map(lambda rows: " ".join(map(str, rows)))
         frame.to_csv(path, index=False)
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, title: str = ""):
-        """Draw the metrics against the budget; a matplotlib figure, saved where a path is given."""
+        """Matplotlib's figure of the metrics over the budget, under ``title``; saved to ``path`` if given."""
         from activeclust.report import plot_history
 
         return plot_history(self.rounds, path, title=title)

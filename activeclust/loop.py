@@ -195,7 +195,10 @@ class ActiveLoop(Dialogue):
     async def arun(
         self, budget: int, progress: Progress | None = None, *, stop: str | StopRule | None = None
     ) -> History:
-        """:meth:`run` inside a running event loop, for an async annotator in a notebook or a server."""
+        """:meth:`run` inside a running event loop, for an async annotator in a notebook or a server.
+
+        ``budget``, ``progress`` and ``stop`` mean what they mean there.
+        """
         asker = self._start(budget, stop)
         try:
             while queries := self._due(asker.whole_batches):

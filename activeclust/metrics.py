@@ -108,6 +108,11 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: 
         Whether each prediction was right.
     bins : int
 
+    Raises
+    ------
+    InvalidInput
+        Where there is nothing to score, or the lengths differ.
+
     References
     ----------
     Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks" (ICML 2017), equation 3.
@@ -131,6 +136,20 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: 
 def agreement(before: Sequence[Any] | np.ndarray, now: Sequence[Any] | np.ndarray) -> float | None:
     """Cohen's kappa of two labelings of the same rows; None where either has no labels yet.
 
+    Parameters
+    ----------
+    before, now : sequences of length n
+        Cluster names; all None before the first answer.
+
+    Raises
+    ------
+    InvalidInput
+        Where the lengths differ.
+
+    References
+    ----------
+    Cohen, "A coefficient of agreement for nominal scales" (1960).
+
     Examples
     --------
     >>> agreement(["a", "b", "b"], ["a", "b", "b"])
@@ -152,7 +171,8 @@ def agreement(before: Sequence[Any] | np.ndarray, now: Sequence[Any] | np.ndarra
 def area_under_budget_curve(budget: Sequence[float], score: Sequence[float | None]) -> float | None:
     """Mean height of the score over the budget (trapezoids, divided by the budget's range).
 
-    Rounds without a score (before the first answer) are left out; None where none has one.
+    Rounds without a score (before the first answer) are left out; None where none has one. Raises
+    InvalidInput where the lengths differ or a budget falls.
 
     Examples
     --------
@@ -176,7 +196,17 @@ def area_under_budget_curve(budget: Sequence[float], score: Sequence[float | Non
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its confidence interval."""
+    """An estimate with its confidence interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        In the unit of the values; the interval is from ``low`` to ``high``.
+    level : float
+        Its confidence, 0 to 1.
+    n : int
+        Number of repetitions.
+    """
 
     mean: float
     low: float
@@ -191,7 +221,7 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
-    """Mean of independent repetitions with Student's t interval.
+    """Mean of independent repetitions ``values`` with Student's t interval of confidence ``level``.
 
     Examples
     --------
@@ -229,6 +259,11 @@ def paired_difference(
     rng : numpy.random.Generator, optional
         For the bootstrap; required there.
 
+    Raises
+    ------
+    InvalidInput
+        Where they are no pairs, or the bootstrap has no generator.
+
     Examples
     --------
     >>> difference = paired_difference([.8, .9, .7, .9], [.7, .8, .5, .8])
@@ -261,7 +296,7 @@ def _sample(values: Sequence[float] | np.ndarray, level: float) -> np.ndarray:
 
 
 def known_rows(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """(n,) bool: True where a label is neither None nor NaN.
+    """(n,) bool: True where one of ``labels`` is neither None nor NaN.
 
     Examples
     --------

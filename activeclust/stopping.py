@@ -207,7 +207,8 @@ class Audit:
 def estimate(right: int, asked: int, rows: int, answered: int = 0, level: float = 0.95) -> Audit:
     """Accuracy over all rows, from random rows out of the unanswered ones.
 
-    Wilson's interval for the unanswered rows; the answered ones are right by definition and only weigh in.
+    Wilson's interval of confidence ``level`` for the unanswered rows; the answered ones are right by
+    definition and only weigh in. Raises InvalidInput for counts that cannot be.
 
     Examples
     --------

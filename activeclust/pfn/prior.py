@@ -100,7 +100,10 @@ class Prior:
 
     @classmethod
     def read(cls, path: str | Path) -> Prior:
-        """The prior described by a JSON file; fields left out keep their defaults."""
+        """The prior described by the JSON file ``path``; fields left out keep their defaults.
+
+        Raises DataFileError for a file that holds no JSON object, UnknownName for a field that is not there.
+        """
         try:
             given = json.loads(Path(path).read_text())
         except (OSError, json.JSONDecodeError) as error:
@@ -123,6 +126,11 @@ class Prior:
 
 def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     """One data set of the prior.
+
+    Parameters
+    ----------
+    prior : Prior
+    rng : numpy.random.Generator
 
     Returns
     -------

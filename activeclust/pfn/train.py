@@ -34,6 +34,10 @@ class TrainOptions:
 
     Attributes
     ----------
+    prior : Prior
+        What the tasks are drawn from.
+    config : Config
+        Sizes of the network.
     steps : int
         Gradient steps in all, over all resumptions.
     minutes : float or None
@@ -44,6 +48,14 @@ class TrainOptions:
         Each worker draws from this many data sets at a time and lets go of one after so many tasks.
     checkpoint_every : int
         Steps between checkpoints.
+    learning_rate, weight_decay : float
+        AdamW's; the rate rises over ``warmup`` steps and falls to zero along a cosine.
+    warmup : int
+    seed : int
+        Of the first weights and of the tasks.
+    workers : int
+        Processes that draw tasks; 0 draws them in this one.
+    device : str
     average : float
         Share of the running average of the weights that a step keeps.
     attention : float
@@ -279,7 +291,7 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
 
     def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
-        """Write the averaged weights as safetensors, and the model card beside them as JSON."""
+        """Write the averaged weights to ``path`` as safetensors, and a card with ``scores`` beside it."""
         from safetensors.torch import save_file
 
         path = Path(path)

@@ -30,7 +30,21 @@ class Kind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a run was made from; stored once, compared when it is resumed."""
+    """What a run was made from; stored once, compared when it is resumed.
+
+    Attributes
+    ----------
+    name, strategy : str
+        The run's unique name; the query strategy's.
+    seed, n_rows, batch_size : int
+    data_hash, model_hash : str
+        Names of the very rows and weights.
+    source : str
+        Where the rows came from, as the user named it.
+    package_version : str
+    options : mapping
+        Anything else, as JSON.
+    """
 
     name: str
     strategy: str
@@ -47,7 +61,26 @@ class RunSpec:
 @dataclass(frozen=True)
 class Event:
     """One line of the log. ``seq`` (1, 2, 3, ... within the run) is given by the store, and so is ``at``
-    (UTC, timezone-aware) where it is None; an import brings its own."""
+    (UTC, timezone-aware) where it is None; an import brings its own.
+
+    Attributes
+    ----------
+    kind : Kind
+    row : int or None
+        LABEL, SKIP, UNSURE, REVIEW: the row spoken of.
+    rows : tuple of int
+        SPLIT: the rows that leave.
+    cluster, new_cluster : str, int or None
+        The name given (LABEL, REVIEW) or left (RENAME, MERGE, SPLIT), and the one that takes its place.
+    target : int or None
+        UNDO: the ``seq`` of the event taken back.
+    annotator : str
+        Who said it.
+    client_id : str or None
+        A second event with the same one is the first again.
+    details : mapping
+        E.g. the seconds taken, the suggestions shown.
+    """
 
     kind: Kind
     row: int | None = None
@@ -64,7 +97,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A row with the cluster it counts as now."""
+    """A row with the cluster it counts as now, by which ``annotator``, since which event ``seq``."""
 
     row: int
     cluster: Cluster
@@ -74,7 +107,10 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one annotator says of one row now: the last answer that was not taken back."""
+    """What one ``annotator`` says of one row now: the last answer that was not taken back.
+
+    ``kind`` and ``cluster`` are the answer, ``seq`` is its event.
+    """
 
     row: int
     kind: Kind  #: LABEL, SKIP, UNSURE or REVIEW
@@ -85,7 +121,16 @@ class Vote:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment: everything in it was read in one transaction."""
+    """A run at one moment: everything in it was read in one transaction.
+
+    Attributes
+    ----------
+    anchors : tuple of Anchor
+    withdrawn : mapping of int to Kind
+        Rows not to be asked again though they are no anchors.
+    last_seq : int
+        The newest event.
+    """
 
     anchors: tuple[Anchor, ...]
     withdrawn: Mapping[int, Kind]
@@ -99,7 +144,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of the loop: what was known after ``budget`` answers."""
+    """The ``index``-th turn of the loop: ``metrics`` after ``budget`` answers, and what was ``asked`` next.
+
+    ``last_seq`` is the last event that the metrics knew of.
+    """
 
     index: int
     budget: int  #: answered rows (anchors) when the metrics were taken
@@ -110,7 +158,17 @@ class Round:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A line of ``activeclust runs``."""
+    """A line of ``activeclust runs``.
+
+    Attributes
+    ----------
+    spec : RunSpec
+    created_at, updated_at : datetime
+        UTC; the last event's, or the last round's.
+    n_anchors, n_clusters, n_rounds : int
+    last_metrics : mapping
+        Of the newest round; empty where there is none.
+    """
 
     spec: RunSpec
     created_at: datetime
@@ -152,7 +210,7 @@ class Run(Protocol):
         """Number of the newest event, 0 where there is none."""
 
     def votes(self, rows: Sequence[int] | None = None) -> list[Vote]:
-        """Everybody's current answers, by row in the order of :meth:`anchors`, then by ``seq``."""
+        """Everybody's current answers (to ``rows``), in the order of :meth:`anchors`, then by ``seq``."""
 
     def unfinished(self, annotator: str) -> list[int]:
         """Rows that others began and that still want an answer of ``annotator`` (overlap), oldest first.
@@ -177,10 +235,10 @@ class Run(Protocol):
         """
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
-        """The newest LABEL, SKIP or UNSURE that has not been undone."""
+        """The newest LABEL, SKIP or UNSURE (of ``annotator``) that has not been undone."""
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
-        """Write one round; the same one again changes nothing.
+        """Write the round ``record``; the same one again changes nothing.
 
         A round of an index that is there already takes the place of ``replaces`` and of no other: of two
         processes that write one index, the second gets :class:`~activeclust.errors.RoundTaken`.
@@ -199,10 +257,10 @@ class Run(Protocol):
         """
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
-        """Rows under a lease that has not expired, with who holds them."""
+        """Rows under a lease (of ``annotator``) that has not expired, with who holds them."""
 
     def release(self, annotator: str, rows: Sequence[int] | None = None) -> None:
-        """Give leases back."""
+        """Give back what ``annotator`` holds, or of it only ``rows``."""
 
 
 class Store(Protocol):
@@ -211,16 +269,16 @@ class Store(Protocol):
     url: str
 
     def create_run(self, spec: RunSpec) -> Run:
-        """A new run; :class:`~activeclust.errors.RunExists` where the name is taken."""
+        """A new run of that ``spec``; :class:`~activeclust.errors.RunExists` where its name is taken."""
 
     def open_run(self, name: str) -> Run:
-        """An existing run; :class:`~activeclust.errors.RunNotFound` where there is none."""
+        """The run ``name``; :class:`~activeclust.errors.RunNotFound` where there is none."""
 
     def runs(self) -> list[RunInfo]:
         """All runs, the newest last."""
 
     def delete_run(self, name: str) -> None:
-        """Remove a run with all its events."""
+        """Remove the run ``name`` with all its events."""
 
     def close(self) -> None:
         """Let go of connections; what was committed stays."""
