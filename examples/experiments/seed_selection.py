@@ -66,7 +66,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         for strategy in STRATEGIES:
             by = frame[(frame["set"] == name) & (frame["strategy"] == strategy)].groupby("k")["v_measure"]
             band(ax, list(by.groups), [g for _, g in by], strategy)
-        ax.set(title=name, xlabel="anchors k", ylim=(0, 1.02))
+        ax.set(title=name, xlabel="anchors k", ylim=(0.35, 1.02))
     axes[0].set_ylabel("V-measure")
     axes[-1].legend(loc="lower right", fontsize=9)
     save(figure, path)
