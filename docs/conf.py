@@ -23,6 +23,8 @@ extensions = [
 exclude_patterns = ["_build"]
 nitpicky = False
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"activeclust {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]

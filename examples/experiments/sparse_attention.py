@@ -22,9 +22,9 @@ from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.train import TrainOptions
 
 #: n -> number of data sets of the prior
-SIZES = {500: 8, 1000: 8, 2000: 8, 5000: 6, 10_000: 4, 12_000: 3, 20_000: 2}
-MNIST = {1000: 6, 5000: 6}
-STEPS, EACH = 200, 3
+SIZES = {500: 8, 1000: 8, 2000: 6, 5000: 5, 10_000: 3, 12_000: 3, 20_000: 2}
+MNIST = {1000: 5, 5000: 5}
+STEPS, EACH = 150, 3
 MEMORY = 6 * 2**30  # bytes of data that the dense pass may have
 ARMS = {"sparse": "sparse: 16 inducing tokens", "dense, 256 rows": "dense, 256 context rows",
         "dense": "dense: all rows"}  # fmt: skip
