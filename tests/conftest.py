@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import os
+
 import numpy as np
 import pytest
 from nearest_anchor import NearestAnchor
 
 from activeclust import ActiveLoop, LabelOracle
+from activeclust.cli import main
+
+# the views that tests make are not kept in the home of whoever runs them
+os.environ["ACTIVECLUST_CACHE"] = "off"
 
 
 @pytest.fixture
@@ -35,3 +42,33 @@ def make(blobs):
         return ActiveLoop(X, annotator, **(settings | changes))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def rows_file(tmp_path_factory):
+    """80 labelled rows in three well-kept groups."""
+    rng = np.random.default_rng(0)
+    codes = np.arange(80) % 3
+    X = rng.normal(size=(80, 4)) + 7 * np.eye(3, 4)[codes]
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "a", "b", "c", "d", "label"])
+        for i, (row, code) in enumerate(zip(X, codes, strict=True)):
+            writer.writerow([f"r{i}", *row.round(4), ["red", "green", "blue"][code]])
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run a command in a fresh folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return int(caught.value.code or 0), out, err
+
+    return call
