@@ -30,7 +30,7 @@ class DensePFN(PFN):
         if context is not None:
             return super().forward(batch, context)
         made, pair, rows = self._encode(batch)
-        return self._heads(self.norm(rows), pair, batch, made)
+        return self._heads(self.norm(rows), pair, batch, made)[0]
 
     def _encode(self, batch: Batch) -> tuple[Context, Tensor, Tensor]:
         pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
