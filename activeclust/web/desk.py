@@ -19,13 +19,14 @@ from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.stopping import parse_stop
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.events import ANSWERS
-from activeclust.web.view import View
+from activeclust.web.view import OPEN, View
 
 if TYPE_CHECKING:
     from activeclust.loop import ActiveLoop
 
 SHELF = 12  #: rows that are ready to be asked about, beyond those that people hold
 LEASE_SECONDS = 600.0  #: how long a row stays the person's who was asked about it
+RESERVE = 200  #: rows looked at where somebody is faster than the model
 FOLDS = 5  #: posteriors that looking for suspect answers takes
 LOOK_AGAIN = 2.0  #: seconds between looks for answers that other processes have written
 
@@ -60,6 +61,7 @@ class Desk:
         self.n_rows = self.run.spec.n_rows
         self.trouble = ""  #: what keeps the worker from working, in words
         self._shelf: list[int] = []
+        self._given: set[int] = set()  # answered since the last view
         self._shown: list[int] = []  # handed out since the worker's last turn
         self._known: dict[Cluster, None] = {}  # clusters named here that no view holds yet
         self._seq = self._version = 0
@@ -104,15 +106,24 @@ class Desk:
 
     def _turn(self) -> None:
         began = time.perf_counter()
-        self._version += 1
         self._note_shown()
         seq = self.run.last_seq
         with self._model:
+            self.loop.refresh()
+            if self._version:  # what people look at need not wait for the choice of the next rows
+                self._publish(seq, self.view.order, began)
             rows = self.loop.propose(self.ahead, without=list(self.run.leased()))
-        view = View.of(self.loop, self._version, seq, tuple(rows), time.perf_counter() - began)
+        self._publish(seq, tuple(rows), began)
         with self._lock:
-            self.view, self._shelf, self._seq = view, rows, max(self._seq, seq)
-            self._known = {} if seq >= self._seq else self._known
+            self._shelf = rows
+
+    def _publish(self, seq: int, order: tuple[int, ...], began: float) -> None:
+        self._version += 1
+        view = View.of(self.loop, self._version, seq, order, time.perf_counter() - began)
+        with self._lock:
+            self.view, self._seq = view, max(self._seq, seq)
+            if seq >= self._seq:
+                self._known, self._given = {}, set()
 
     def _note_shown(self) -> None:
         with self._lock:
@@ -162,13 +173,25 @@ class Desk:
 
     def _from_shelf(self, who: str, n: int) -> list[int]:
         with self._lock:  # the lease is taken under the lock, so that two requests get two rows
-            rows = self.run.lease(self._shelf, n, who, LEASE_SECONDS)
-            self._shelf = [row for row in self._shelf if row not in rows]
+            held = self.run.leased()  # also what was handed out while the shelf was being filled
+            rows = self.run.lease([row for row in self._shelf if row not in held], n, who, LEASE_SECONDS)
+            self._shelf = [row for row in self._shelf if row not in rows and row not in held]
+            if len(rows) < n:  # faster than the model: nobody waits for it
+                reserve = self._reserve([*held, *rows, *self._given])
+                rows += self.run.lease(reserve, n - len(rows), who, LEASE_SECONDS)
             self._shown += rows
             low = len(self._shelf) < self.ahead // 2
         if low:
             self.wake()
         return rows
+
+    def _reserve(self, without: Sequence[int]) -> list[int]:
+        """Open rows that the last posterior is least certain of, for where the shelf is empty."""
+        view = self.view
+        free = view.kinds == OPEN
+        free[list(without)] = False
+        rows = np.random.default_rng([self.run.spec.seed, view.version]).permutation(np.flatnonzero(free))
+        return rows[np.argsort(view.confidence[rows], kind="stable")[:RESERVE]].tolist()
 
     def put_back(self, who: str, rows: Sequence[int]) -> None:
         """Give up rows that a person was to be asked about."""
@@ -195,6 +218,7 @@ class Desk:
         written = self.run.extend(events)
         with self._lock:
             self._seq = max(self._seq, *(event.seq or 0 for event in written))
+            self._given |= {event.row for event in written if event.row is not None}
             for event in written:
                 for cluster in (event.cluster, event.new_cluster):
                     if cluster is not None and event.kind is Kind.LABEL:

@@ -79,7 +79,7 @@ def looks(view: View) -> bytes:
     header is padded to four bytes; a certainty of 255 is a probability of 1; the kinds are those of
     :class:`~activeclust.web.view.View`.
     """
-    header = {"version": view.version, "clusters": [cluster_id(cluster) for cluster in view.clusters]}
+    header = {"seq": view.seq, "clusters": [cluster_id(cluster) for cluster in view.clusters]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
     codes = np.where(view.codes < 0, NO_CLUSTER, view.codes).astype("<u2")
@@ -129,8 +129,8 @@ class Scatter:
             return self._axes[name]
 
     def states(self, request: Request) -> Response:
-        """What the newest posterior says of every row; 204 where that is the one of ``since``."""
+        """What the newest posterior says of every row; 204 where event ``since`` is the last it knows."""
         view = self.desk.view
-        if request.query_params.get("since") == str(view.version):
+        if request.query_params.get("since") == str(view.seq):
             return Response(status_code=204)
         return Response(looks(view), media_type="application/octet-stream")

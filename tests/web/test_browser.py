@@ -1,19 +1,20 @@
-"""A person at the page: Debian's chromium, the real command, the real network, digits."""
+"""A person labels, undoes, reloads, is cut off and resumes, looks at every view: in Debian's chromium.
+
+The steps are one test, in one browser and over one server: each goes on where the one before has left off.
+``ACTIVECLUST_SCREENSHOTS=docs/figures pytest tests/web/test_browser.py`` keeps a picture of every view.
+"""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from person import FLAGS, PHONE, Person, Server, wait
 from sklearn.datasets import load_digits
+
+from activeclust.store import open_store
 
 pytest.importorskip("selenium", reason="selenium drives the browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -21,52 +22,12 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed (.ci/browser)"
 )
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,860",
-]
-
-
-class Server:
-    """The command in a process of its own."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
-        self.start()
-
-    def start(self) -> None:
-        words = f"annotate d.npz --ui web --no-browser --port {self.port} --seed 0 --db a.db --name digits"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "activeclust.cli", *words.split()],
-            cwd=self.folder,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if found := re.search(r"http://\S+", line):
-                self.url = found[0]
-                return
-        raise AssertionError("the server ended")
-
-    def end(self, how: signal.Signals) -> None:
-        self.process.send_signal(how)
-        self.process.communicate(timeout=30)
+ROWS = 400
 
 
 @pytest.fixture
 def server(tmp_path):
-    digits = load_digits()
-    np.savez(tmp_path / "d.npz", X=digits.images[:400])
+    np.savez(tmp_path / "d.npz", X=load_digits().images[:ROWS])
     running = Server(tmp_path, 8650)
     yield running
     running.end(signal.SIGKILL)
@@ -87,113 +48,220 @@ def browser(tmp_path):
     driver.quit()
 
 
-def wait(truth, what: str, seconds: float = 30):
-    end = time.monotonic() + seconds
-    while not (found := truth()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.03)
-    return found
+def test_a_person_at_the_page(server, browser, tmp_path):
+    store = open_store(tmp_path / "a.db")
+    names = [NAMES[label] for label in load_digits().target[:ROWS]]
+    person = Person(browser, server, store.open_run("digits"), names)
+    for step in STEPS:
+        step(person)
+    assert not person.problems()
+    store.close()
 
 
-def shot(browser, name: str) -> None:
-    if folder := os.environ.get("ACTIVECLUST_SCREENSHOTS"):
-        browser.save_screenshot(str(Path(folder) / f"page-{name}.png"))
+def labels_undoes_and_reloads(person: Person) -> None:
+    person.open()
+    person.label(16)
+    person.answered(16)
+    last = person.run.events()[-1].row
+    person.press("u")
+    person.answered(15)
+    wait(lambda: person.row() == last, "the row that was taken back")
+    person.label(1)
+    person.browser.refresh()
+    person.label(4)
+    person.answered(20)
 
 
-def test_a_person_labels_undoes_reloads_resumes_renames_merges_exports(server, browser, tmp_path):
+def is_cut_off_and_resumes(person: Person) -> None:
+    """The server is killed: answers wait in the browser, and are sent to the next server."""
+    held = person.find("body")
+    wait(lambda: int(held.get_attribute("data-held")) >= 2, "two more rows to be held")
+    person.server.end(signal.SIGKILL)
+    person.label(2)  # the next rows are here already
+    assert "wait" in wait(lambda: person.find("#network").text, "the notice")
+    person.server.start()
+    person.open()
+    person.answered(22)
+    person.label(8)
+    person.answered(30)
+    assert all(anchor.cluster == person.names[anchor.row] for anchor in person.run.anchors())
+
+
+def looks_by_night_and_on_a_phone(person: Person) -> None:
+    person.settled()
+    person.shot("light")
+    person.emulate("setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    person.shot("dark")
+    person.view("map")
+    person.shot("map-dark")
+    person.emulate("setEmulatedMedia", features=[])
+    person.emulate("setDeviceMetricsOverride", **PHONE)
+    for view in ("map", "grid", "clusters", "answers", "progress", "answer"):
+        person.view(view)
+        assert person.js("return document.documentElement.scrollWidth") <= 391, view
+        if view in ("map", "answer"):
+            person.shot({"map": "map-phone", "answer": "phone"}[view])
+    person.emulate("clearDeviceMetricsOverride")
+
+
+def changes_keys_and_switches_them_off(person: Person) -> None:
+    """A key moves to another cluster; without single keys, pressing one does nothing."""
+    person.view("answer")
+    keys = person.keys()
+    person.find("#open-settings").click()
+    person.find('[aria-label="Key for one"]').send_keys("x")
+    person.shot("settings")
+    person.find("#single-keys").click()
+    person.find("#settings .primary").click()
+    assert person.js("return document.body.classList.contains('no-keys')")
+    at = person.row()
+    person.press("x", keys["two"], "s")
+    person.find("#open-settings").click()
+    person.find("#single-keys").click()
+    person.find("#settings .primary").click()
+    assert person.row() == at
+    person.answered(30)
+    assert person.keys() == keys | {"one": "x"}
+
+
+def has_landmarks_and_names(person: Person) -> None:
+    """What a screen reader goes by: landmarks, one main heading, and a name for all that can be used."""
+    for view in ("answer", "map", "grid", "clusters", "answers", "progress"):
+        person.view(view)
+        bare = person.js(_NAMELESS)
+        assert not bare, f"{view}: {bare}"
+    assert person.js("return ['header', 'nav[aria-label]', 'main', 'h1'].every((s) => "
+                     "document.querySelectorAll(s).length === 1)")  # fmt: skip
+    assert person.find(".skip-link").get_attribute("href").endswith("#question")
+
+
+_NAMELESS = """
+const shown = (e) => e.getClientRects().length > 0;
+const name = (e) => (e.getAttribute("aria-label") || e.textContent || e.title || e.placeholder
+  || [...(e.labels ?? [])].map((l) => l.textContent).join("")).trim() || e.querySelector("img[alt]")?.alt;
+const used = "button, a, input, select, canvas:not([aria-hidden]), [role]:not(svg [role])";
+return [...document.querySelectorAll(used)]
+  .filter((e) => shown(e) && !e.matches("[role=status]") && !name(e)).map((e) => e.outerHTML.slice(0, 120));
+"""
+
+
+def asks_and_labels_on_the_map(person: Person) -> None:
+    """Hover shows a row, a click asks about it, a lasso labels rows together, undo takes all of them back."""
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
-    from activeclust.store import open_store
+    person.view("map")
+    person.settled()
+    wait(lambda: person.all("#map-legend button"), "the colours")
+    person.shot("map")
+    canvas = person.find("#map-points")
+    row, x, y = person.later(_A_LONELY_ROW)
+    ActionChains(person.browser).move_to_element_with_offset(canvas, x, y).perform()
+    wait(lambda: f"row {row}" in person.find("#map-card").text, "the row's card")
+    ActionChains(person.browser).click().perform()
+    wait(lambda: person.row() == row, "the row that was clicked")
 
-    true = load_digits().target
-    run = open_store(tmp_path / "a.db").open_run("digits")
+    person.view("map")
+    person.find('[data-tool="lasso"]').click()
+    drawn = ActionChains(person.browser).move_to_element_with_offset(canvas, -300, -200).click_and_hold()
+    for dx, dy in ((600, 0), (0, 220), (-600, 0)):
+        drawn.move_by_offset(dx, dy)
+    drawn.release().perform()
+    wait(lambda: "picked" in person.find("#map-picked").text, "the rows in the lasso")
+    person.shot("map-lasso")
+    picked = int(person.find("#map-picked").text.split()[0].replace(",", ""))
+    assert picked > 10
+    person.find("#map-name").send_keys("upper half" + Keys.ENTER)
+    person.answered(30 + picked)
+    person.press(Keys.CONTROL, "z", Keys.NULL)
+    person.answered(30)
 
-    def row() -> int | None:
-        found = re.match(r"Row ([\d,]+)", browser.find_element("id", "question-title").text)
-        return int(found[1].replace(",", "")) if found else None
+    person.js("document.getElementById('map-points').focus()")
+    person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE)
+    wait(lambda: person.find("#map-picked").text == "1 row picked", "a row picked by key")
+    said = person.js("return document.getElementById('map-said').textContent")
+    person.press(Keys.ENTER)
+    wait(lambda: person.row() is not None and f"Row {person.row()}," in said, "the row at the cursor")
 
-    def press(key: str) -> None:
-        browser.switch_to.active_element.send_keys(key)
 
-    def label(times: int) -> None:
-        for _ in range(times):
-            at = wait(lambda: row() is not None and [row()], "a row")[0]
-            name = NAMES[true[at]]
-            keys = browser.execute_script(
-                "return Object.fromEntries([..."
-                "document.querySelectorAll('#suggestions button, #others button')]"
-                ".map((b) => [b.querySelector('.name').textContent, b.querySelector('kbd').textContent]))"
-            )
-            if name in keys:
-                assert len(set(keys.values())) == len(keys), "keys clash"
-                if browser.switch_to.active_element.tag_name == "input":
-                    press(Keys.ESCAPE)
-                press(keys[name])
-            else:
-                browser.find_element("id", "new-name").send_keys(name + Keys.ENTER)
-            wait(lambda at=at: row() not in (at, None), "the next row")
+_A_LONELY_ROW = """
+const { map } = await import("/static/mapview.js");
+const box = document.getElementById("map-points").getBoundingClientRect();
+for (let row = 0; row < map.plot.n; row += 1) {
+  const x = map.plot.x(row), y = map.plot.y(row);
+  if (x < 20 || y < 20 || x > box.width - 20) continue;
+  if (map.kinds[row] !== 0 || map.plot.nearest(x, y) !== row) continue;
+  let near = 0;
+  map.plot.near(x, y, 4, () => { near += 1; });
+  if (near < 40) return [row, Math.round(x - box.width / 2), Math.round(y - box.height / 2)];
+}
+"""
 
-    def answered(n: int) -> None:
-        wait(lambda: len(run.anchors()) == n, f"{n} answers in the store")
 
-    browser.get(server.url)
-    label(16)
-    answered(16)
-    last = run.events()[-1].row
-    press("u")
-    answered(15)
-    wait(lambda: row() == last, "the row that was taken back")
-    label(1)
-    browser.refresh()
-    label(4)
-    answered(20)
+def follows_the_curve_and_looks_again(person: Person) -> None:
+    person.view("progress")
+    wait(lambda: person.all("#view-progress .curve"), "the curves")
+    person.find("#suspects button").click()
+    wait(lambda: "Look again" in person.find("#suspects").text, "the suspects")
+    person.shot("progress")
 
-    body = browser.find_element("tag name", "body")
-    wait(lambda: int(body.get_attribute("data-held")) >= 2, "two more rows to be held")
-    server.end(signal.SIGKILL)
-    label(2)  # these wait in the browser; the next rows are here already
-    assert "wait" in wait(lambda: browser.find_element("id", "network").text, "the notice")
-    server.start()
-    browser.get(server.url)
-    answered(22)
-    label(8)
-    answered(30)
-    assert all(anchor.cluster == NAMES[true[anchor.row]] for anchor in run.anchors())
 
-    time.sleep(2.5)
-    shot(browser, "light")
-    media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    shot(browser, "dark")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    shot(browser, "phone")
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 391
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+def takes_many_that_look_alike(person: Person) -> None:
+    person.view("grid")
+    options = wait(lambda: person.all("#grid-cluster option:not([value=''])"), "clusters")
+    next(option for option in options if option.text.startswith("six")).click()
+    tiles = wait(lambda: person.all(".grid-tile"), "rows that look alike")
+    wrong = [tile for tile in tiles if person.names[int(tile.get_attribute("data-row"))] != "six"]
+    for row in [tile.get_attribute("data-row") for tile in wrong]:
+        person.find(f'.grid-tile[data-row="{row}"]').click()
+    person.shot("grid")
+    person.find("#grid-take").click()
+    person.answered(30 + len(tiles) - len(wrong))
+    assert all(anchor.cluster == person.names[anchor.row] for anchor in person.run.anchors())
 
-    def view(name: str) -> None:
-        browser.find_element("css selector", f'[data-view="{name}"]').click()
-        selector = f"#view-{name} h2"
-        wait(lambda: browser.find_elements("css selector", selector), name)
-        time.sleep(0.5)
-        shot(browser, name)
 
-    view("progress")
-    view("grid")
-    view("clusters")
-    field = browser.find_element("css selector", '[aria-label="New name for zero"]')
+def renames_and_merges(person: Person) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    def clusters() -> set[str]:
+        return {anchor.cluster for anchor in person.run.anchors()}
+
+    person.settled()
+    person.view("clusters")
+    field = wait(lambda: person.all('[aria-label="New name for zero"]'), "the clusters")[0]
+    person.shot("clusters")
     field.clear()
     field.send_keys("nought" + Keys.ENTER)
-    wait(lambda: "nought" in {a.cluster for a in run.anchors()}, "the new name")
+    wait(lambda: "nought" in clusters(), "the new name")
     selector = '[aria-label="Merge nought into"] option'
-    options = wait(lambda: browser.find_elements("css selector", selector), "the renamed cluster")
+    options = wait(lambda: person.all(selector), "the renamed cluster")
     next(option for option in options if option.text == "one").click()
-    wait(lambda: "nought" not in {a.cluster for a in run.anchors()}, "the merge")
-    view("answers")
-    text = browser.execute_async_script(
-        "const done = arguments[0]; fetch('/export/csv').then((r) => r.text()).then(done)"
-    )
-    assert len(text.strip().splitlines()) == 31 and "nought" not in text
-    errors = [e["message"] for e in browser.get_log("browser") if "Security Policy" in e["message"]]
-    assert not errors
+    wait(lambda: "nought" not in clusters(), "the merge")
+
+
+def edits_a_past_answer_and_exports(person: Person) -> None:
+    person.view("answers")
+    change = wait(lambda: person.all("#view-answers li:not(.old) button:not(.tile)"), "the answers")
+    person.shot("answers")
+    answers = len(person.run.anchors())
+    next(button for button in change if button.text == "Change").click()
+    wait(lambda: "answered:" in person.find("#question-note").text, "the answered row")
+    row = person.row()
+    person.press(person.keys()["nine"])
+    wait(lambda: {a.row: a.cluster for a in person.run.anchors()}.get(row) == "nine", "the new answer")
+    text = person.later("return (await fetch('/export/csv')).text()")
+    assert len(text.strip().splitlines()) == answers + 1 and "nought" not in text
+
+
+STEPS = (
+    labels_undoes_and_reloads,
+    is_cut_off_and_resumes,
+    looks_by_night_and_on_a_phone,
+    changes_keys_and_switches_them_off,
+    has_landmarks_and_names,
+    asks_and_labels_on_the_map,
+    follows_the_curve_and_looks_again,
+    takes_many_that_look_alike,
+    renames_and_merges,
+    edits_a_past_answer_and_exports,
+)

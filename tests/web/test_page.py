@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 
+import numpy as np
 import pytest
 
 from activeclust.store.base import Kind
@@ -65,6 +67,53 @@ def test_rename_merge_and_export(page):
         "rename",
     ]
     assert page.client.get("/api/curves").json()["names"]
+
+
+def test_somebody_faster_than_the_model_is_never_without_a_row(page):
+    """The worker stands still: the shelf runs empty, and rows that the last posterior doubts take over."""
+    asked: list[int] = []
+    with page.desk._model:
+        held: list[int] = []
+        for number in range(40):
+            body = {"who": "ann", "want": 3, "have": held}
+            held = [q["row"] for q in page.post("/api/next", body).json()["queries"]]
+            assert len(set(held)) == 3
+            asked.append(held.pop(0))
+            page.post("/api/answer", answer(asked[-1], "cat", f"c{number}"))
+    assert len(set(asked)) == 40
+
+
+def test_the_map_places_every_row_and_colours_it_when_there_is_something_new(page):
+    n = page.desk.n_rows
+    points = np.frombuffer(page.client.get("/map/pca/0").content, "<u2").reshape(n, 2).astype(int)
+    far = page.desk.loop.prepared.views["pca"]
+    far = far - far.mean(axis=0)
+    _, _, axes = np.linalg.svd(far, full_matrices=False)
+    along = far @ axes[0]
+    assert abs(np.corrcoef(along, points[:, 0])[0, 1]) > 0.999
+    assert points.max() == 65535 and np.ptp(points[:, 0]) >= np.ptp(points[:, 1])
+
+    page.post("/api/answer", answer(3, "cat", "a"))
+    page.post("/api/answer", {"row": 4, "signal": "skip", "client_id": "b"})
+    page.caught_up()
+    body = page.client.get("/api/map").content
+    length = int.from_bytes(body[:4], "little")
+    header = json.loads(body[4 : 4 + length])
+    codes, rest = np.frombuffer(body, "<u2", n, 4 + length), body[4 + length + 2 * n :]
+    certainty, kinds = np.frombuffer(rest, np.uint8, n), np.frombuffer(rest, np.uint8, n, n)
+    assert header["clusters"] == ['"cat"'] and set(codes) == {0}
+    assert (kinds[3], kinds[4], certainty[3]) == (1, 2, 255) and kinds.sum() == 3
+    assert page.client.get("/api/map", params={"since": header["seq"]}).status_code == 204
+    assert page.client.get("/api/rows", params={"of": "3,4"}).json()["queries"][0]["answer"]["text"] == "cat"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/map/labels/0", "/map/pca/3", "/map/..%2f/0", "/api/rows?of=", "/api/rows?of=1,x", "/api/rows?of=60"],
+)
+def test_the_map_refuses_what_is_not_there(page, path):
+    assert page.client.get(path).status_code in (404, 422)
+    assert page.stranger().get("/map/pca/0").status_code == 401
 
 
 # ---------------------------------------------------------------- hostile

@@ -13,10 +13,10 @@ const MOST = 5000; // rows that are labelled at once
 const SAMPLES = 12; // rows of a selection that are shown
 const STEP = 60; // pixels a key pans
 
-const map = {
+export const map = {
   plot: null,
   shown: "", // the view that is drawn
-  version: -1, // of the posterior that is drawn
+  seq: -1, // the last event that the posterior that is drawn knows of
   ids: [], // cluster ids by code
   only: -1, // the cluster that is looked at
   tool: "move",
@@ -42,12 +42,12 @@ async function place(name) {
 /** Colours follow the posterior: asked for only when there is a new one, and sent only then. */
 async function follow() {
   try {
-    const body = await bytes(`/api/map?since=${map.version}`);
+    const body = await bytes(`/api/map?since=${map.seq}`);
     if (!body) return;
     const length = new DataView(body).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, length)));
     const n = (body.byteLength - 4 - length) / 4;
-    map.version = header.version;
+    map.seq = header.seq;
     map.ids = header.clusters;
     map.codes = new Uint16Array(body, 4 + length, n);
     map.certainty = new Uint8Array(body, 4 + length + 2 * n, n);

@@ -1,0 +1,165 @@
+"""A person at the page: the command in a process of its own, chromium, and what one does with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60  #: seconds until something that should happen has not
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,860",
+]
+
+
+def wait(truth: Callable[[], Any], what: str) -> Any:
+    """What ``truth`` gives once it is true."""
+    end = time.monotonic() + PATIENCE
+    while not (found := truth()):
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.03)
+    return found
+
+
+class Server:
+    """The command in a process of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.start()
+
+    def start(self) -> None:
+        words = f"annotate d.npz --ui web --no-browser --port {self.port} --seed 0 --db a.db --name digits"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "activeclust.cli", *words.split()],
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if found := re.search(r"http://\S+", line):
+                self.url = found[0]
+                return
+        raise AssertionError("the server ended")
+
+    def end(self, how: signal.Signals) -> None:
+        self.process.send_signal(how)
+        self.process.communicate(timeout=30)
+
+
+class Person:
+    """Somebody who knows what the rows are.
+
+    Parameters
+    ----------
+    browser : selenium's driver
+    server : Server
+    run : Run
+        The same run in the store, to see what arrives there.
+    names : list of str
+        Each row's cluster.
+    """
+
+    def __init__(self, browser: Any, server: Server, run: Any, names: list[str]) -> None:
+        self.browser, self.server, self.run, self.names = browser, server, run, names
+
+    # ---------------------------------------------------------------- looking
+
+    def find(self, selector: str) -> Any:
+        return self.browser.find_element("css selector", selector)
+
+    def all(self, selector: str) -> list[Any]:
+        return self.browser.find_elements("css selector", selector)
+
+    def js(self, code: str, *given: Any) -> Any:
+        return self.browser.execute_script(code, *given)
+
+    def later(self, code: str, *given: Any) -> Any:
+        """What a promise gives."""
+        return self.browser.execute_async_script(
+            f"const done = arguments[arguments.length - 1]; (async (...given) => {{ {code} }})"
+            "(...arguments).then(done, (error) => done(`failed: ${error}`))",
+            *given,
+        )
+
+    def row(self) -> int | None:
+        """The row that is asked about."""
+        found = re.match(r"Row ([\d,]+)", self.find("#question-title").text)
+        return int(found[1].replace(",", "")) if found else None
+
+    def answered(self, n: int) -> None:
+        """Wait until so many answers are in the store."""
+        wait(lambda: len(self.run.anchors()) == n, f"{n} answers in the store")
+
+    def settled(self) -> None:
+        """Wait until the posterior knows of every answer."""
+        wait(lambda: self.later("return !(await (await fetch('/api/state')).json()).behind"), "a posterior")
+
+    def shot(self, name: str) -> None:
+        """Keep a picture, where ACTIVECLUST_SCREENSHOTS names a folder."""
+        if folder := os.environ.get("ACTIVECLUST_SCREENSHOTS"):
+            time.sleep(0.6)
+            self.browser.save_screenshot(str(Path(folder) / f"page-{name}.png"))
+
+    def problems(self) -> list[str]:
+        """What the browser's console complains of, a lost connection left out."""
+        lines = [entry["message"] for entry in self.browser.get_log("browser")]
+        return [line for line in lines if "ERR_CONNECTION" not in line and "401" not in line]
+
+    # ---------------------------------------------------------------- doing
+
+    def open(self) -> None:
+        self.browser.get(self.server.url)
+
+    def view(self, name: str) -> None:
+        self.find(f'[data-view="{name}"]').click()
+        wait(lambda: self.all(f"#view-{name}:not([hidden]) h2"), name)
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def keys(self) -> dict[str, str]:
+        """Cluster -> key."""
+        return self.js(
+            "return Object.fromEntries([...document.querySelectorAll('#suggestions button, #others button')]"
+            ".map((b) => [b.querySelector('.name').textContent, b.querySelector('kbd').textContent]))"
+        )
+
+    def label(self, times: int) -> None:
+        """Answer the next rows: by key, or by typing the name of a new cluster."""
+        from selenium.webdriver.common.keys import Keys
+
+        for _ in range(times):
+            at = wait(lambda: self.row() is not None and [self.row()], "a row")[0]
+            name, keys = self.names[at], self.keys()
+            if name in keys:
+                assert len(set(keys.values())) == len(keys), "keys clash"
+                if self.browser.switch_to.active_element.tag_name == "input":
+                    self.press(Keys.ESCAPE)
+                self.press(keys[name])
+            else:
+                self.find("#new-name").send_keys(name + Keys.ENTER)
+            wait(lambda at=at: self.row() not in (at, None), "the next row")
+
+    def emulate(self, command: str, **given: Any) -> None:
+        self.browser.execute_cdp_cmd(f"Emulation.{command}", given)
