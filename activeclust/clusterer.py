@@ -3,64 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from activeclust.errors import InvalidInput
-from activeclust.pfn.views import N_NEIGHBORS, Views, green_coordinates, make_views
+from activeclust.pfn.extension import spread, weigh
+from activeclust.pfn.views import N_NEIGHBORS
+from activeclust.prepared import Prepared, prepare
 
-
-@dataclass
-class Prepared:
-    """A data set made ready once: its views, and the device state that later posteriors reuse.
-
-    Attributes
-    ----------
-    source : Views
-        Of the distinct rows.
-    """
-
-    source: Views
-    _session: Any = field(default=None, repr=False, compare=False)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of given rows."""
-        return len(self.source.inverse)
-
-    @property
-    def data_hash(self) -> str:
-        """A name for these very rows."""
-        return self.source.data_hash
-
-    @cached_property
-    def views(self) -> dict[str, np.ndarray]:
-        """``"pca"`` (n, a), and ``"diffusion"`` (n, m) with rows of unit length."""
-        inverse = self.source.inverse
-        diffusion = green_coordinates(self.source.refined).astype(np.float32)
-        return {"pca": self.source.pca[inverse], "diffusion": diffusion[inverse]}
-
-    @cached_property
-    def neighbors(self) -> np.ndarray:
-        """(n, q) nearest rows, as given row numbers, nearest first; copies of a row share theirs."""
-        return self.source.first[self.source.neighbors][self.source.inverse]
-
-    @cached_property
-    def density(self) -> np.ndarray:
-        """(n,) one over the distance to the 7th neighbour, mean 1."""
-        density = self.source.density[self.source.inverse]
-        return density / density.mean()
-
-    def __getstate__(self) -> dict:
-        # tensors on a device are made again where the pickle is read
-        return {"source": self.source, "_session": None}
+_FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 
 
 class PFNClusterer(ClusterMixin, BaseEstimator):
@@ -78,6 +33,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
     max_clusters : int, default=200
         Where the search for clusters ends when there are no anchors.
+    landmarks : int or None
+        How many rows, drawn at random, have views of their own; the others are weighted means of those near
+        them. None for all rows up to 200,000, and 50,000 of more.
+    cache : bool, default=True
+        Keep the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``),
+        so that the same rows are ready at once the next time.
     random_state : int, Generator or None
         Only :meth:`suspect_anchors` draws at random; the posterior itself does not.
 
@@ -115,11 +76,15 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         weights: str | Path | None = None,
         max_clusters: int = 200,
         random_state=None,
+        landmarks: int | None = None,
+        cache: bool = True,
     ):
         self.device = device
         self.weights = weights
         self.max_clusters = max_clusters
         self.random_state = random_state
+        self.landmarks = landmarks
+        self.cache = cache
 
     # -- scikit-learn ----------------------------------------------------------------------------
 
@@ -137,7 +102,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         InvalidInput
             For rows that are all equal, or answers of another length than the rows.
         """
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2)
         rows, answers = _answers(y, len(X))
         self.prepared_ = self._prepare(X)
         self.classes_, codes = _encode(answers)
@@ -176,23 +141,17 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         self.labels_ = self.classes_[posterior.argmax(axis=1)]
 
     def _extend(self, X) -> np.ndarray:
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        source = self.prepared_.source
-        at = source.projection(X)
+        X = validate_data(self, X, dtype=_FLOATS, reset=False)
+        prepared, source = self.prepared_, self.prepared_.source
         k = min(N_NEIGHBORS, source.n_rows)
-        distances, near = NearestNeighbors(n_neighbors=k).fit(source.pca).kneighbors(at)
-        own = np.maximum(distances[:, -1:], 1e-12)
-        weights = np.exp(-(distances**2) / (own * source.scale[near])) + 1e-12
-        equal = distances <= 1e-5 * source.scale[near]
-        weights = np.where(equal.any(axis=1, keepdims=True), equal, weights)
-        weights /= weights.sum(axis=1, keepdims=True)
-        return np.einsum("ij,ijc->ic", weights, self.posterior_[source.first[near]])
+        near, weights, _ = weigh(prepared.index, source.scale, source.projection(X), k, "posterior")
+        return spread(self.posterior_[source.first], near, weights)
 
     # -- the loop --------------------------------------------------------------------------------
 
     def prepare(self, X) -> Prepared:
         """Views of ``X`` (n, d), made once; give the result to :meth:`posterior`."""
-        return self._prepare(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
+        return self._prepare(validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2))
 
     def posterior(self, prepared: Prepared, rows, codes) -> tuple[np.ndarray, np.ndarray]:
         """The posterior given anchors.
@@ -214,8 +173,10 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
         if len(rows) == 0:
             return np.zeros((prepared.n_rows, 0)), np.ones(prepared.n_rows)
-        out = self._session(prepared).posterior(*_distinct_anchors(prepared, rows, codes))
-        return out.known[prepared.source.inverse], out.new[prepared.source.inverse]
+        at, label = _distinct_anchors(prepared, rows, codes)
+        prepared.ask_for_posterior(len(at), int(codes.max()) + 1)
+        out = self._session(prepared).posterior(at, label)
+        return prepared.source.spread(out.known), prepared.source.spread(out.new)
 
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
         """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates."""
@@ -224,7 +185,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             return np.zeros((times, prepared.n_rows, 0))
         at, label = _distinct_anchors(prepared, rows, codes)
         passes = self._session(prepared).resample(at, label, times, rng)
-        return np.stack([p.known[prepared.source.inverse] for p in passes])
+        return np.stack([prepared.source.spread(p.known) for p in passes])
 
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
         """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
@@ -242,8 +203,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         from activeclust.pfn.zeroshot import discover
 
         rows, out = discover(self._session(prepared), self.max_clusters)
-        inverse = prepared.source.inverse
-        return prepared.source.first[rows], out.known[inverse], out.new[inverse]
+        source = prepared.source
+        return source.first[rows], source.spread(out.known), source.spread(out.new)
 
     def suspect_anchors(self, folds: int = 10) -> list[tuple[int, Any, float]]:
         """Anchors by how much the others contradict them, the most suspect first.
@@ -314,12 +275,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return self._network().hash
 
     def _prepare(self, X: np.ndarray) -> Prepared:
-        if np.ptp(X, axis=0).max() == 0:
-            raise InvalidInput(
-                f"All {len(X)} rows are identical: there is nothing to tell clusters apart by. "
-                "Check that the features were read as meant."
-            )
-        return Prepared(make_views(X))
+        return prepare(X, self.landmarks, self.cache)
 
     def _network(self):
         from activeclust.pfn.inference import WEIGHTS, load_network

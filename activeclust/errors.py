@@ -8,6 +8,7 @@
     ├── MissingDependency (ImportError)  an extra that is not installed
     ├── DataFileError (OSError)          a file that is missing, empty or unreadable
     ├── WeightsError                     PFN weights that are missing or do not fit the model
+    ├── NotEnoughMemory (MemoryError)    a step would not fit; names the option that makes it fit
     ├── AnnotatorFailed                  the annotator raised; names the row, keeps every answer
     └── StoreError
         ├── StoreUnavailable             cannot be opened, written, or reached
@@ -81,6 +82,10 @@ class DataFileError(ActiveClustError, OSError):
 
 class WeightsError(ActiveClustError):
     """PFN weights that cannot be found, read, or used by this version of the model."""
+
+
+class NotEnoughMemory(ActiveClustError, MemoryError):
+    """A step needs more memory than there is; the message holds an estimate and what makes it fit."""
 
 
 class AnnotatorFailed(ActiveClustError):

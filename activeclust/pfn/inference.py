@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import WeightsError
+from activeclust.pfn.chunks import in_chunks
 from activeclust.pfn.evidence import Basis, Columns, Rules
 from activeclust.pfn.model import PFN, Batch, Config, Context
 from activeclust.pfn.views import Views
@@ -212,12 +213,13 @@ class Session:
         """(n, C + 1) probabilities in float64."""
         cost = rules.C * 48 + rules.k * 10
         chunk = max(64, _CHUNK_ELEMENTS // cost)
-        parts = []
-        for start in range(0, self.basis.n, chunk):
-            rows = torch.arange(start, min(start + chunk, self.basis.n), device=self.device)
+
+        def serve(start: int, end: int) -> np.ndarray:
+            rows = torch.arange(start, end, device=self.device)
             log_posterior = self.network.model.decode(context, batch_of(rules, rows))
-            parts.append(log_posterior[0].double().exp().cpu().numpy())
-        return np.concatenate(parts)
+            return log_posterior[0].double().exp().cpu().numpy()
+
+        return in_chunks(self.basis.n, chunk, serve)
 
 
 def batch_of(rules: Rules, rows: Tensor) -> Batch:

@@ -46,9 +46,6 @@ LANDMARKS = 50_000
 LARGE = 5_000_000  # numbers; up to here the projection is fitted in float64
 _CHUNK = 8192
 
-#: what the views depend on beside the rows; kept views of another version are made anew
-VIEWS_VERSION = 1
-
 
 @dataclass(frozen=True)
 class Graph:

@@ -1,0 +1,70 @@
+"""Memory is asked for before a step that may not fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from activeclust.errors import InvalidInput, NotEnoughMemory
+
+#: gigabytes that may be used, where it is less than what is free
+LIMIT = "ACTIVECLUST_MEMORY_GB"
+
+
+def available() -> int:
+    """Bytes this process can still take: of the machine, its control group, ``ACTIVECLUST_MEMORY_GB``."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    used = psutil.Process().memory_info().rss
+    for bound in (_of_control_group(), _given()):
+        if bound is not None:
+            free = min(free, max(0, bound - used))
+    return free
+
+
+def ask(needed: int, what: str, remedy: str) -> None:
+    """Raise :class:`NotEnoughMemory` where ``needed`` bytes are not there.
+
+    Parameters
+    ----------
+    needed : int
+        An estimate of the peak, in bytes.
+    what : str
+        The step, as a sentence begins: ``"Views of 1,000 x 3"``.
+    remedy : str
+        The option that makes it fit, as a sentence.
+
+    Examples
+    --------
+    >>> ask(1000, "A small step", "Nothing to do.")
+    >>> ask(10**18, "Views of the world", "Take fewer rows.")
+    Traceback (most recent call last):
+    ...
+    activeclust.errors.NotEnoughMemory: Views of the world need about 1,000,000,000.0 GB of memory, and ...
+    """
+    free = available()
+    if needed > free:
+        raise NotEnoughMemory(
+            f"{what} need about {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free. {remedy}"
+        )
+
+
+def _given() -> int | None:
+    given = os.environ.get(LIMIT, "")
+    if not given:
+        return None
+    try:
+        return int(float(given) * 1e9)
+    except ValueError as error:
+        raise InvalidInput(f"{LIMIT} is a number of gigabytes, got {given!r}.") from error
+
+
+def _of_control_group() -> int | None:
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(file).read_text().strip()
+        except OSError:
+            continue
+        return int(text) if text.isdigit() and int(text) < 2**60 else None
+    return None

@@ -1,0 +1,75 @@
+"""Views as plain arrays and back, to be kept on disk, and the name they are kept under."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from activeclust.pfn import extension, neighbors, spectrum, views
+from activeclust.pfn.extension import Extension
+from activeclust.pfn.views import Graph, Projection, Views, content_hash
+
+
+def key_of(X: np.ndarray, landmarks: int | None) -> str:
+    """A name made of the rows, the number of landmarks, and the code that makes views.
+
+    Examples
+    --------
+    >>> key_of(np.eye(2), None) == key_of(np.eye(2), None) != key_of(np.eye(2), 1)
+    True
+    """
+    return f"views-{content_hash(X)}-{landmarks or 'all'}-{_code()}"
+
+
+@functools.cache
+def _code() -> str:
+    # views made by other code are other views: nobody has to remember to count a version up
+    files = (extension.__file__, neighbors.__file__, spectrum.__file__, views.__file__)
+    return hashlib.blake2b(b"".join(Path(file).read_bytes() for file in files), digest_size=4).hexdigest()
+
+
+def pack(seen: Views) -> dict[str, np.ndarray]:
+    """Views as named arrays."""
+    arrays = {name: getattr(seen, name) for name in ("first", "inverse", "pca", "neighbors", "scale")}
+    arrays |= {"data_hash": np.array(seen.data_hash), "recall": np.array(seen.recall)}
+    for field in fields(Projection):
+        arrays[f"projection.{field.name}"] = np.asarray(getattr(seen.projection, field.name))
+    for name in ("graph", "refined"):
+        graph: Graph = getattr(seen, name)
+        for part in ("degree", "eigenvalues", "eigenvectors"):
+            arrays[f"{name}.{part}"] = getattr(graph, part)
+        for part in ("data", "indices", "indptr"):
+            arrays[f"{name}.adjacency.{part}"] = getattr(graph.adjacency, part)
+    if seen.extension is not None:
+        for field in fields(Extension):
+            arrays[f"extension.{field.name}"] = getattr(seen.extension, field.name)
+    return arrays
+
+
+def unpack(arrays) -> Views:
+    """What :func:`pack` was given."""
+
+    def graph(name: str) -> Graph:
+        parts = tuple(arrays[f"{name}.adjacency.{part}"] for part in ("data", "indices", "indptr"))
+        n = len(parts[2]) - 1
+        values = (arrays[f"{name}.{part}"] for part in ("degree", "eigenvalues", "eigenvectors"))
+        return Graph(sp.csr_array(parts, shape=(n, n)), *values)
+
+    projection = Projection(
+        arrays["projection.centre"],
+        float(arrays["projection.size"]),
+        arrays["projection.components"],
+        float(arrays["projection.rms"]),
+    )
+    extension = None
+    if "extension.rows" in arrays:
+        extension = Extension(*(arrays[f"extension.{field.name}"] for field in fields(Extension)))
+    return Views(
+        arrays["first"], arrays["inverse"], projection, arrays["pca"], arrays["neighbors"], arrays["scale"],
+        graph("graph"), graph("refined"), str(arrays["data_hash"]), float(arrays["recall"]), extension,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""How much memory steps take, estimated from sizes alone; checked against measurements (docs/scaling.md)."""
+
+from __future__ import annotations
+
+from activeclust.pfn.spectrum import N_EIGEN
+from activeclust.pfn.views import LANDMARKS, LANDMARKS_FROM, N_PCA
+
+_BASE = 300_000_000  # libraries and index structures
+_GRAPH_ROW = 6_000  # bytes: neighbours, two sparse graphs, blocks of vectors, eigenvectors
+_OTHER_ROW = 1_200  # bytes: a row beside the graph, its coordinates, landmarks and weights
+
+
+def rows_in_graph(n: int, landmarks: int | None) -> int:
+    """How many of ``n`` distinct rows have views of their own."""
+    return min(n, landmarks or (LANDMARKS if n > LANDMARKS_FROM else n))
+
+
+def views_bytes(n: int, d: int, landmarks: int | None = None) -> int:
+    """Peak bytes of the views of ``n`` rows of ``d`` columns, the rows themselves not counted.
+
+    Examples
+    --------
+    >>> views_bytes(70_000, 784) < views_bytes(140_000, 784)
+    True
+    """
+    graph = rows_in_graph(n, landmarks)
+    others = n if graph < n else 0
+    return _BASE + 4 * n * d + 12 * graph * d + _GRAPH_ROW * graph + _OTHER_ROW * others
+
+
+def posterior_bytes(n: int, graph_rows: int, anchors: int, clusters: int) -> int:
+    """Peak bytes of a posterior over ``n`` rows, ``graph_rows`` of which have views of their own."""
+    columns = 2 * 2 * 4 * anchors  # two graphs; a block and the one it is copied from
+    tensors = 4 * (3 * N_EIGEN + 2 * N_PCA + 60)
+    return _BASE + graph_rows * (columns + tensors + 24 * (clusters + 1)) + 24 * n * (clusters + 1)
+
+
+def fitting_landmarks(n: int, d: int, free: int) -> int | None:
+    """The most landmarks, in steps of 5,000, whose views fit into ``free`` bytes; None for none."""
+    fits = [m for m in range(5_000, min(n, LANDMARKS) + 1, 5_000) if views_bytes(n, d, m) < 0.8 * free]
+    return fits[-1] if fits else None

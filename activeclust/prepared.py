@@ -1,0 +1,138 @@
+"""A data set made ready once: its views, kept on disk, and what answers cost afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from activeclust.cache import kept
+from activeclust.errors import InvalidInput
+from activeclust.memory import ask, available
+from activeclust.pfn.neighbors import Neighbors
+from activeclust.pfn.packing import key_of, pack, unpack
+from activeclust.pfn.sizes import fitting_landmarks, posterior_bytes, views_bytes
+from activeclust.pfn.views import Views, green_coordinates, make_views, unit_rows
+
+CACHED_FROM = 5_000  #: rows; the views of fewer are made as fast as they are read
+
+
+@dataclass
+class Prepared:
+    """A data set made ready once: its views, and the device state that later posteriors reuse.
+
+    Attributes
+    ----------
+    source : Views
+        Of the distinct rows.
+    """
+
+    source: Views
+    _session: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of given rows."""
+        return len(self.source.inverse)
+
+    @property
+    def data_hash(self) -> str:
+        """A name for these very rows."""
+        return self.source.data_hash
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray]:
+        """``"pca"`` (n, a), and ``"diffusion"`` (n, m) with rows of unit length."""
+        source, others = self.source, self.source.extension
+        diffusion = source.spread(green_coordinates(source.refined).astype(np.float32))
+        if others is None:
+            return {"pca": source.pca[source.inverse], "diffusion": diffusion}
+        return {"pca": others.pca, "diffusion": unit_rows(diffusion)}
+
+    @cached_property
+    def neighbors(self) -> np.ndarray:
+        """(n, q) nearest rows, as given row numbers, nearest first; copies of a row share theirs.
+
+        Where there are landmarks, the nearest of them.
+        """
+        source, others = self.source, self.source.extension
+        if others is None:
+            return source.first[source.neighbors][source.inverse]
+        nearest = source.first[others.rows]
+        nearest[source.first] = source.first[source.neighbors[:, : nearest.shape[1]]]
+        return nearest
+
+    @cached_property
+    def density(self) -> np.ndarray:
+        """(n,) one over the distance to the 7th neighbour, mean 1."""
+        if self.source.extension is not None:
+            return self.source.extension.density
+        density = self.source.density[self.source.inverse]
+        return density / density.mean()
+
+    @cached_property
+    def index(self) -> Neighbors:
+        """Finds the rows with views that are nearest to any points, in PCA coordinates."""
+        return Neighbors(self.source.pca)
+
+    def __getstate__(self) -> dict:
+        # tensors on a device and the index are made again where the pickle is read
+        return {"source": self.source, "_session": None}
+
+    def ask_for_posterior(self, anchors: int, clusters: int) -> None:
+        """Raise :class:`NotEnoughMemory` where a posterior would not fit."""
+        graph = self.source.n_rows
+        fewer = max(1_000, graph // 4)
+        ask(
+            posterior_bytes(self.n_rows, graph, anchors, clusters),
+            f"The posteriors of {self.n_rows:,} rows and {clusters:,} clusters from {anchors:,} anchors",
+            f"Take fewer rows with views of their own: --landmarks {fewer} (landmarks={fewer}).",
+        )
+
+
+def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> Prepared:
+    """The views of ``X`` (n, d), read from the cache where they are kept there.
+
+    Parameters
+    ----------
+    X : ndarray (n, d) of float
+    landmarks : int, optional
+        How many rows have views of their own; see :func:`activeclust.pfn.views.make_views`.
+    cache : bool
+        Whether the views of 5,000 rows or more are read from disk, and kept there.
+
+    Raises
+    ------
+    InvalidInput
+        Where all rows are the same.
+    NotEnoughMemory
+        Where the views would not fit.
+    """
+    if landmarks is not None and landmarks < 2:
+        raise InvalidInput(f"landmarks must be at least 2, got {landmarks!r}.")
+    if np.ptp(X, axis=0).max() == 0:
+        raise InvalidInput(
+            f"All {len(X)} rows are identical: there is nothing to tell clusters apart by. "
+            "Check that the features were read as meant."
+        )
+    X = np.ascontiguousarray(X, dtype=np.float32)
+
+    def make() -> Views:
+        _ask_for_views(len(X), X.shape[1], landmarks)
+        return make_views(X, landmarks)
+
+    if not cache or len(X) < CACHED_FROM:
+        return Prepared(make())
+    return Prepared(unpack(kept(key_of(X, landmarks), lambda: pack(make()))))
+
+
+def _ask_for_views(n: int, d: int, landmarks: int | None) -> None:
+    fits = fitting_landmarks(n, d, available())
+    remedy = (
+        f"Make them of {fits:,} rows and carry the others along: --landmarks {fits} (landmarks={fits})."
+        if fits
+        else "Take fewer rows or columns, or a machine with more memory."
+    )
+    ask(views_bytes(n, d, landmarks), f"The views of {n:,} x {d:,}", remedy)
