@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.pfn.inference import Posterior, Session, _batch
+from activeclust.pfn.evidence import Rules
+from activeclust.pfn.inference import Posterior, Session
 from activeclust.pfn.model import PFN, Batch, Context
 from activeclust.pfn.train import TaskStream, Trainer, TrainOptions
 
@@ -92,6 +93,17 @@ class DenseSession(Session):
         """The posterior of all rows, from one pass over n x n attention."""
         with torch.inference_mode():
             rules = self._rules(rows, codes)
-            out = self.network.model(_batch(rules, torch.arange(self.basis.n)))[0].double().exp().numpy()
+            out = self.network.model(_whole(rules))[0].double().exp().numpy()
         known = out[:, :-1] / np.maximum(out[:, :-1].sum(1, keepdims=True), 1e-12)
         return Posterior(known, out[:, -1])
+
+
+def _whole(rules: Rules) -> Batch:
+    """All rows as one task of one batch."""
+    pair, row, bias = rules.at(torch.arange(rules.basis.n))
+    anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
+    there = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool)
+    return Batch(
+        pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
+        rules.codes[None], rules.task[None], there[:, : rules.C], there[:, : rules.k],
+    )  # fmt: skip
