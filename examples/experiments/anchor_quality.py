@@ -42,7 +42,7 @@ def measure(run: Run) -> pd.DataFrame:
     data = load("digits" if run.quick else "mnist")
     rows = slice(300) if run.quick else slice(None)
     mnist = problem("MNIST", data.X[rows], data.y[rows], run.model)
-    draws = 2 if run.quick else DRAWS
+    draws = run.repeats(DRAWS, quick=2)
     records: list[dict] = []
     for draw in range(draws):
         records += _wrong(run, mnist, draw, 40 if run.quick else K, (0.0, 0.2) if run.quick else SHARES)

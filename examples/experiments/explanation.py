@@ -34,7 +34,7 @@ def measure(run: Run) -> pd.DataFrame:
     prepared = run.model.prepare(X)
     records = []
     for k in (12,) if run.quick else KS:
-        for draw in range(1 if run.quick else DRAWS):
+        for draw in range(run.repeats(DRAWS, quick=1)):
             rng = run.rng(k, draw)
             anchors = rng.permutation(len(y))[:k]
             told_rows = rng.permutation(np.setdiff1d(np.arange(len(y)), anchors))[: 25 if run.quick else TOLD]

@@ -42,7 +42,8 @@ def measure(run: Run) -> pd.DataFrame:
     mnist = load("digits" if run.quick else "mnist")
     rows = slice(300) if run.quick else slice(None)
     data = problem("MNIST", mnist.X[rows], mnist.y[rows], run.model)
-    ks, draws, autos = ((10, 20), 2, 2) if run.quick else (KS, RANDOM_DRAWS, AUTO_DRAWS)
+    ks = (10, 20) if run.quick else KS
+    draws, autos = run.repeats(RANDOM_DRAWS, quick=2), run.repeats(AUTO_DRAWS, quick=2)
     records = list(_without_anchors(run, data))
     for draw in range(draws):
         order = run.rng(draw).permutation(len(data.y))  # anchors of a draw are nested

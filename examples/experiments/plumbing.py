@@ -50,6 +50,11 @@ class Run:
     out: Path
     seed: int
     model: PFNClusterer
+    draws: int | None = None
+
+    def repeats(self, whole: int, quick: int) -> int:
+        """How many draws: those of the whole experiment or of the quick one, or as many as were asked for."""
+        return self.draws or (quick if self.quick else whole)
 
     def rng(self, *numbers: int) -> np.random.Generator:
         """A generator named by numbers, so that no draw depends on what was drawn before."""
@@ -193,7 +198,7 @@ def read(path: Path) -> pd.DataFrame:
 def whole_page(experiment: Experiment, frame: pd.DataFrame) -> str:
     """The page, from what the CSV holds."""
     about = frame.attrs
-    size = "quick" if about["quick"] else "full"
+    size = "quick" if about["quick"] else f"{about['draws']} draws" if about["draws"] else "full"
     foot = (
         f"Made by `python examples/experiments/{experiment.name}.py` ({size}, seed {about['seed']}): weights "
         f"`{about['weights']}`, {about['cpu_seconds']:.0f} s of processor time on {about['threads']} thread(s), "
@@ -212,6 +217,9 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> Path
     )
     parser.add_argument("--from-csv", action="store_true", help="remake figure and page, measure nothing")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--draws", type=int, help="other than the experiment's own number of draws; the page says so"
+    )
     parser.add_argument("--weights", help="a .safetensors file in place of the package's weights")
     parser.add_argument("--out", type=Path, help=f"folder; {PAGES} without --quick")
     options = parser.parse_args(arguments)
@@ -222,7 +230,7 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> Path
     path = out / f"{experiment.name}.csv"
     if not options.from_csv:
         model = PFNClusterer(device="cpu", weights=options.weights, random_state=options.seed)
-        run = Run(options.quick, out, options.seed, model)
+        run = Run(options.quick, out, options.seed, model, options.draws)
         began = time.process_time()
         frame = experiment.measure(run)
         _write(path, frame, run, time.process_time() - began)
@@ -238,7 +246,7 @@ def _write(path: Path, frame: pd.DataFrame, run: Run, seconds: float) -> None:
     import torch
 
     about = {
-        "experiment": path.stem, "quick": run.quick, "seed": run.seed, "weights": run.model.model_hash,
+        "experiment": path.stem, "quick": run.quick, "draws": run.draws, "seed": run.seed, "weights": run.model.model_hash,
         "cpu_seconds": round(seconds, 1), "threads": torch.get_num_threads(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{p} {version(p)}" for p in ("activeclust", "torch", "numpy", "scikit-learn")),

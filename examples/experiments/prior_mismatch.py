@@ -73,7 +73,8 @@ def _corners(count: int) -> np.ndarray:
 
 def measure(run: Run) -> pd.DataFrame:
     """Per set, draw, method and anchors a cluster: V-measure, clusters, confidence, none-of-these mass."""
-    n, draws, counts = (150, 1, (0, 2)) if run.quick else (N, DRAWS, COUNTS)
+    n, counts = (150, (0, 2)) if run.quick else (N, COUNTS)
+    draws = run.repeats(DRAWS, quick=1)
     tuned = PFNClusterer(device="cpu", weights=_train(run), random_state=run.seed)
     records = []
     for draw in range(draws):

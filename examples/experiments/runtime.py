@@ -26,7 +26,7 @@ def measure(run: Run) -> pd.DataFrame:
     """Processor seconds of the views, of a posterior at several k, and of k-means and Ward on the same rows."""
     records = []
     for n in (200, 400) if run.quick else SIZES:
-        for repeat in range(1 if run.quick else TIMES):
+        for repeat in range(run.repeats(TIMES, quick=1)):
             rng = run.rng(n, repeat)
             X, y = draw_dataset(
                 Prior(rows=(n, n), clusters={"10-10": 1.0}, flat=0.0, rounded=0.0, split=0.0), rng
@@ -65,7 +65,7 @@ def _gpu(run: Run) -> pd.DataFrame:
     model = PFNClusterer(device="cuda", weights=run.model.weights)
     records = []
     for n in (200,) if run.quick else SIZES:
-        for repeat in range(1 if run.quick else TIMES):
+        for repeat in range(run.repeats(TIMES, quick=1)):
             rng = run.rng(n, repeat)
             X, y = draw_dataset(
                 Prior(rows=(n, n), clusters={"10-10": 1.0}, flat=0.0, rounded=0.0, split=0.0), rng

@@ -23,7 +23,7 @@ REPEATS, BATCH, PLACES = 6, 5, 1500
 
 def measure(run: Run) -> pd.DataFrame:
     """Per set, strategy, repeat and k: scores, clusters seen; repeats see 9 of 10 rows each."""
-    ks, repeats = ((5, 10), 2) if run.quick else (KS, REPEATS)
+    ks, repeats = (5, 10) if run.quick else KS, run.repeats(REPEATS, quick=2)
     records = []
     for index, data in enumerate(real_sets(run)):
         for repeat in range(repeats):

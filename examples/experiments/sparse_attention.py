@@ -59,7 +59,7 @@ def measure(run: Run) -> pd.DataFrame:
 def _problems(run: Run):
     sizes = {150: 2, 300: 2} if run.quick else SIZES
     for n, count in sizes.items():
-        for draw in range(count):
+        for draw in range(min(count, run.draws or count)):
             # few clusters and no rounding: n distinct rows, and anchors that number the same at every n
             prior = Prior(rows=(n, n), clusters={"3-10": 1.0}, rounded=0.0)
             X, y = draw_dataset(prior, run.rng(n, draw, 1))
@@ -67,7 +67,7 @@ def _problems(run: Run):
     if not run.quick:
         mnist = load("mnist")
         for n, count in MNIST.items():
-            for draw in range(count):
+            for draw in range(min(count, run.draws or count)):
                 rows = run.rng(n, draw, 2).permutation(len(mnist.y))[:n]
                 yield problem("MNIST", mnist.X[rows], mnist.y[rows], run.model), n, draw
 

@@ -18,7 +18,7 @@ DRAWS, REPLACED, RESAMPLED = 10, 4, 4000
 
 def measure(run: Run) -> pd.DataFrame:
     """Per set, k and draw: the move by one replaced anchor, and the variance over draws of all anchors."""
-    ks, draws = ((10, 20, 40), 2) if run.quick else (KS, DRAWS)
+    ks, draws = (10, 20, 40) if run.quick else KS, run.repeats(DRAWS, quick=2)
     records = []
     for index, data in enumerate(real_sets(run)):
         for k in [k for k in ks if k <= len(data.y) // 2]:
