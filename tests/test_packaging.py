@@ -87,7 +87,7 @@ def test_the_two_commands_of_the_readme_are_targets_of_the_makefile():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", ["loop", "test", "lint"])
+@pytest.mark.parametrize("target", ["loop", "test", "lint", "docs", "experiments"])
 def test_the_makefile_is_understood(target):
     done = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
