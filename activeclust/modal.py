@@ -66,7 +66,8 @@ def names() -> list[str]:
 def by_name(name: str) -> Strategy:
     """The modAL strategy of that name, adapted (what ``modal:NAME`` means).
 
-    ``information_density`` is modAL's documented product of entropy and density.
+    ``information_density`` is modAL's documented product of entropy and density. Raises UnknownName where
+    modAL has no such strategy.
     """
     plain = name.strip().replace("-", "_")
     plain = _ALIASES.get(plain, plain)
@@ -191,11 +192,11 @@ class PosteriorLearner:
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def vote_proba(self, X: np.ndarray) -> np.ndarray:
-        """(p, members, C + 1) probabilities by each member."""
+        """(p, members, C + 1) probabilities of the rows ``X`` by each member."""
         return np.stack([member.predict_proba(X) for member in self], axis=1)
 
     def vote(self, X: np.ndarray) -> np.ndarray:
-        """(p, members) class each member votes for."""
+        """(p, members) class each member votes for at the rows ``X``."""
         return self.classes_[self.vote_proba(X).argmax(axis=2)]
 
     def transform_without_estimating(self, X: np.ndarray) -> np.ndarray:
@@ -203,7 +204,7 @@ class PosteriorLearner:
         return X
 
     def rows_of(self, X: np.ndarray) -> np.ndarray:
-        """Row numbers of the rows of ``X``, which must be ``X_pool``."""
+        """Row numbers of the rows of ``X``, which must be ``X_pool``; InvalidInput where they are not."""
         if X is self.X_pool or np.array_equal(X, self.X_pool):
             return self.rows
         raise InvalidInput(

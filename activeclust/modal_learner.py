@@ -58,7 +58,10 @@ class Learner(ActiveLearner):
             self.y_training = _stack(self.y_training, y)
 
     def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> Learner:
-        """Train on ``X``, ``y``, forgetting what was taught before."""
+        """Train on ``X`` (n, d), ``y`` (n,), forgetting what was taught before.
+
+        ``bootstrap`` draws the rows with replacement; ``fit_kwargs`` go to the estimator.
+        """
         self._check(X, y)
         self.X_training, self.y_training = X, y
         self._fit_to_known(bootstrap=bootstrap, **fit_kwargs)
@@ -67,7 +70,10 @@ class Learner(ActiveLearner):
     def teach(
         self, X: Any, y: Any, bootstrap: bool = False, only_new: bool = False, **fit_kwargs: Any
     ) -> None:
-        """Add ``X``, ``y`` to what is known and train on all of it (``only_new``: on them alone)."""
+        """Add ``X``, ``y`` to what is known and train on all of it (``only_new``: on them alone).
+
+        ``bootstrap`` and ``fit_kwargs`` as in :meth:`fit`.
+        """
         if only_new:
             self._check(X, y)
             self._fit_on_new(X, y, bootstrap=bootstrap, **fit_kwargs)

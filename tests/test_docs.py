@@ -9,6 +9,7 @@ folder that holds the files the documents speak of. A block that is not run says
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -118,6 +119,16 @@ def test_commands_that_are_not_run_are_understood(document):
             words = shlex.split(command, comments=True)
             if words[0] == "activeclust":
                 parse(words[1:])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_commands_within_a_sentence_are_understood(document):
+    from click import MissingParameter
+
+    text = FENCE.sub("", document.read_text(encoding="utf-8")).replace("\n", " ")
+    for words in re.findall(r"`activeclust ([a-z][^`]*)`", text):
+        with contextlib.suppress(MissingParameter):  # a sentence may name a command without what it takes
+            parse(shlex.split(words))
 
 
 def parse(words: list[str]) -> None:
