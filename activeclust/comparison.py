@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,25 @@ class Comparison:
     def shown_budgets(self) -> list[int]:
         """Budgets for tables: round numbers on the grid, and the last one."""
         return sorted({b for b in SHOWN if b in self.budgets} | {int(self.budgets[-1])})
+
+    def until(self, budget: int) -> Comparison:
+        """The same runs up to a smaller budget of the grid: a run's beginning is the run of that budget.
+
+        Parameters
+        ----------
+        budget : int
+
+        Raises
+        ------
+        InvalidInput
+            Where the budget is not on the grid.
+        """
+        if budget not in self.budgets[1:]:
+            raise InvalidInput(f"Expected a budget out of {self.budgets[1:].tolist()}, got {budget!r}.")
+        end = int(np.flatnonzero(self.budgets == budget)[0]) + 1
+        values = {name: array[:, :, :end] for name, array in self.values.items()}
+        settings = {**self.settings, "budget": int(budget)}
+        return replace(self, budgets=self.budgets[:end], values=values, settings=settings)
 
     def scores(self, strategy: str, metric: str = "accuracy") -> np.ndarray:
         """(R, m) scores of one ``strategy`` by one ``metric``."""

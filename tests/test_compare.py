@@ -51,6 +51,15 @@ def test_processes_give_what_one_process_gives(result):
     assert scores(again) == scores(result)
 
 
+def test_the_beginning_of_the_runs_is_the_comparison_of_a_smaller_budget(result):
+    small = compare(blobs(), ["random", "herding", "margin"], 10, repeats=3)
+    cut = result.until(10)
+    assert cut.budgets.tolist() == small.budgets.tolist() == [0, 5, 10]
+    assert scores(cut) == scores(small) and cut.settings["budget"] == 10
+    with pytest.raises(InvalidInput, match="budget out of"):
+        result.until(7)
+
+
 def test_a_strategys_runs_do_not_depend_on_its_company(result):
     alone = compare(blobs(), ["margin"], 15, repeats=3)
     assert scores(alone)[0] == scores(result)[2]
