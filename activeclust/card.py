@@ -6,12 +6,17 @@ import base64
 import html
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import PIL.Image
+
     from activeclust.annotators import Query
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 _BAR = (
     '<tr><td style="text-align:left">{name}</td><td style="width:8em"><div style="background:#0072B2;'
@@ -34,13 +39,18 @@ def query_card(query: Query) -> str:
 
 
 def item_html(item: Any) -> str:
-    """HTML of an image array, a table's row, or a text.
+    """HTML of an image array, a picture file, a table's row, or a text.
 
     Examples
     --------
     >>> item_html("<b>")
     '<div style="max-width:30em;white-space:pre-wrap">&lt;b&gt;</div>'
     """
+    if is_picture_file(item):
+        try:
+            item = read_picture(item, 512)
+        except (OSError, ValueError) as error:
+            item = f"{item.name} cannot be shown: {error}"
     if is_image(item):
         data = base64.b64encode(image_png(item)).decode()
         return f'<img alt="" style="height:8em;image-rendering:pixelated" src="data:image/png;base64,{data}">'
@@ -52,6 +62,51 @@ def item_html(item: Any) -> str:
         return f"<table>{rows}</table>"
     text = np.array2string(item, threshold=12, precision=3) if isinstance(item, np.ndarray) else str(item)
     return f'<div style="max-width:30em;white-space:pre-wrap">{html.escape(text)}</div>'
+
+
+def is_picture_file(item: Any) -> bool:
+    """Whether an item is the Path of a picture file.
+
+    A text is never taken for a path: what stands in a table must not choose files to be read.
+
+    Examples
+    --------
+    >>> is_picture_file(Path("cat.JPG")), is_picture_file("cat.jpg")
+    (True, False)
+    """
+    return isinstance(item, Path) and item.suffix.lower() in PICTURES
+
+
+def open_picture(path: Path, widest: int) -> PIL.Image.Image:
+    """A picture file, turned as its camera says, in grey or colours, with transparency or without.
+
+    Parameters
+    ----------
+    path : Path
+    widest : int
+        Pixels that will be looked at: a large JPEG is decoded small.
+
+    Raises
+    ------
+    OSError, ValueError
+        For a file that is missing, damaged, or far too large.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            opened.draft("RGB", (widest, widest))
+            turned = ImageOps.exif_transpose(opened)
+            return turned if turned.mode in ("L", "RGB", "RGBA") else turned.convert("RGBA")
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_picture(path: Path, widest: int) -> np.ndarray:
+    """(h, w) or (h, w, 3 or 4) bytes of a picture file, at most about ``widest`` pixels a side."""
+    picture = open_picture(path, widest)
+    picture.thumbnail((widest, widest))
+    return np.asarray(picture)
 
 
 def is_image(item: Any) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Answer, Query
+from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
 from activeclust.terminal_view import item_view
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 SIGNALS = {"s": SKIP, "?": UNSURE, "u": UNDO, "q": STOP, "\x04": STOP}
 SHOWN = 3  #: suggestions with a number
+BAR_WIDTH = 20  #: characters of a bar that is certain
 #: keys of clusters in the order they were first named; those of the commands are left out
 LETTERS = "abcdefghijklmoprtvwxyz" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-HELP = "[Enter] first  [n] new  [s] skip  [?] unsure  [u] undo  [q] stop"
+HELP = {"Enter": "first", "n": "new", "s": "skip", "?": "unsure", "u": "undo", "q": "stop"}
+KEY, FIRST, BAR = "cyan", "bold", "blue"  #: styles; NO_COLOR leaves the bold
 
 
 class Terminal:
@@ -68,7 +70,7 @@ class Terminal:
             self._show(query)
             answer = self._answer(query)
             if answer is not None:
-                self._given += 1
+                self._given += not isinstance(answer, Signal)
                 self._note = self._say(query, answer)
                 return answer
 
@@ -80,13 +82,15 @@ class Terminal:
         self.console.rule(self._status(query), align="left", style="dim")
         if self._note:
             self.console.print(self._note, style="dim", markup=False)
+        self.console.print()
         self.console.print(item_view(query.item, self.console))
+        self.console.print()
         self.console.print(self._suggestions(query))
+        self.console.print()
         others = self._keys(query.clusters)
         if others:
-            listed = "  ".join(f"[{key}] {_short(name)}" for key, name in others.items())
-            self.console.print(listed, style="dim", markup=False)
-        self.console.print(HELP, markup=False)
+            self.console.print(_hints({key: _short(name) for key, name in others.items()}))
+        self.console.print(_hints(HELP))
 
     def _status(self, query: Query) -> str:
         parts = [f"row {query.row}"]
@@ -108,14 +112,17 @@ class Terminal:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style=KEY)
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, self.console.width - 40))
-        for number, (name, chance) in enumerate(query.suggestions[:SHOWN], start=1):
-            row = (f"[{number}]", str(name), "█" * round(20 * chance), f"{chance:4.0%}")
-            table.add_row(*(Text(cell, style="bold" if number == 1 else "") for cell in row))
-        chance = query.new_cluster_probability
-        words = ("[n]", "(a new cluster)", "█" * round(20 * chance), f"{chance:4.0%}")
-        table.add_row(*(Text(cell, style="dim") for cell in words))
+        table.add_column(no_wrap=True, style=BAR)
+        table.add_column(no_wrap=True, justify="right")
+        lines = [
+            (f"[{i}]", str(name), chance) for i, (name, chance) in enumerate(query.suggestions[:SHOWN], 1)
+        ]
+        for key, name, chance in [*lines, ("[n]", "(a new cluster)", query.new_cluster_probability)]:
+            style = FIRST if key == "[1]" else "dim" if key == "[n]" else ""
+            filled = Text("█" * round(BAR_WIDTH * chance) or "▏")
+            table.add_row(Text(key), Text(name, style=style), filled, Text(f"{chance:.0%}", style=style))
         return table
 
     @staticmethod
@@ -185,6 +192,15 @@ class Terminal:
                 return None
         line = self.keys.readline()
         return line.rstrip("\r\n") if line else None
+
+
+def _hints(meanings: Mapping[str, str]) -> Any:
+    """Keys with what they do, one hint never broken across lines."""
+    from rich.columns import Columns
+    from rich.text import Text
+
+    hints = (Text.assemble((f"[{key}]", KEY), (f" {meaning}", "dim")) for key, meaning in meanings.items())
+    return Columns(hints, padding=(0, 2))
 
 
 def _short(name: Cluster, width: int = 20) -> str:

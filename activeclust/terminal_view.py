@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.card import is_image, to_unit
+from activeclust.card import is_image, is_picture_file, read_picture, to_unit
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -29,6 +29,11 @@ def item_view(item: Any, console: Console) -> RenderableType:
     """
     from rich.text import Text
 
+    if is_picture_file(item):
+        try:
+            item = read_picture(item, 4 * WIDEST)
+        except (OSError, ValueError) as error:
+            item = f"{item.name} cannot be shown: {error}"
     if is_image(item):
         small = fit(to_unit(item), min(WIDEST, console.width - 2), TALLEST)
         coloured = console.color_system is not None and not console.no_color
@@ -76,6 +81,8 @@ def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
     ((40, 20, 3), (32, 32, 3))
     """
     picture = image[:, :, None].repeat(3, axis=2) if image.ndim == 2 else image[:, :, :3]
+    if image.ndim == 3 and image.shape[2] == 4:  # what is transparent is dark, as the terminal mostly is
+        picture = picture * image[:, :, 3:]
     scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
     if scale == 1.0:
         times = max(1, min(32 // picture.shape[0], width // picture.shape[1]))
@@ -96,7 +103,7 @@ def half_blocks(picture: np.ndarray) -> RenderableType:
     from rich.text import Text
 
     if len(picture) % 2:
-        picture = np.concatenate([picture, np.zeros_like(picture[:1])])
+        picture = np.concatenate([picture, picture[-1:]])
     colours = (np.clip(picture, 0, 1) * 255).astype(int)
     text = Text()
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.card import is_image, to_unit
+from activeclust.card import is_image, is_picture_file, open_picture, to_unit
 from activeclust.errors import DataFileError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 WIDEST = 1_600  #: pixels of a picture that is sent
 LONGEST = 20_000  #: characters of a text that is sent
 #: for what never changes; its address holds the data's hash
@@ -30,7 +29,7 @@ def is_picture(item: Any) -> bool:
     >>> is_picture(np.zeros((8, 8))), is_picture(Path("cat.jpg")), is_picture("cat.jpg")
     (True, True, False)
     """
-    return is_image(item) or (isinstance(item, Path) and item.suffix.lower() in PICTURES)
+    return is_image(item) or is_picture_file(item)
 
 
 def picture(item: Any, widest: int = WIDEST) -> bytes:
@@ -38,7 +37,7 @@ def picture(item: Any, widest: int = WIDEST) -> bytes:
     from PIL import Image
 
     if isinstance(item, Path):
-        image = _read(item)
+        image = _read(item, widest)
     else:
         pixels = item if item.dtype == np.uint8 else np.round(np.clip(to_unit(item), 0, 1) * 255)
         image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8))
@@ -48,15 +47,10 @@ def picture(item: Any, widest: int = WIDEST) -> bytes:
     return buffer.getvalue()
 
 
-def _read(path: Path) -> Any:
-    from PIL import Image, ImageOps
-
+def _read(path: Path, widest: int) -> Any:
     try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (WIDEST, WIDEST))  # a large JPEG is decoded small
-            turned = ImageOps.exif_transpose(opened)
-            return turned if turned.mode in ("L", "RGB", "RGBA") else turned.convert("RGBA")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        return open_picture(path, widest)
+    except (OSError, ValueError) as error:
         raise DataFileError(f"The picture {path.name} cannot be shown: {error}") from error
 
 
