@@ -129,6 +129,39 @@ class Person:
     def open(self) -> None:
         self.browser.get(self.server.url)
 
+    def steadily(self, do: Callable[[], Any]) -> None:
+        """Do something to elements of a view that is drawn anew when a posterior comes."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        def tried() -> bool:
+            try:
+                do()
+            except StaleElementReferenceException:
+                return False
+            return True
+
+        wait(tried, "an element that stays")
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type into a field in place of what it holds."""
+
+        def type_it() -> None:
+            field = self.find(selector)
+            field.click()
+            field.clear()
+            field.send_keys(text)
+
+        self.steadily(type_it)
+
+    def choose(self, selector: str, text: str) -> None:
+        """Choose the option of a list that begins with a text."""
+
+        def click_it() -> None:
+            options = wait(lambda: self.all(f"{selector} option"), selector)
+            next(option for option in options if option.text.startswith(text)).click()
+
+        self.steadily(click_it)
+
     def view(self, name: str) -> None:
         self.find(f'[data-view="{name}"]').click()
         wait(lambda: self.all(f"#view-{name}:not([hidden]) h2"), name)

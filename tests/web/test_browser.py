@@ -208,8 +208,7 @@ def follows_the_curve_and_looks_again(person: Person) -> None:
 
 def takes_many_that_look_alike(person: Person) -> None:
     person.view("grid")
-    options = wait(lambda: person.all("#grid-cluster option:not([value=''])"), "clusters")
-    next(option for option in options if option.text.startswith("six")).click()
+    person.choose("#grid-cluster", "six")
     tiles = wait(lambda: person.all(".grid-tile"), "rows that look alike")
     wrong = [tile for tile in tiles if person.names[int(tile.get_attribute("data-row"))] != "six"]
     for row in [tile.get_attribute("data-row") for tile in wrong]:
@@ -228,23 +227,21 @@ def renames_and_merges(person: Person) -> None:
 
     person.settled()
     person.view("clusters")
-    field = wait(lambda: person.all('[aria-label="New name for zero"]'), "the clusters")[0]
+    wait(lambda: person.all('[aria-label="New name for zero"]'), "the clusters")
     person.shot("clusters")
-    field.clear()
-    field.send_keys("nought" + Keys.ENTER)
+    person.fill('[aria-label="New name for zero"]', "nought" + Keys.ENTER)
     wait(lambda: "nought" in clusters(), "the new name")
-    selector = '[aria-label="Merge nought into"] option'
-    options = wait(lambda: person.all(selector), "the renamed cluster")
-    next(option for option in options if option.text == "one").click()
+    person.choose('[aria-label="Merge nought into"]', "one")
     wait(lambda: "nought" not in clusters(), "the merge")
 
 
 def edits_a_past_answer_and_exports(person: Person) -> None:
     person.view("answers")
-    change = wait(lambda: person.all("#view-answers li:not(.old) button:not(.tile)"), "the answers")
+    wait(lambda: person.all("#view-answers li"), "the answers")
     person.shot("answers")
     answers = len(person.run.anchors())
-    next(button for button in change if button.text == "Change").click()
+    change = "//*[@id='view-answers']//li[not(contains(@class, 'old'))]//button[text()='Change']"
+    person.steadily(lambda: person.browser.find_element("xpath", change).click())
     wait(lambda: "answered:" in person.find("#question-note").text, "the answered row")
     row = person.row()
     person.press(person.keys()["nine"])

@@ -220,7 +220,7 @@ function showState(state) {
   bar.setAttribute("aria-valuemax", total);
   bar.setAttribute("aria-valuenow", state.answered);
   bar.firstElementChild.style.width = `${Math.min(100, (100 * state.answered) / Math.max(1, total))}%`;
-  const waiting = outbox.all().length;
+  const waiting = outbox.all().reduce((n, [, { path, body }]) => n + (path === "/api/answer" ? 1 : body.rows?.length ?? 0), 0);
   $("answered").replaceChildren(h("b", { textContent: state.answered + waiting }), ` of ${total.toLocaleString("en")} ${state.budget ? "answers" : "rows"} answered`);
   const { expected_accuracy: sure, v_measure: known, agreement } = state.metrics;
   $("sure").replaceChildren(...(sure == null ? [] : ["sure of ", h("b", { textContent: percent(sure) }), ...(known == null ? [] : [", V-measure ", h("b", { textContent: known.toFixed(2) })])]));

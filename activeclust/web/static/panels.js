@@ -102,7 +102,7 @@ async function findSuspects() {
 }
 
 function chart(names, points) {
-  const width = 900, height = 320, left = 46, bottom = 34, top = 10, right = 12;
+  const width = 900, height = 320, left = 58, bottom = 34, top = 10, right = 12;
   const last = Math.max(1, points.at(-1)[0]);
   const x = (budget) => left + ((width - left - right) * budget) / last, y = (value) => top + (height - top - bottom) * (1 - Math.max(0, Math.min(1, value)));
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "chart", "aria-label": names.map((n) => `${CURVES[n][0]} ${percent(points.at(-1)[1 + names.indexOf(n)] ?? 0)}`).join(", ") });
