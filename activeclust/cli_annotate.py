@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from activeclust.cli_options import data_options, data_settings, db_option, load_data, stderr_console
+from activeclust.cli_options import (
+    bars,
+    clusterer_of,
+    data_options,
+    data_settings,
+    db_option,
+    load_data,
+    views_options,
+)
 from activeclust.errors import InvalidInput
 
 
@@ -34,6 +42,7 @@ from activeclust.errors import InvalidInput
 @click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
+@views_options
 @click.pass_context
 def annotate_command(context: click.Context, source: str, **given: Any) -> None:
     """Ask you which cluster rows belong to; the same command goes on where you stopped.
@@ -88,7 +97,6 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
 
 def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
     """The loop of a run over DATA, made or continued, by the options of a command."""
-    from activeclust.clusterer import PFNClusterer
     from activeclust.loop import ActiveLoop
 
     data = load_data(source, given)
@@ -96,12 +104,12 @@ def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> A
         raise InvalidInput(
             f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
         )
-    with stderr_console().status(f"preparing {len(data.X):,} rows (once a data set)"):
+    with bars():
         return ActiveLoop(
             data.X,
             terminal,
             strategy=given["strategy"],
-            clusterer=PFNClusterer(device=given["device"], random_state=given["seed"]),
+            clusterer=clusterer_of(given, given["seed"]),
             store=store,
             name=given["name"] or Path(source).stem,
             items=data.items,

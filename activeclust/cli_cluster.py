@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activeclust.cli_options import data_options, db_option, load_data, stderr_console, writable_folder
+from activeclust.cli_options import (
+    bars,
+    clusterer_of,
+    data_options,
+    db_option,
+    load_data,
+    views_options,
+    writable_folder,
+)
 from activeclust.errors import DataFileError, InvalidInput
 
 if TYPE_CHECKING:
@@ -25,8 +33,9 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="OUT", default="-", help="CSV to write [default: stdout].")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
+@views_options
 def cluster_command(
-    source: str, db: str, name: str | None, anchor_file: str | None, output: str, device: str, **given: Any
+    source: str, db: str, name: str | None, anchor_file: str | None, output: str, **given: Any
 ) -> None:
     """Partition the rows of a file or named set: a CSV with one line a row.
 
@@ -41,8 +50,8 @@ def cluster_command(
     anchors = _of_run(db, name, len(data.X)) if name else {}
     if anchor_file:
         anchors = read_anchors(Path(anchor_file), len(data.X))
-    with stderr_console().status(f"clustering {len(data.X):,} rows"):
-        table = _partition(data, anchors, given.get("id_column"), device)
+    with bars():
+        table = _partition(data, anchors, given)
     text = table.to_csv(index=False, float_format="%.6f")
     if output == "-":
         click.echo(text, nl=False)
@@ -51,19 +60,17 @@ def cluster_command(
         click.echo(f"Wrote {output}: {table['cluster'].nunique()} clusters.", err=True)
 
 
-def _partition(data: Any, anchors: dict[int, Cluster], id_column: str | None, device: str) -> Any:
+def _partition(data: Any, anchors: dict[int, Cluster], given: dict[str, Any]) -> Any:
     import numpy as np
     import pandas as pd
-
-    from activeclust.clusterer import PFNClusterer
 
     answers = np.full(len(data.X), None, dtype=object)
     for row, cluster in anchors.items():
         answers[row] = cluster
-    model = PFNClusterer(device=device).fit(data.X, answers if anchors else None)
+    model = clusterer_of(given).fit(data.X, answers if anchors else None)
     mass = model.posterior_.max(axis=1) * (1 - model.new_cluster_proba_)
     columns = {"row": np.arange(len(data.X))}
-    ids = _ids(data, id_column)
+    ids = _ids(data, given["id_column"])
     if ids is not None:
         columns["id"] = ids
     columns |= {

@@ -13,11 +13,14 @@ import click
 from click.core import ParameterSource
 
 from activeclust.cli_options import (
+    bars,
+    clusterer_of,
     data_options,
     data_settings,
     db_option,
     load_data,
     stderr_console,
+    views_options,
     writable_folder,
 )
 from activeclust.errors import InvalidInput, RunNotFound
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
+@views_options
 @click.pass_context
 def loop_command(context: click.Context, **given: Any) -> None:
     """Run the loop with an oracle, and draw accuracy against answers.
@@ -86,7 +90,6 @@ def loop_command(context: click.Context, **given: Any) -> None:
 
 def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
     from activeclust.annotators import LabelOracle, NoisyOracle
-    from activeclust.clusterer import PFNClusterer
     from activeclust.loop import ActiveLoop
 
     console = stderr_console()
@@ -102,12 +105,12 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
         if given["noise"]
         else LabelOracle(labels)
     )
-    with console.status(f"preparing {len(data.X):,} rows (once a data set)"):
+    with bars():
         return ActiveLoop(
             data.X,
             oracle,
             strategy=given["strategy"],
-            clusterer=PFNClusterer(device=given["device"], random_state=given["seed"]),
+            clusterer=clusterer_of(given, given["seed"]),
             store=store,
             name=name,
             batch_size=given["batch_size"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from activeclust.errors import DataFileError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from activeclust.clusterer import PFNClusterer
     from activeclust.datasets import Dataset
 
 DATABASE = "activeclust.db"
@@ -36,6 +39,17 @@ _DATA = (
     ),
     click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
 )
+_VIEWS = (
+    click.option(
+        "--landmarks", type=click.IntRange(2), metavar="N",
+        help="Rows with views of their own; the others follow those near them [default: all up to 200,000, "
+        "50,000 of more].",
+    ),
+    click.option(
+        "--cache/--no-cache", default=True, show_default=True,
+        help="Keep the views on disk, for the next start (ACTIVECLUST_CACHE names the folder).",
+    ),
+)  # fmt: skip
 DATA_OPTIONS = ("labels", "label_column", "id_column", "text_column", "features", "embed", "impute")
 _VECTORS = (".npy", ".npz")
 
@@ -45,6 +59,22 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_DATA):
         command = option(command)
     return command
+
+
+def views_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how views are made; :func:`clusterer_of` takes them."""
+    for option in reversed(_VIEWS):
+        command = option(command)
+    return command
+
+
+def clusterer_of(given: Mapping[str, Any], seed: int | None = None) -> PFNClusterer:
+    """The clusterer that ``--device`` and the options of :func:`views_options` ask for."""
+    from activeclust.clusterer import PFNClusterer
+
+    return PFNClusterer(
+        device=given["device"], landmarks=given["landmarks"], cache=given["cache"], random_state=seed
+    )
 
 
 def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +116,7 @@ def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
         path = Path(bare).expanduser()
         return f"{prefix}{path.resolve()}{at}{split}" if path.exists() else name
 
-    kept = {key: given[key] for key in DATA_OPTIONS if given.get(key)}
+    kept = {key: given[key] for key in (*DATA_OPTIONS, "landmarks") if given.get(key)}
     kept |= {key: absolute(kept[key]) for key in ("labels", "features", "embed") if key in kept}
     return {"source": absolute(source)} | kept
 
@@ -101,6 +131,29 @@ def writable_folder(folder: Path) -> Path:
     except OSError as error:
         raise DataFileError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
     return folder
+
+
+@contextlib.contextmanager
+def bars() -> Iterator[None]:
+    """A progress bar on stderr for each step within that says how far it is; gone when all are done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from activeclust.progress import listening
+
+    progress = Progress(
+        TextColumn("{task.description:>16}"), BarColumn(), TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True), console=stderr_console(), transient=True,
+        disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    tasks: dict[str, Any] = {}
+
+    def show(step: str, done: float, total: float) -> None:
+        if step not in tasks:
+            tasks[step] = progress.add_task(step, total=total)
+        progress.update(tasks[step], completed=done, total=total)
+
+    with progress, listening(show):
+        yield
 
 
 def stderr_console() -> Console:

@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from activeclust.errors import InvalidInput
-from activeclust.pfn.extension import spread, weigh
-from activeclust.pfn.views import N_NEIGHBORS
+from activeclust.predictor import Predictor
 from activeclust.prepared import Prepared, prepare
 
 _FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
@@ -142,10 +141,18 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
     def _extend(self, X) -> np.ndarray:
         X = validate_data(self, X, dtype=_FLOATS, reset=False)
-        prepared, source = self.prepared_, self.prepared_.source
-        k = min(N_NEIGHBORS, source.n_rows)
-        near, weights, _ = weigh(prepared.index, source.scale, source.projection(X), k, "posterior")
-        return spread(self.posterior_[source.first], near, weights)
+        return self.predictor_.full(X)[:, :-1]
+
+    @property
+    def predictor_(self) -> Predictor:
+        """What rows that were never seen need of this model; it can be sent to other machines."""
+        check_is_fitted(self)
+        if getattr(self, "_predictor", None) is None or self._predictor_of is not self.posterior_:
+            source = self.prepared_.source
+            full = np.column_stack([self.posterior_, self.new_cluster_proba_])[source.first]
+            self._predictor = Predictor(source.projection, source.pca, source.scale, full, self.classes_)
+            self._predictor_of = self.posterior_
+        return self._predictor
 
     # -- the loop --------------------------------------------------------------------------------
 

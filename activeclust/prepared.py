@@ -11,7 +11,6 @@ import numpy as np
 from activeclust.cache import kept
 from activeclust.errors import InvalidInput
 from activeclust.memory import ask, available
-from activeclust.pfn.neighbors import Neighbors
 from activeclust.pfn.packing import key_of, pack, unpack
 from activeclust.pfn.sizes import fitting_landmarks, posterior_bytes, views_bytes
 from activeclust.pfn.views import Views, green_coordinates, make_views, unit_rows
@@ -72,13 +71,8 @@ class Prepared:
         density = self.source.density[self.source.inverse]
         return density / density.mean()
 
-    @cached_property
-    def index(self) -> Neighbors:
-        """Finds the rows with views that are nearest to any points, in PCA coordinates."""
-        return Neighbors(self.source.pca)
-
     def __getstate__(self) -> dict:
-        # tensors on a device and the index are made again where the pickle is read
+        # tensors on a device are made again where the pickle is read
         return {"source": self.source, "_session": None}
 
     def ask_for_posterior(self, anchors: int, clusters: int) -> None:

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pfn": {"errors", "progress"},
     "clusterer": {"errors", "rows", "pfn", "progress", "resources"},
     "resources": {"errors"},
+    "partitioned": {"errors", "rows", "clusterer", "progress"},
     "store": {"errors"},
     "card": set(),
     "annotators": {"errors", "card"},
@@ -47,7 +48,7 @@ MAY_IMPORT["cli"] = set(MAY_IMPORT) | {"__version__"}
 #: module -> room, where the room is more than one module
 ROOM_OF = {
     "asking": "loop", "beliefs": "loop", "dialogue": "loop", "history": "loop", "pool": "loop", "rounds": "loop", "runs": "loop",
-    "prepared": "clusterer", "cache": "resources", "memory": "resources",
+    "prepared": "clusterer", "predictor": "clusterer", "cache": "resources", "memory": "resources",
     "modal_learner": "modal", "terminal_view": "terminal", "comparison": "compare",
     "compare_plots": "compare", "compare_report": "compare",
     "tables": "datasets", "columns": "datasets", "arrays": "datasets", "images": "datasets",

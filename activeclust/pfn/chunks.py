@@ -8,11 +8,14 @@ import numpy as np
 import torch
 
 from activeclust.errors import NotEnoughMemory
+from activeclust.progress import report
 
 SMALLEST = 64
 
 
-def in_chunks(n: int, chunk: int, serve: Callable[[int, int], np.ndarray]) -> np.ndarray:
+def in_chunks(
+    n: int, chunk: int, serve: Callable[[int, int], np.ndarray], step: str = "posterior"
+) -> np.ndarray:
     """``serve(start, end)`` for all of 0..n, one below another.
 
     Each row must be served on its own, so that the size of a chunk changes nothing. Where the device has no
@@ -23,6 +26,8 @@ def in_chunks(n: int, chunk: int, serve: Callable[[int, int], np.ndarray]) -> np
     n, chunk : int
     serve : callable
         Gives (end - start, ...).
+    step : str
+        The name under which progress is reported.
 
     Raises
     ------
@@ -51,4 +56,5 @@ def in_chunks(n: int, chunk: int, serve: Callable[[int, int], np.ndarray]) -> np
                 torch.cuda.empty_cache()  # what is free is in pieces of the old size
             continue
         start = end
+        report(step, start, n)
     return np.concatenate(parts)
