@@ -47,7 +47,8 @@ MAY_IMPORT["cli"] = set(MAY_IMPORT) | {"__version__"}
 
 #: module -> room, where the room is more than one module
 ROOM_OF = {
-    "asking": "loop", "beliefs": "loop", "dialogue": "loop", "history": "loop", "pool": "loop", "rounds": "loop", "runs": "loop",
+    "asking": "loop", "beliefs": "loop", "dialogue": "loop", "history": "loop", "pool": "loop",
+    "rounds": "loop", "runs": "loop",
     "prepared": "clusterer", "predictor": "clusterer", "cache": "resources", "memory": "resources",
     "modal_learner": "modal", "terminal_view": "terminal", "comparison": "compare",
     "compare_plots": "compare", "compare_report": "compare",
