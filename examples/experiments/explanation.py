@@ -192,7 +192,7 @@ attention. An explanation is worth something only if the anchors that it names a
 
 ## What was expected
 
-The head's attention is one of twenty voices in the posterior (the others are the rules), so its shares can only be a part of
+The head's attention is one of about twenty voices in the posterior (the others are the rules), so its shares can only be a part of
 the truth: most mass on the row's own cluster, an agreement with leave-one-out influence clearly above chance and clearly below
 one. Attention on the row's cluster should foresee errors, less well than the posterior itself.
 
