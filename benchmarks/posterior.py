@@ -135,10 +135,11 @@ def anchor_draws(problem: Problem, label: str, draws: int) -> Iterator[np.ndarra
             yield rng.choice(problem.scored, int(label), replace=False)
 
 
-def measure(problem: Problem, labels: list[str], draws: int, slow_limit: int = 300) -> pd.DataFrame:
+def measure(
+    problem: Problem, labels: list[str], draws: int, methods: dict[str, Rival], slow_limit: int = 300
+) -> pd.DataFrame:
     """One row per anchor number, draw and method: accuracy, V-measure, seconds; calibration of ours."""
     model = PFNClusterer(device="cpu")
-    methods = rivals()
     records = []
     for label in labels:
         for draw, anchors in enumerate(anchor_draws(problem, label, draws)):
@@ -260,13 +261,19 @@ def main() -> None:
     )
     parser.add_argument("what", choices=list(PLANS))
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument(
+        "--only", help="these rivals, separated by semicolons (PoissonMBO takes a second a draw)"
+    )
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     options = parser.parse_args()
     data = Path(options.data) if options.data else None
     labels, value = PLANS[options.what]
+    methods = rivals()
+    if options.only:
+        methods = {name: methods[name] for name in options.only.split(";")}
     parts = []
     for rows in COLLECTIONS[options.what](data):
-        parts.append(measure(Problem.of(rows), labels, options.draws))
+        parts.append(measure(Problem.of(rows), labels, options.draws, methods))
         print(rows.name, flush=True)
     frame = pd.concat(parts)
     names = list(dict.fromkeys(frame["data"]))
