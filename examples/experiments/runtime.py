@@ -35,7 +35,7 @@ def measure(run: Run) -> pd.DataFrame:
             prepared = run.model.prepare(X)
             records.append(_record("views", n, 0, repeat, began))
             for k in (10, 40) if run.quick else ANCHORS:
-                anchors = rng.choice(n, min(k, n // 2), replace=False)
+                anchors = rng.choice(len(y), min(k, len(y) // 2), replace=False)
                 codes = np.unique(y[anchors], return_inverse=True)[1]
                 run.model.posterior(prepared, anchors, codes)  # makes the anchors' columns, once an anchor
                 began = time.process_time()
@@ -72,7 +72,7 @@ def _gpu(run: Run) -> pd.DataFrame:
             )
             prepared = model.prepare(X)
             for k in (10,) if run.quick else ANCHORS:
-                anchors = rng.choice(n, min(k, n // 2), replace=False)
+                anchors = rng.choice(len(y), min(k, len(y) // 2), replace=False)
                 codes = np.unique(y[anchors], return_inverse=True)[1]
                 model.posterior(prepared, anchors, codes)
                 began = time.perf_counter()
