@@ -226,16 +226,20 @@ export class Plot {
   /** Rows within a polygon of screen positions. */
   inside(polygon) {
     const xs = polygon.map((p) => p[0]), ys = polygon.map((p) => p[1]);
-    const left = Math.min(...xs), right = Math.max(...xs), top = Math.min(...ys), bottom = Math.max(...ys);
+    const left = Math.min(...xs), right = Math.max(...xs), top = Math.floor(Math.min(...ys)), bottom = Math.ceil(Math.max(...ys));
+    // where the outline crosses the middle of each line of pixels: a row looks at its own line only
+    const crossings = Array.from({ length: bottom - top + 1 }, () => []);
+    for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
+      const [xi, yi] = polygon[i], [xj, yj] = polygon[j];
+      for (let line = Math.ceil(Math.min(yi, yj) - 0.5); line + 0.5 < Math.max(yi, yj); line += 1)
+        crossings[line - top]?.push(xi + ((xj - xi) * (line + 0.5 - yi)) / (yj - yi));
+    }
     const found = [];
     this.near((left + right) / 2, (top + bottom) / 2, Math.max(right - left, bottom - top) / 2, (row) => {
       const x = this.x(row), y = this.y(row);
       if (x < left || x > right || y < top || y > bottom) return;
       let odd = false;
-      for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
-        const [xi, yi] = polygon[i], [xj, yj] = polygon[j];
-        if (yi > y !== yj > y && x < xi + ((xj - xi) * (y - yi)) / (yj - yi)) odd = !odd;
-      }
+      for (const crossing of crossings[Math.floor(y) - top]) if (x < crossing) odd = !odd;
       if (odd) found.push(row);
     });
     return found;
