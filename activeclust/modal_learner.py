@@ -35,6 +35,9 @@ class Learner(ActiveLearner):
         A modAL query strategy, or one of ours through :func:`as_modal`.
     X_training, y_training : array-like, optional
         What is labelled already.
+    bootstrap_init, on_transformed : bool
+    **fit_kwargs
+        As in modAL.
 
     Examples
     --------

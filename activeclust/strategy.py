@@ -101,7 +101,7 @@ class Strategy(Protocol):
 
 
 def one_by_one(refit: Refit, n_clusters: int) -> Hypothetical:
-    """A :data:`Hypothetical` for a model that offers :data:`Refit` alone: one call a hypothesis.
+    """A :data:`Hypothetical` for a model of ``n_clusters`` that offers :data:`Refit` alone: one call each.
 
     Examples
     --------

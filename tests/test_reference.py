@@ -60,7 +60,7 @@ def callables() -> Iterator[tuple[str, Any]]:
             for own, value in vars(thing).items():
                 value = getattr(value, "__func__", value)
                 value = value.fget if isinstance(value, property) else value
-                if not own.startswith("_") and inspect.isfunction(value):
+                if not own.startswith(("_", "test_")) and inspect.isfunction(value):
                     yield f"{name}.{own}", value
 
 

@@ -107,7 +107,7 @@ class StrategyContract:
 
     @staticmethod
     def ask(strategy: Strategy, state: PoolState, n: int, seed: int = 0) -> list[int]:
-        """Rows asked, after checking what holds for every answer of every strategy."""
+        """The ``n`` rows asked in ``state`` under ``seed``, after checking what holds for every strategy."""
         rows = np.asarray(strategy(state, n, np.random.default_rng(seed)))
         assert rows.ndim == 1, f"expected one row number per pick, got an array of shape {rows.shape}"
         assert np.issubdtype(rows.dtype, np.integer), f"row numbers are integers, got {rows.dtype}"
