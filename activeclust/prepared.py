@@ -76,7 +76,7 @@ class Prepared:
         return {"source": self.source, "_session": None}
 
     def ask_for_posterior(self, anchors: int, clusters: int) -> None:
-        """Raise :class:`NotEnoughMemory` where a posterior from ``anchors`` over ``clusters`` would not fit."""
+        """Raise :class:`NotEnoughMemory` where a posterior (k ``anchors``, C ``clusters``) would not fit."""
         graph = self.source.n_rows
         fewer = max(1_000, graph // 4)
         ask(
