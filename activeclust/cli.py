@@ -34,6 +34,7 @@ HOMES = {
     "import": "activeclust.cli_store",
     "db": "activeclust.cli_store",
     "pretrain": "activeclust.pfn.cli",
+    "pretrain-zero-shot": "activeclust.cli_partitions",
 }
 
 

@@ -31,7 +31,10 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     weights : path or None
         A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
     max_clusters : int, default=200
-        Where the search for clusters ends when there are no anchors.
+        Without anchors, partitions of more clusters are not looked at.
+    partition_weights : path or None
+        A ``.safetensors`` file written by ``activeclust pretrain-zero-shot``, for clustering without
+        anchors; None for those in the package.
     landmarks : int or None
         How many rows, drawn at random, have views of their own; the others are weighted means of those near
         them. None for all rows up to 200,000, and 50,000 of more.
@@ -52,7 +55,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     new_cluster_proba_ : ndarray (n_samples,)
         Probability that the row is of none of ``classes_``; 0 for anchors.
     anchors_ : ndarray (n_anchors,) of int
-        Row numbers of the anchors (without answers: those the network chose itself).
+        Row numbers of the anchors (without answers: typical rows of the
+        clusters found).
     n_features_in_ : int
 
     Examples
@@ -77,10 +81,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         random_state=None,
         landmarks: int | None = None,
         cache: bool = True,
+        partition_weights: str | Path | None = None,
     ):
         self.device = device
         self.weights = weights
         self.max_clusters = max_clusters
+        self.partition_weights = partition_weights
         self.random_state = random_state
         self.landmarks = landmarks
         self.cache = cache
@@ -113,12 +119,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return self.fit(X, y).labels_
 
     def predict(self, X) -> np.ndarray:
-        """The likeliest cluster of rows that may never have been seen; (n,)."""
+        """(n,) the likeliest cluster of each row of ``X`` (n, n_features), seen before or not."""
         check_is_fitted(self)
         return self.classes_[self._extend(X).argmax(axis=1)]
 
     def predict_proba(self, X) -> np.ndarray:
-        """(n, n_clusters) posteriors: a row's is that of the fitted rows near it, by self-tuning weights.
+        """(n, n_clusters) posteriors of ``X``: each that of the fitted rows near it, by self-tuning weights.
 
         A row that equals a fitted one gets that one's.
         """
@@ -132,9 +138,11 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             posterior[rows, codes] = 1.0
             new[rows] = 0.0
         else:
-            rows, posterior, new = self.zero_shot(self.prepared_)
+            found = self._discover(self.prepared_)
+            rows, codes = self.prepared_.source.first[found.rows], found.codes
+            spread_over = self.prepared_.source.spread
+            posterior, new = spread_over(found.posterior.known), spread_over(found.posterior.new)
             self.classes_ = np.arange(posterior.shape[1])
-            codes = np.arange(len(rows))
         self.anchors_, self.anchor_codes_ = rows, codes
         self.posterior_, self.new_cluster_proba_ = posterior, new
         self.labels_ = self.classes_[posterior.argmax(axis=1)]
@@ -186,7 +194,10 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return prepared.source.spread(out.known), prepared.source.spread(out.new)
 
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
-        """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates."""
+        """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates.
+
+        ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`; ``rng`` draws the coordinates.
+        """
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
         if len(rows) == 0:
             return np.zeros((times, prepared.n_rows, 0))
@@ -197,7 +208,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
         """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
 
-        One pass for all H. Columns: the C clusters, the one that an answer C opens (else 0), none of these.
+        ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`. One pass for all H. Columns: the
+        C clusters, the one that an answer C opens (else 0), none of these.
         """
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
         inverse = prepared.source.inverse
@@ -206,12 +218,11 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return self._session(prepared).hypothetical(at_rows, label, tried, np.asarray(answers), at)
 
     def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Anchors the network chose itself (C,), with the posterior (n, C) and new-cluster mass (n,)."""
-        from activeclust.pfn.zeroshot import discover
-
-        rows, out = discover(self._session(prepared), self.max_clusters)
-        source = prepared.source
-        return source.first[rows], source.spread(out.known), source.spread(out.new)
+        """The most typical row of each cluster in ``prepared`` (C,), posterior (n, C), new mass (n,)."""
+        found = self._discover(prepared)
+        source, out = prepared.source, found.posterior
+        typical = found.rows[: out.known.shape[1]]
+        return source.first[typical], source.spread(out.known), source.spread(out.new)
 
     def suspect_anchors(self, folds: int = 10) -> list[tuple[int, Any, float]]:
         """Anchors by how much the others contradict them, the most suspect first.
@@ -283,6 +294,15 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
     def _prepare(self, X: np.ndarray) -> Prepared:
         return prepare(X, self.landmarks, self.cache)
+
+    def _discover(self, prepared: Prepared):
+        from activeclust.pfn.selector import WEIGHTS, load_selector
+        from activeclust.pfn.zeroshot import discover
+
+        if self.max_clusters < 1:
+            raise InvalidInput(f"max_clusters must be at least 1, got {self.max_clusters!r}.")
+        selector = load_selector(self.partition_weights or WEIGHTS)
+        return discover(self._session(prepared), selector, self.max_clusters)
 
     def _network(self):
         from activeclust.pfn.inference import WEIGHTS, load_network

@@ -1,51 +1,230 @@
-"""Clusters without a single answer: the network's own none-of-these mass finds them one by one.
+"""Clusters without a single answer: one of many candidate partitions, and a posterior from it.
 
-A typical row becomes the first anchor; the most confidently new among the typical rows the next; until
-nothing is new. The number of clusters is how many there were.
+Several hundred partitions are made (:mod:`activeclust.pfn.partitions`) and described
+(:mod:`activeclust.pfn.describe`); a network trained on data sets of the prior says which agrees most with the
+truth (:mod:`activeclust.pfn.selector`). Typical rows of its clusters then serve as anchors of the posterior
+network, so that there are probabilities without answers too.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from activeclust.pfn.describe import describe
 from activeclust.pfn.inference import Posterior, Session
+from activeclust.pfn.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
+from activeclust.pfn.selector import Selector, load_selector
+from activeclust.pfn.views import Views
 
 MAX_CLUSTERS = 200
-NEW_ENOUGH = 0.5
+ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
+PARTITION_SHARE = 0.6  # of the posterior: more than half, so that the likeliest cluster is the partition's
+LEAST_CLUSTER = 3  # rows of the sample
+_LIKELY = 0.2  # what a candidate's own probability counts beside its expected agreement
+_CHUNK_ELEMENTS = 20_000_000
 
 
-def discover(session: Session, max_clusters: int = MAX_CLUSTERS) -> tuple[np.ndarray, Posterior]:
-    """Anchors that the network chose itself, one a cluster, and the posterior they give.
+@dataclass(frozen=True)
+class Chosen:
+    """The partition that was taken.
+
+    Attributes
+    ----------
+    labels : ndarray (n,) of int
+        Cluster of every distinct row, 0 to C - 1, the largest first.
+    family : str
+        Where it comes from, one of :data:`activeclust.pfn.partitions.FAMILY_NAMES`.
+    counts : ndarray (p,) of int
+        Numbers of clusters of all candidates.
+    probability : ndarray (p,)
+        How likely the network takes each candidate to be the best of them.
+    """
+
+    labels: np.ndarray
+    family: str
+    counts: np.ndarray
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Clusters found without answers.
+
+    Attributes
+    ----------
+    rows, codes : ndarray (k,) of int
+        Anchors (distinct rows) and their clusters; the first C are the most typical rows, one a cluster.
+    posterior : Posterior
+        Its ``known`` is a mean, .6 to .4, of the partition and of what the posterior network says given
+        these anchors.
+    chosen : Chosen
+    """
+
+    rows: np.ndarray
+    codes: np.ndarray
+    posterior: Posterior
+    chosen: Chosen
+
+
+def discover(session: Session, selector: Selector, max_clusters: int = MAX_CLUSTERS) -> Discovery:
+    """Clusters of the session's rows, and the posterior over them.
 
     Parameters
     ----------
     session : Session
+    selector : Selector
     max_clusters : int
-        Where the search ends at the latest.
+        Partitions of more clusters are not looked at.
+    """
+    views = session.views
+    chosen = choose_partition(views, selector, max_clusters)
+    rows, codes = typical_rows(views, chosen.labels)
+    posterior = session.posterior(rows, codes)
+    known = (1 - PARTITION_SHARE) * posterior.known
+    known[np.arange(len(known)), chosen.labels] += PARTITION_SHARE
+    return Discovery(rows, codes, Posterior(known, posterior.new), chosen)
+
+
+def choose_partition(
+    views: Views, selector: Selector | None = None, max_clusters: int = MAX_CLUSTERS
+) -> Chosen:
+    """The candidate that is expected to agree most with the truth, given to every distinct row.
+
+    Parameters
+    ----------
+    views : Views
+    selector : Selector or None
+        None for the weights in the package.
+    max_clusters : int
+        At least 1.
+
+    Examples
+    --------
+    >>> from activeclust.pfn.views import make_views
+    >>> rng = np.random.default_rng(0)
+    >>> views = make_views(np.repeat([[0.0, 0], [20, 0], [0, 20]], 60, axis=0) + rng.normal(size=(180, 2)))
+    >>> np.bincount(choose_partition(views).labels).tolist()
+    [60, 60, 60]
+    """
+    selector = load_selector() if selector is None else selector
+    sample = draw_sample(views, SAMPLE)
+    found = [p for p in candidates(sample) if max_clusters >= p.K]
+    probability, taken = np.ones(1), 0
+    if len(found) > 1:
+        description = describe(sample, found)
+        probability = selector.probabilities(description)
+        taken = take(probability, description.agreement)
+    best = found[taken]
+    sampled = without_specks(best.labels, sample.views)
+    labels = _by_size(_to_all_rows(sample, sampled, best))
+    return Chosen(labels, best.family, np.array([p.K for p in found]), probability)
+
+
+def take(probability: np.ndarray, agreement: np.ndarray) -> int:
+    """The candidate with the greatest expected agreement with the best one, and itself likely.
+
+    Parameters
+    ----------
+    probability : ndarray (p,)
+        Of each candidate to be the best; the single cluster is the first.
+    agreement : ndarray (p, p)
+
+    Notes
+    -----
+    The single cluster agrees with nothing, so it would never be taken: it is where it is the likeliest.
+
+    Examples
+    --------
+    >>> alike = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.9], [0, 0, 0.9, 1]])
+    >>> take(np.array([0.1, 0.36, 0.24, 0.3]), alike)
+    3
+    """
+    if int(np.argmax(probability)) == 0:
+        return 0
+    expected = agreement @ probability + _LIKELY * probability
+    return 1 + int(np.argmax(expected[1:]))
+
+
+def _by_size(labels: np.ndarray) -> np.ndarray:
+    """Renumbered by size, equal sizes by their first row (rows are in the order of a hash)."""
+    _, first, code, size = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
+    place = np.empty(len(size), dtype=np.int64)
+    place[np.lexsort([first, -size])] = np.arange(len(size))
+    return place[code.ravel()]
+
+
+def without_specks(labels: np.ndarray, views: Views) -> np.ndarray:
+    """Clusters of one or two rows, which the prior does not know, dissolved into the one nearest by.
+
+    Parameters
+    ----------
+    labels : ndarray (m,) of int
+    views : Views
+        Of these rows.
+
+    Examples
+    --------
+    >>> from activeclust.pfn.views import make_views
+    >>> views = make_views(np.array([[0.0], [1], [2], [4], [20], [21], [22], [24]]))
+    >>> place = views.first  # views have an order of their own
+    >>> labels = without_specks(np.array([0, 0, 0, 1, 2, 2, 2, 2])[place], views)
+    >>> labels[np.argsort(place)].tolist()
+    [0, 0, 0, 0, 2, 2, 2, 2]
+    """
+    large = np.bincount(labels)[labels] >= LEAST_CLUSTER
+    if large.all() or not large.any():
+        return labels
+    labels = labels.copy()
+    inside = np.flatnonzero(large)
+    for row in np.flatnonzero(~large):
+        near = views.neighbors[row][large[views.neighbors[row]]]
+        if len(near) == 0:
+            near = inside[[((views.pca[inside] - views.pca[row]) ** 2).sum(axis=1).argmin()]]
+        labels[row] = labels[near[0]]
+    return labels
+
+
+def _to_all_rows(sample: Sample, labels: np.ndarray, partition: Partition) -> np.ndarray:
+    """Every row takes the label of the nearest sampled one."""
+    n = sample.whole.n_rows
+    if sample.m == n:
+        return labels
+    whole = sample.points_of_all(partition.space, partition.width)
+    points = np.ascontiguousarray(whole[sample.rows].T)
+    squared = (points**2).sum(axis=0)
+    out = np.empty(n, dtype=np.int64)
+    chunk = max(1, _CHUNK_ELEMENTS // sample.m)
+    for start in range(0, n, chunk):
+        rows = slice(start, start + chunk)
+        out[rows] = labels[(squared - 2 * whole[rows] @ points).argmin(axis=1)]
+    out[sample.rows] = labels
+    return out
+
+
+def typical_rows(
+    views: Views, labels: np.ndarray, each: int = ANCHORS_A_CLUSTER
+) -> tuple[np.ndarray, np.ndarray]:
+    """Anchors: rows of each cluster whose neighbours are of it too, the densest first and others at random.
 
     Returns
     -------
-    rows : ndarray (C,) of int
-        One distinct row a cluster.
-    posterior : Posterior
+    rows, codes : ndarray (k,) of int
+        The most typical row of every cluster, then the second of every cluster that has one, and so on.
     """
-    views = session.views
-    typical = _typicality(views.density, views.neighbors)
-    rows = [int(np.argmax(typical))]
-    rank = np.argsort(np.argsort(typical)) / max(len(typical) - 1, 1)
-    while True:
-        posterior = session.posterior(np.array(rows), np.arange(len(rows)))
-        if len(rows) >= min(max_clusters, views.n_rows - 1):
-            break
-        score = posterior.new * (0.5 + 0.5 * rank)
-        score[rows] = -1.0
-        best = int(np.argmax(score))
-        if posterior.new[best] < NEW_ENOUGH:
-            break
-        rows.append(best)
-    return np.array(rows), posterior
-
-
-def _typicality(density: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
-    """Density averaged over a row and its ten nearest: an outlier beside a dense spot is not typical."""
-    return (density + density[neighbors[:, :10]].sum(axis=1)) / (1 + min(10, neighbors.shape[1]))
+    C = int(labels.max()) + 1
+    each = max(1, min(each, MAX_ANCHORS // C))
+    near = views.neighbors[:, :10]
+    inside = (labels[near] == labels[:, None]).mean(axis=1)
+    density = (views.density + views.density[near].sum(axis=1)) / (1 + near.shape[1])
+    chosen: list[tuple[int, int, int]] = []
+    for c in range(C):
+        mine = np.flatnonzero(labels == c)
+        # views hold rows in the order of a hash: the first ones inside are a random sample of them
+        deep = mine[inside[mine] >= min(0.9, np.median(inside[mine]))]
+        best = deep[np.argmax(density[deep])]
+        others = deep[deep != best][: each - 1]
+        chosen += [(turn, c, int(row)) for turn, row in enumerate([best, *others])]
+    chosen.sort()
+    return np.array([row for _, _, row in chosen]), np.array([c for _, c, _ in chosen])

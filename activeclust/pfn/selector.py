@@ -1,0 +1,149 @@
+"""A network that reads all candidate partitions of a data set and says how right each probably is.
+
+Its prior is the data sets it was trained on (:mod:`activeclust.pfn.selector_train`); its input the numbers of
+:mod:`activeclust.pfn.describe`. A candidate is a token; tokens attend to one another with the candidates'
+agreement as a bias, so that what many independent families find can count for more. The order of the
+candidates does not matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from activeclust.errors import WeightsError
+from activeclust.pfn.describe import N_FEATURES, Description
+
+WEIGHTS = Path(__file__).parent / "weights" / "partitions.safetensors"
+
+
+@dataclass(frozen=True)
+class SelectorConfig:
+    """Size of the network.
+
+    Attributes
+    ----------
+    members : int
+        Networks trained side by side whose scores are averaged.
+    """
+
+    width: int = 64
+    blocks: int = 2
+    heads: int = 4
+    members: int = 4
+
+    def as_dict(self) -> dict:
+        """Plain values, for the model card."""
+        return asdict(self)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.slope = nn.Parameter(torch.linspace(0, 4, heads))
+        self.feed = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, x: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
+        B, p, w = x.shape
+        q, k, v = self.qkv(self.norm(x)).view(B, p, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        logits = q @ k.transpose(-1, -2) / (w // self.heads) ** 0.5
+        logits = logits + self.slope[:, None, None] * agreement[:, None]
+        attention = logits.masked_fill(~mask[:, None, None], -1e9).softmax(-1)
+        x = x + self.out((attention @ v).transpose(1, 2).reshape(B, p, w))
+        return x + self.feed(self.norm2(x))
+
+
+class _Member(nn.Module):
+    def __init__(self, config: SelectorConfig, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(N_FEATURES, config.width),
+            nn.GELU(),
+            nn.Linear(config.width, config.width),
+        )
+        self.blocks = nn.ModuleList(_Block(config.width, config.heads, dropout) for _ in range(config.blocks))
+        self.head = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 2))
+
+    def forward(self, features: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
+        x = self.embed(features)
+        for block in self.blocks:
+            x = block(x, agreement, mask)
+        return self.head(x)
+
+
+class Selector(nn.Module):
+    """An ensemble of small set transformers.
+
+    Parameters
+    ----------
+    config : SelectorConfig
+    dropout : float
+        Of features and of hidden units, in training.
+    """
+
+    def __init__(self, config: SelectorConfig = SelectorConfig(), dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.members = nn.ModuleList(_Member(config, dropout) for _ in range(config.members))
+        self.centre: Tensor
+        self.spread: Tensor
+        self.register_buffer("centre", torch.zeros(N_FEATURES))
+        self.register_buffer("spread", torch.ones(N_FEATURES))
+
+    def forward(self, features: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
+        """(members, B, p, 2): the logit of being the one to choose, and that of the adjusted Rand index."""
+        x = ((features - self.centre) / self.spread).clamp(-4, 4)
+        return torch.stack([member(x, agreement, mask) for member in self.members])
+
+    @torch.inference_mode()
+    def probabilities(self, description: Description) -> np.ndarray:
+        """(p,) probability of each candidate of one data set to be the best of them, mean of the members."""
+        features = torch.as_tensor(description.features)[None]
+        agreement = torch.as_tensor(description.agreement)[None]
+        mask = torch.ones(features.shape[:2], dtype=torch.bool)
+        out = self(features, agreement, mask)[:, 0]
+        return out[..., 0].double().softmax(-1).mean(0).numpy()
+
+
+@functools.lru_cache(maxsize=4)
+def load_selector(path: str | Path = WEIGHTS) -> Selector:
+    """The network at ``path``, read once a process.
+
+    Raises
+    ------
+    WeightsError
+        Where the file or its card is missing, or made for another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    try:
+        card = json.loads(path.with_suffix(".json").read_text())
+        state = load_file(path)
+    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        raise WeightsError(
+            f"Could not read the weights {path} with their card {path.with_suffix('.json').name}: {error}. "
+            "Expected a .safetensors file and a .json file of the same name, as "
+            "`activeclust pretrain --part zero-shot` writes them."
+        ) from error
+    try:
+        selector = Selector(SelectorConfig(**card["config"]))
+        selector.load_state_dict(state)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"The weights {path} do not fit this version's selector: {str(error).splitlines()[0]}"
+        ) from error
+    return selector.eval().requires_grad_(False)
