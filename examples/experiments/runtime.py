@@ -157,7 +157,8 @@ anchors, as in each round of a loop; a new anchor adds a column to the kernels o
 
 The posterior grows like {slopes} (from 2,000 rows on), the views like n^{views:.2f}. From k = {ks[0]} to k = {ks[-1]} the posterior of
 {last:,} rows takes {grown:.1f} times as long. k-means is faster throughout and answers another question; Ward needs n² memory and was
-not run above {WARD_UP_TO:,} rows. {on_gpu} These are single-thread times of one machine; sizes up to a million
+not run above {WARD_UP_TO:,} rows. {on_gpu} These are single-thread times of one machine, a
+little too long where other work shares its caches; sizes up to a million
 rows, with memory, are the business of `benchmarks/scale.py` and `docs/figures/scale.csv`.
 """
 
