@@ -15,6 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _write(file: Path, arrays: Arrays) -> None:
         handle, beside = tempfile.mkstemp(prefix=".", suffix=".part", dir=file.parent)
         try:
             with os.fdopen(handle, "wb") as opened:
-                np.savez(opened, **arrays)
+                np.savez(opened, **cast("dict[str, Any]", arrays))
             Path(beside).replace(file)
         except BaseException:
             Path(beside).unlink(missing_ok=True)

@@ -92,10 +92,8 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
     from activeclust.annotators import LabelOracle, NoisyOracle
     from activeclust.loop import ActiveLoop
 
-    console = stderr_console()
-    with console.status(f"reading {given['oracle']}"):
-        data = load_data(given["oracle"], given)
-        labels = data.oracle_labels()
+    data = load_data(given["oracle"], given)
+    labels = data.oracle_labels()
     if given["budget"] > len(data.X):
         raise InvalidInput(
             f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."

@@ -91,17 +91,18 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
 
     features = given.get("features")
     of_file = features is not None and Path(features).suffix.lower() in _VECTORS
-    data = load(
-        source,
-        labels=given.get("labels"),
-        label_column=given.get("label_column"),
-        id_column=given.get("id_column"),
-        text_column=given.get("text_column"),
-        features=None if not features or of_file else [name.strip() for name in features.split(",")],
-        vectors=features if of_file else None,
-        embed=given.get("embed"),
-        impute=bool(given.get("impute")),
-    )
+    with bars():
+        data = load(
+            source,
+            labels=given.get("labels"),
+            label_column=given.get("label_column"),
+            id_column=given.get("id_column"),
+            text_column=given.get("text_column"),
+            features=None if not features or of_file else [name.strip() for name in features.split(",")],
+            vectors=features if of_file else None,
+            embed=given.get("embed"),
+            impute=bool(given.get("impute")),
+        )
     for note in data.notes:
         click.echo(note, err=True)
     return data

@@ -73,6 +73,9 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     1.0
     """
 
+    _predictor: Predictor | None = None
+    _predictor_of: np.ndarray | None = None  # the posterior that it was made from
+
     def __init__(
         self,
         device: str = "auto",
@@ -155,7 +158,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     def predictor_(self) -> Predictor:
         """What rows that were never seen need of this model; it can be sent to other machines."""
         check_is_fitted(self)
-        if getattr(self, "_predictor", None) is None or self._predictor_of is not self.posterior_:
+        if self._predictor is None or self._predictor_of is not self.posterior_:
             source = self.prepared_.source
             full = np.column_stack([self.posterior_, self.new_cluster_proba_])[source.first]
             self._predictor = Predictor(source.projection, source.pca, source.scale, full, self.classes_)

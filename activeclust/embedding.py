@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from activeclust.cache import kept
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
 from activeclust.images import read_picture
+from activeclust.progress import report
 from activeclust.rows import counted
 
 PART = 256  #: pictures that are in memory at once
@@ -32,7 +34,7 @@ def embed(
     Returns
     -------
     X : ndarray (n, d) of float32
-        Of unit length.
+        Of unit length; kept in the cache (:mod:`activeclust.cache`).
     notes : tuple of str
 
     Raises
@@ -46,17 +48,33 @@ def embed(
     """
     if pictures is None and texts is None:
         raise InvalidInput("--embed needs pictures or a column of text, and these rows have neither.")
-    network = _load(model)
     what = "text" if pictures is None else "picture"
     items: Any = texts if pictures is None else pictures
+    X = kept(_key(model, items), lambda: {"X": _vectors(model, items, what)})["X"]
+    return X, (f"{counted(len(items), what)} embedded by {model}: {counted(X.shape[1], 'column')}.",)
+
+
+def _key(model: str, items: Sequence[Any] | np.ndarray) -> str:
+    """A name made of the model and of what is embedded; of a picture file its path, size and time count."""
+    digest = hashlib.blake2b(model.encode(), digest_size=8)
+    for row in range(len(items)):
+        item = items[row]
+        if isinstance(item, Path):
+            about = item.stat()
+            item = f"{item.absolute()} {about.st_size} {about.st_mtime_ns}"
+        raw = item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
+        digest.update(len(raw).to_bytes(8, "little") + raw)
+    return f"embedding-{digest.hexdigest()}"
+
+
+def _vectors(model: str, items: Any, what: str) -> np.ndarray:
+    network = _load(model)
     parts = []
     for start in range(0, len(items), PART):
         part = [items[row] for row in range(start, min(start + PART, len(items)))]
-        parts.append(_encode(network, model, part if pictures is None else [_image(p) for p in part]))
-        if sys.stderr.isatty():
-            print(f"\rembedding {what} {start + len(part):,} of {len(items):,}", end="", file=sys.stderr)
-    X = np.concatenate(parts).astype(np.float32)
-    return X, (f"{counted(len(items), what)} embedded by {model}: {counted(X.shape[1], 'column')}.",)
+        parts.append(_encode(network, model, [_image(p) for p in part] if what == "picture" else part))
+        report("embedding", start + len(part), len(items))
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _load(model: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.errors import DataFileError, MissingDependency
+from activeclust.progress import report
 from activeclust.rows import counted
 from activeclust.sources import Source, read_labels
 
@@ -75,7 +76,10 @@ def pixels(pictures: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     size = next(iter(sizes)) if one_size else (SIDE, SIDE)
     X = np.empty((len(pictures), size[0] * size[1] * (1 if grey else 3)), dtype=np.float32)
     for row in range(len(pictures)):
+        if row % 200 == 0:
+            report("pictures", row, len(pictures))
         X[row] = np.asarray(read_picture(pictures[row], size, grey), dtype=np.float32).ravel() / 255.0
+    report("pictures", 1, 1)
     kind = "grey values" if grey else "colours"
     scaled = "" if one_size else "scaled to "
     return X, (

@@ -208,6 +208,27 @@ def test_what_cannot_be_embedded_is_said_before_a_model_is_loaded(tmp_path):
         load(tmp_path / "t.csv", embed="any")
 
 
+def test_vectors_of_a_model_are_kept_by_model_and_content(photos, tmp_path, monkeypatch):
+    from activeclust import embedding
+
+    monkeypatch.setenv("ACTIVECLUST_CACHE", str(tmp_path / "cache"))
+    asked = []
+
+    def vectors(model, items, what):
+        asked.append((model, what, len(items)))
+        return np.random.default_rng(len(asked)).normal(size=(len(items), 3)).astype(np.float32)
+
+    # the model itself needs the extra [embed]; what is tried here is when it is asked at all
+    monkeypatch.setattr(embedding, "_vectors", vectors)
+    first = load(photos, embed="m").X
+    np.testing.assert_array_equal(load(photos, embed="m").X, first)
+    assert asked == [("m", "picture", 12)]
+    load(photos, embed="other")
+    save_image(photos / "dark" / "0.png", np.zeros((5, 5, 3)))
+    load(photos, embed="m")
+    assert asked[1:] == [("other", "picture", 12), ("m", "picture", 12)]
+
+
 def test_a_missing_extra_is_named(tmp_path):
     code = (
         "import sys\n"

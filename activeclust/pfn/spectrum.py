@@ -84,7 +84,7 @@ def _lanczos(S: sp.csr_array, degree: np.ndarray, known: np.ndarray, m: int) -> 
     try:
         values, vectors = eigsh(deflated, k=m - known.shape[1], which="LA", v0=first, tol=EIGEN_TOLERANCE)
     except ArpackNoConvergence as error:  # what has converged still spans the leading space
-        values, vectors = error.eigenvalues, error.eigenvectors
+        values, vectors = error.eigenvalues.real, error.eigenvectors.real
     order = np.argsort(-values)
     values, vectors = values[order], vectors[:, order]
     return np.concatenate([np.ones(known.shape[1]), values]), np.hstack([known, vectors])
