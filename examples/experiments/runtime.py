@@ -51,7 +51,20 @@ def measure(run: Run) -> pd.DataFrame:
         run.say(f"n={n}")
     frame = pd.DataFrame(records)
     frame["device"] = "cpu"
+    frame = pd.concat([frame, _scale()])
     return frame if not torch.cuda.is_available() else pd.concat([frame, _gpu(run)])
+
+
+def _scale() -> pd.DataFrame:
+    """What benchmarks/scale.py has measured so far, to a million rows and beside more rivals; 64 columns, k = 100."""
+    if not SCALE.exists():
+        return pd.DataFrame()
+    made = pd.read_csv(SCALE)
+    made = made[(made["status"] == "ok") & (made["d"] == 64) & (made["k"] == 100) & (made["threads"] == 1)]
+    made = made[made["device"] == "cpu"].assign(repeat=0, device="scale")
+    return made.rename(columns={"method": "what", "cpu_s": "seconds"})[
+        ["what", "n", "k", "repeat", "seconds", "device"]
+    ]
 
 
 def _record(what: str, n: int, k: int, repeat: int, began: float) -> dict:
@@ -84,8 +97,22 @@ def _gpu(run: Run) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
-    """Seconds against n on log axes; a line a k."""
-    figure, ax = plt.subplots(figsize=(7.6, 4.6), constrained_layout=True)
+    """Seconds against n on log axes: a line a k, and what benchmarks/scale.py measured."""
+    scale = frame[frame["device"] == "scale"]
+    figure, (ax, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, constrained_layout=True)
+    right.set_visible(len(scale) > 0)
+    own = {
+        "ours": "views and a posterior",
+        "ours-again": "a posterior alone",
+        "ours-zero": "clusters without an answer",
+    }
+    palette = iter([*COLOURS, *plt.get_cmap("tab20").colors])
+    for what, part in scale.groupby("what", sort=False):
+        by = part.groupby("n")["seconds"].median()
+        right.plot(by.index, by, "-" if what in own else "--", lw=2 if what in own else 1.1, marker="o", ms=3.5,
+                   color=next(palette), label=own.get(what, what))  # fmt: skip
+    right.set(xscale="log", yscale="log", xlabel="rows n", title="benchmarks/scale.py: 64 columns, k = 100")
+    right.legend(fontsize=8, ncols=2)
     cpu = frame[frame["device"] == "cpu"]
     ks = sorted(cpu.loc[cpu["what"] == "posterior", "k"].unique())
     lines = [("views", 0, "views (once a data set)", "#666666", "-")]
@@ -95,7 +122,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         by = cpu[(cpu["what"] == what) & (cpu["k"] == k)].groupby("n")["seconds"].median()
         ax.plot(by.index, by, style, marker="o", ms=4, color=colour, label=label)
     for k, c in zip(ks, COLOURS, strict=False):
-        by = frame[(frame["device"] != "cpu") & (frame["k"] == k)].groupby("n")["seconds"].median()
+        by = frame[(frame["device"] == "cuda") & (frame["k"] == k)].groupby("n")["seconds"].median()
         if len(by):
             ax.plot(by.index, by, ":", marker="^", ms=5, color=c, label=f"GPU, k = {k}")
     ns = sorted(cpu["n"].unique())
@@ -115,7 +142,7 @@ def slope(part: pd.DataFrame, start: int = 2000) -> float:
 
 def page(frame: pd.DataFrame) -> str:
     """The page."""
-    cpu, gpu = frame[frame["device"] == "cpu"], frame[frame["device"] != "cpu"]
+    cpu, gpu = frame[frame["device"] == "cpu"], frame[frame["device"] == "cuda"]
     post = cpu[cpu["what"] == "posterior"]
     ks, ns = sorted(post["k"].unique()), sorted(cpu["n"].unique())
     median = cpu.groupby(["what", "k", "n"])["seconds"].median()
@@ -136,6 +163,13 @@ def page(frame: pd.DataFrame) -> str:
         on_gpu = f"On the GPU a posterior for {last:,} rows is faster by {', '.join(gained)} (wall time)."
     else:
         on_gpu = "No GPU was at hand when this ran: the paper's GPU column is not measured here."
+    scale = frame[(frame["device"] == "scale") & (frame["what"] == "ours")]
+    reach = (
+        f"To the right, what `benchmarks/scale.py` measured, up to {scale['n'].max():,} rows: views and a posterior of those take "
+        f"{scale.loc[scale['n'].idxmax(), 'seconds']:.0f} s. Its records, with memory, are in `docs/figures/scale.csv`."
+        if len(scale)
+        else "`benchmarks/scale.py` measures up to a million rows."
+    )
     return f"""
 The paper's Figure 4: seconds against the number of rows n and of anchors k.
 
@@ -158,8 +192,7 @@ anchors, as in each round of a loop; a new anchor adds a column to the kernels o
 The posterior grows like {slopes} (from 2,000 rows on), the views like n^{views:.2f}. From k = {ks[0]} to k = {ks[-1]} the posterior of
 {last:,} rows takes {grown:.1f} times as long. k-means is faster throughout and answers another question; Ward needs n² memory and was
 not run above {WARD_UP_TO:,} rows. {on_gpu} These are single-thread times of one machine, a
-little too long where other work shares its caches; sizes up to a million
-rows, with memory, are the business of `benchmarks/scale.py` and `docs/figures/scale.csv`.
+little too long where other work shares its caches. {reach}
 """
 
 
