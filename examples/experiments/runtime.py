@@ -112,7 +112,8 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         right.plot(by.index, by, "-" if what in own else "--", lw=2 if what in own else 1.1, marker="o", ms=3.5,
                    color=next(palette), label=own.get(what, what))  # fmt: skip
     right.set(xscale="log", yscale="log", xlabel="rows n", title="benchmarks/scale.py: 64 columns, k = 100")
-    right.legend(fontsize=8, ncols=2)
+    if len(scale):
+        right.legend(fontsize=8, ncols=2)
     cpu = frame[frame["device"] == "cpu"]
     ks = sorted(cpu.loc[cpu["what"] == "posterior", "k"].unique())
     lines = [("views", 0, "views (once a data set)", "#666666", "-")]
