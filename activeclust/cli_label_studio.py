@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from activeclust.cli_annotate import data_run
-from activeclust.cli_options import data_options, db_option, load_data, writable_folder
+from activeclust.cli_options import data_options, db_option, load_data, views_options, writable_folder
 from activeclust.errors import InvalidInput, RunNotFound
 
 PORT = 9090  #: of Label Studio's back ends
@@ -45,6 +45,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
+@views_options
 def label_studio_command(source: str, **given: Any) -> None:
     """Be Label Studio's machine-learning back end for DATA.
 

@@ -73,9 +73,6 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     1.0
     """
 
-    _predictor: Predictor | None = None
-    _predictor_of: np.ndarray | None = None  # the posterior that it was made from
-
     def __init__(
         self,
         device: str = "auto",
@@ -147,6 +144,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             posterior, new = spread_over(found.posterior.known), spread_over(found.posterior.new)
             self.classes_ = np.arange(posterior.shape[1])
         self.anchors_, self.anchor_codes_ = rows, codes
+        self._predictors: list[tuple[np.ndarray, Predictor]] = []  # made when first asked for
         self.posterior_, self.new_cluster_proba_ = posterior, new
         self.labels_ = self.classes_[posterior.argmax(axis=1)]
 
@@ -158,12 +156,13 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     def predictor_(self) -> Predictor:
         """What rows that were never seen need of this model; it can be sent to other machines."""
         check_is_fitted(self)
-        if self._predictor is None or self._predictor_of is not self.posterior_:
+        made = self._predictors
+        if not made or made[0][0] is not self.posterior_:
             source = self.prepared_.source
             full = np.column_stack([self.posterior_, self.new_cluster_proba_])[source.first]
-            self._predictor = Predictor(source.projection, source.pca, source.scale, full, self.classes_)
-            self._predictor_of = self.posterior_
-        return self._predictor
+            predictor = Predictor(source.projection, source.pca, source.scale, full, self.classes_)
+            made[:] = [(self.posterior_, predictor)]
+        return made[0][1]
 
     # -- the loop --------------------------------------------------------------------------------
 

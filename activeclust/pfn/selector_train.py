@@ -32,7 +32,7 @@ from activeclust.pfn.views import make_views
 #: about which partition to take.
 PARTITION_PRIOR = Prior(
     rows=(60, 600),
-    clusters={"1-1": 0.06, "2-3": 0.33, "4-10": 0.39, "11-25": 0.16, "26-60": 0.06},
+    clusters={"1-1": 0.03, "2-3": 0.34, "4-10": 0.4, "11-25": 0.17, "26-60": 0.06},
     modes=2, separation=(2.5, 14.0), split=0.02, warp=0.3, embed=0.3, irrelevant=0.12,
 )  # fmt: skip
 _LARGE_EVERY = 6  # one data set in so many is drawn with ``SelectorOptions.large`` rows
@@ -56,6 +56,15 @@ class SelectorOptions:
         Passes over them.
     sharpness : float
         The target is softmax(ARI / sharpness).
+    config : SelectorConfig
+        Sizes of the network.
+    learning_rate, weight_decay, dropout : float
+        Of AdamW and of the network in training.
+    batch : int
+        Data sets a step.
+    seed : int
+    workers : int
+        Processes that draw data sets.
     """
 
     prior: Prior = PARTITION_PRIOR
@@ -297,7 +306,15 @@ class SelectorTrainer:
         self.epoch, self.seconds, self.scores = state["epoch"], state["seconds"], state["scores"]
 
     def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
-        """Write the weights as safetensors, and the model card beside them as JSON."""
+        """Write the weights as safetensors, and the model card beside them as JSON.
+
+        Parameters
+        ----------
+        path : path
+            Of the weights, with the ending ``.safetensors``.
+        scores : dict, optional
+            What the card says of their quality.
+        """
         from safetensors.torch import save_file
 
         path = Path(path)

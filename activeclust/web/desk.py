@@ -68,7 +68,7 @@ class Desk:
         self._lock, self._undoing = threading.Lock(), threading.Lock()
         self._model = threading.Lock()
         self._wake = threading.Condition()
-        self._due, self._closing = False, False
+        self._due, self._closing, self._turning = False, False, False
         self.view: View
         self._turn()  # the first page has something to show
         self._worker = threading.Thread(target=self._work, name="posterior", daemon=True)
@@ -105,6 +105,13 @@ class Desk:
                 self.wake()
 
     def _turn(self) -> None:
+        self._turning = True
+        try:
+            self._think()
+        finally:
+            self._turning = False
+
+    def _think(self) -> None:
         began = time.perf_counter()
         self._note_shown()
         seq = self.run.last_seq
@@ -141,6 +148,11 @@ class Desk:
     def behind(self) -> bool:
         """Whether answers wait for their posterior."""
         return self.view.seq < self._seq
+
+    @property
+    def settled(self) -> bool:
+        """Whether the posterior and the order of the next rows are those of all answers."""
+        return not (self.behind or self._due or self._turning)
 
     def clusters(self) -> list[Cluster]:
         """All clusters, those that the last posterior does not know of included."""

@@ -49,7 +49,7 @@ class Studio:
 
     def caught_up(self) -> None:
         end = time.monotonic() + 20
-        while self.desk.behind:
+        while not self.desk.settled:
             assert time.monotonic() < end
             time.sleep(0.01)
 
