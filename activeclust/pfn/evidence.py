@@ -66,6 +66,9 @@ _FIT_ROWS = 4096  # rows that the Gaussians are fitted to
 _FIT_STEPS = 3
 _FLOOR = -8.0  # log-probabilities are cut here
 
+#: Rows by their numbers, or one after another: those are looked at without a copy.
+Where = Tensor | slice
+
 
 class Basis:
     """The views as tensors on one device.
@@ -85,11 +88,7 @@ class Basis:
         self.pca, self.scale = to(views.pca), to(views.scale)
         variance = self.pca.var(dim=0, correction=0)
         self.whitening = 1.0 / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12)
-        # the share of a single Gaussian: what the clusters' own must beat
-        self.products = products(self.pca[:_FIT_ROWS])
-        ones = torch.ones(len(self.products), 1, 1, device=self.device)
-        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
-        self.single = float(single.mean())
+        self._fit_single()
         self.coordinates = min(COORDINATES, self.pca.shape[1])
         self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
         self.log_density = to(np.log(views.density + 1e-9))
@@ -104,12 +103,29 @@ class Basis:
         }
         self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
 
+    def _fit_single(self) -> None:
+        """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
+        self.products = products(self.pca[:_FIT_ROWS])
+        ones = torch.ones(len(self.products), 1, 1, device=self.device)
+        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
+        self.single = float(single.mean())  # what the clusters' own must beat
+
+    def products_at(self, rows: Where) -> Tensor:
+        """The :func:`products` of the PCA coordinates at ``rows``; those of the first rows are at hand."""
+        if not isinstance(rows, slice):
+            return products(self.pca[rows])
+        old, rest = _divided(rows, len(self.products))
+        return (
+            self.products[old] if rest is None else torch.cat([self.products[old], products(self.pca[rest])])
+        )
+
     def thinned(self, keep: float, rng: np.random.Generator) -> Basis:
         """This basis with a random share ``keep`` of its eigenvectors and PCA coordinates."""
         thin = copy.copy(self)
         thin.refined, thin.graph = self.refined.thinned(keep, rng), self.graph.thinned(keep, rng)
         thin.embedding = {name: _unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
         thin.pca = self.pca * _mask(self.pca, keep, rng)
+        thin._fit_single()
         return thin
 
 
@@ -194,10 +210,20 @@ class Rules:
         Their clusters, 0 to C - 1, each with at least one anchor.
     columns : Columns, optional
         Made here where not given.
+    keep : bool
+        Whether to keep the kernels at the rows that the Gaussians are fitted to, for :meth:`at` on slices.
     """
 
-    def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
+    def __init__(
+        self,
+        basis: Basis,
+        rows: Tensor,
+        codes: Tensor,
+        columns: Columns | None = None,
+        keep: bool = False,
+    ) -> None:
         self.basis, self.rows, self.codes = basis, rows, codes
+        self._kept: tuple[dict[str, Tensor], Tensor] | None = None
         self.columns = Columns.at(basis, rows) if columns is None else columns
         self.k, self.C = len(rows), int(codes.max()) + 1
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
@@ -217,7 +243,7 @@ class Rules:
             rule: self._poisson(kernels[name]).square().mean().sqrt().clamp_min(1e-6)
             for rule, name in _POISSON.items()
         }
-        self.gaussians, self.gains = self._fit_gaussians()
+        self.gaussians, self.gains = self._fit_gaussians(keep)
         self.loo = self._leave_one_out(kernels, squared)
         self.task = self._task_features()
 
@@ -230,15 +256,26 @@ class Rules:
         white = self._white_distance(sample).amin(1)
         return nearest.median() + self.basis.scale.square().median(), white.median() + 1e-6
 
-    def _squared_distance(self, at: Tensor) -> Tensor:
+    def _squared_distance(self, at: Where) -> Tensor:
         return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
 
-    def _white_distance(self, at: Tensor) -> Tensor:
+    def _white_distance(self, at: Where) -> Tensor:
         X, scale = self.basis.pca, self.basis.whitening
         return torch.cdist(X[at] * scale, X[self.rows] * scale).square()
 
-    def _kernels(self, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def _kernels(self, at: Where) -> tuple[dict[str, Tensor], Tensor]:
         """The kernels and the squared PCA distances between ``at`` and the anchors, (b, k) each."""
+        if self._kept is None or not isinstance(at, slice):
+            return self._fresh_kernels(at)
+        kept, squared = self._kept
+        old, rest = _divided(at, len(squared))
+        if rest is None:
+            return {name: K[old] for name, K in kept.items()}, squared[old]
+        fresh, more = self._fresh_kernels(rest)
+        joined = {name: torch.cat([K[old], fresh[name]]) for name, K in kept.items()}
+        return joined, torch.cat([squared[old], more])
+
+    def _fresh_kernels(self, at: Where) -> tuple[dict[str, Tensor], Tensor]:
         refined, graph = self.basis.refined, self.basis.graph
         squared = self._squared_distance(at)
         kernels = {
@@ -251,7 +288,7 @@ class Rules:
         }
         return kernels, squared
 
-    def _green(self, graph: _TorchGraph, at: Tensor, shift: float, local: Tensor) -> Tensor:
+    def _green(self, graph: _TorchGraph, at: Where, shift: float, local: Tensor) -> Tensor:
         weight = 1.0 / (1.0 - graph.values + shift)
         K = (graph.vectors[at] * weight) @ graph.vectors[self.rows].T + local
         return K / graph.root_degree[at][:, None] / graph.root_degree[self.rows][None]
@@ -277,12 +314,14 @@ class Rules:
 
     # -- Gaussians -------------------------------------------------------------------------------
 
-    def _fit_gaussians(self) -> tuple[Gaussians, Tensor]:
+    def _fit_gaussians(self, keep: bool) -> tuple[Gaussians, Tensor]:
         """A set of Gaussians a rule, and by how much each set beats one single Gaussian, a coordinate."""
         basis, m = self.basis, len(self.basis.products)
         # views hold rows in the order of a hash of their content: the first ones are a random sample
-        sample = torch.arange(m, device=self.rows.device)
-        kernels, _ = self._kernels(sample)
+        sample = slice(0, m)
+        kernels, squared = self._fresh_kernels(sample)
+        if keep:
+            self._kept = kernels, squared
         scores = {f"gp_{name}": K @ self.weights[name] for name, K in kernels.items()}
         scores["poisson_refined"] = (
             self._poisson(kernels["refined_near"]) / self.poisson_scale["poisson_refined"]
@@ -310,8 +349,8 @@ class Rules:
 
     # -- evaluation ------------------------------------------------------------------------------
 
-    def at(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the rules say at ``rows`` (b,), which are not anchors.
+    def at(self, rows: Where) -> tuple[Tensor, Tensor, Tensor]:
+        """What the rules say at ``rows``, b of them, which are not anchors.
 
         Returns
         -------
@@ -332,18 +371,18 @@ class Rules:
         scores["nearest_kernel"] = self._nearest(_log(kernels["refined_far"]))
         scores["nearest_pca"] = self._nearest(-relative)
         scores["mean_pca"] = self._mean_pca(rows)
-        joint, far = self.gaussians.log_density(products(self.basis.pca[rows]))
+        joint, far = self.gaussians.log_density(self.basis.products_at(rows))
         return self._finish(rows, scores, joint, far, kernels, cosines, relative)
 
     def at_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
         """The same at the anchors, each with itself left out."""
         return self.loo
 
-    def _mean_pca(self, at: Tensor) -> Tensor:
+    def _mean_pca(self, at: Where) -> Tensor:
         centres = self.pca_sums / (self.share * self.k)[:, None]
         return -torch.cdist(self.basis.pca[at], centres).square() / self.bandwidth
 
-    def _relative_distance(self, at: Tensor, squared: Tensor) -> Tensor:
+    def _relative_distance(self, at: Where, squared: Tensor) -> Tensor:
         scale = self.basis.scale
         return torch.log(squared / (scale[at][:, None] * scale[self.rows][None]) + 0.1)
 
@@ -402,7 +441,7 @@ class Rules:
             bounded.append(distance[:, s])
             certain.append(_log_probability(rule, joint[:, s] / self.basis.temperature))
         pair = torch.stack([*bounded, *certain], dim=-1)
-        share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(rows), -1, 1)
+        share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(pair), -1, 1)
         pair = torch.cat([pair, share], dim=-1)
         row = torch.stack(
             [
@@ -414,6 +453,7 @@ class Rules:
             ],
             dim=1,
         )
+        # one below another in memory, as the network wants to read them
         bias = torch.stack(
             [
                 _log(kernels["refined_far"]) / 5.0,
@@ -422,9 +462,8 @@ class Rules:
                 cosines["refined8"],
                 cosines["green"],
                 -relative / 5.0,
-            ],
-            dim=-1,
-        )
+            ]
+        ).permute(1, 2, 0)
         return pair, torch.cat([reach, row], 1), bias
 
     def _task_features(self) -> Tensor:
@@ -441,6 +480,12 @@ class Rules:
         ]
         size = torch.tensor(sizes, device=self.rows.device)
         return torch.cat([size, self.basis.spectrum, agreement, self.gains])
+
+
+def _divided(rows: slice, m: int) -> tuple[slice, slice | None]:
+    """The rows of a slice below m, and those from there on, None where there are none."""
+    old = slice(min(rows.start, m), min(rows.stop, m))
+    return old, slice(max(rows.start, m), rows.stop) if rows.stop > m else None
 
 
 def _unit(A: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from activeclust.errors import WeightsError
 from activeclust.pfn.chunks import in_chunks
-from activeclust.pfn.evidence import Basis, Columns, Rules
+from activeclust.pfn.evidence import Basis, Columns, Rules, Where
 from activeclust.pfn.model import PFN, Batch, Config, Context
 from activeclust.pfn.views import Views
 
@@ -120,7 +120,7 @@ class Session:
     def posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
         """The posterior given that ``rows`` (k,) are of clusters ``codes`` (k,), k > 0."""
         with torch.inference_mode():
-            return self._posterior(self._rules(rows, codes))
+            return self._posterior(self._rules(rows, codes, keep=True))
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1."""
@@ -128,8 +128,7 @@ class Session:
             rules = self._rules(rows, codes)
             context = self._encode(rules)
             batch = batch_of(rules, torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device))
-            _, tokens = self.network.model._read(context, batch)
-            return self.network.model._mass(tokens, batch, context)[0].double().cpu().numpy()
+            return self.network.model.attention(context, batch)[0].double().cpu().numpy()
 
     def resample(
         self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
@@ -141,7 +140,7 @@ class Session:
             for _ in range(times):
                 self.basis = whole.thinned(_KEPT, rng)
                 with torch.inference_mode():
-                    passes.append(self._posterior(self._rules(rows, codes)))
+                    passes.append(self._posterior(self._rules(rows, codes, keep=True)))
         finally:
             self.basis = whole
         return passes
@@ -175,10 +174,10 @@ class Session:
         known = np.where(total > 1e-12, known / np.maximum(total, 1e-12), 1.0 / known.shape[1])
         return Posterior(known, new)
 
-    def _rules(self, rows: np.ndarray, codes: np.ndarray) -> Rules:
+    def _rules(self, rows: np.ndarray, codes: np.ndarray, keep: bool = False) -> Rules:
         at = torch.as_tensor(np.asarray(rows, dtype=np.int64), device=self.device)
         label = torch.as_tensor(np.asarray(codes, dtype=np.int64), device=self.device)
-        return Rules(self.basis, at, label, self._columns_at(rows))
+        return Rules(self.basis, at, label, self._columns_at(rows), keep)
 
     def _columns_at(self, rows: np.ndarray) -> Columns:
         """The kernel columns of these anchors; only those of anchors not met before are computed."""
@@ -215,18 +214,17 @@ class Session:
         chunk = max(64, _CHUNK_ELEMENTS // cost)
 
         def serve(start: int, end: int) -> np.ndarray:
-            rows = torch.arange(start, end, device=self.device)
-            log_posterior = self.network.model.decode(context, batch_of(rules, rows))
+            log_posterior = self.network.model.decode(context, batch_of(rules, slice(start, end)))
             return log_posterior[0].double().exp().cpu().numpy()
 
         return in_chunks(self.basis.n, chunk, serve)
 
 
-def batch_of(rules: Rules, rows: Tensor) -> Batch:
+def batch_of(rules: Rules, rows: Where) -> Batch:
     """What the rules say at ``rows`` and at their anchors, as a batch of one."""
     pair, row, bias = rules.at(rows)
     anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
-    ones = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool, device=rows.device)
+    ones = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool, device=pair.device)
     return Batch(
         pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
         rules.codes[None], rules.task[None], ones[:, : rules.C], ones[:, : rules.k],
