@@ -128,7 +128,13 @@ class _Block(nn.Module):
         self.read = _Attention(config.width, config.heads, N_BIAS + 1)
         self.feed = _Feed(config.width)
 
-    def induce(self, tokens: Tensor, mask: Tensor) -> Tensor:
+    @property
+    def bias_weight(self) -> Tensor:
+        """(heads, N_BIAS + 1): how a pair's features count in the block's second attention."""
+        assert self.read.bias is not None
+        return self.read.bias.weight
+
+    def induce(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
         seeds = self.seeds.expand(len(tokens), -1, -1)
         return self.gather_feed(self.gather(seeds, tokens, mask))
 
@@ -198,7 +204,7 @@ class PFN(nn.Module):
         for block, row_bias in zip(blocks, self._row_biases(batch.bias), strict=False):
             inducing = block.induce(torch.cat([anchors, rows], 1), mask)
             rows = block(rows, anchors, inducing, anchor_mask, row_bias)
-            bias = _mixed(anchor_bias, block.read.bias.weight)
+            bias = _mixed(anchor_bias, block.bias_weight)
             anchors = block(anchors, anchors, inducing, anchor_mask, bias)
             context.inducing.append(inducing)
             context.anchors.append(anchors)
@@ -231,7 +237,7 @@ class PFN(nn.Module):
 
     def _row_biases(self, features: Tensor) -> list[Tensor]:
         """(B, heads, q, k) for each block, and (B, 1, q, k) for the last attention: one product for all."""
-        weights = [block.read.bias.weight[:, :N_BIAS] for block in cast("list[_Block]", self.blocks)]
+        weights = [block.bias_weight[:, :N_BIAS] for block in cast("list[_Block]", self.blocks)]
         weights.append(self.distance.weight)
         return list(_mixed(features, torch.cat(weights)).split([len(w) for w in weights], dim=1))
 
