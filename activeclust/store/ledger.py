@@ -6,7 +6,7 @@ a handful of statements.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -53,9 +53,20 @@ _VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bin
 
 
 class SqlLedger:
-    """A run's rows and events as the current transaction sees them."""
+    """A run's rows and events as the current transaction sees them.
 
-    def __init__(self, connection: Connection, run_id: int, last_seq: int, policy: Policy) -> None:
+    ``annotators`` holds numbers that are known to be in the database, by name; :attr:`annotators` those and
+    the ones met here, which are in the database once the transaction is.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        run_id: int,
+        last_seq: int,
+        policy: Policy,
+        annotators: Mapping[str, int],
+    ) -> None:
         self._connection, self._run_id, self._policy = connection, run_id, policy
         self.last_seq = last_seq
         self._states: dict[int, RowState] = {}
@@ -64,7 +75,7 @@ class SqlLedger:
         self._pending: dict[int, Event] = {}
         self._undone: dict[int, int] = {}
         self._clients: dict[str, Event] = {}
-        self._annotators: dict[str, int] = {}
+        self.annotators = dict(annotators)
 
     # ---- writing ----
 
@@ -144,9 +155,9 @@ class SqlLedger:
             self._connection.execute(_END_LEASE, ended)
 
     def _who(self, name: str) -> int:
-        if name not in self._annotators:
-            self._annotators[name] = annotator_id(self._connection, name)
-        return self._annotators[name]
+        if name not in self.annotators:
+            self.annotators[name] = annotator_id(self._connection, name)
+        return self.annotators[name]
 
     def _find_clients(self, client_ids: list[str]) -> None:
         for some in chunks(client_ids):

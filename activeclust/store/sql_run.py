@@ -48,6 +48,7 @@ class SqlRun:
         self.spec = spec
         self._store, self._engine, self._id = store, store.engine, run_id
         self._policy = Policy.of(spec.options)
+        self._annotators: dict[str, int] = {}
 
     def __reduce__(self) -> tuple[Callable[..., SqlRun], tuple[Any, ...]]:
         return _reopen, (self._store, self.spec.name)
@@ -62,11 +63,13 @@ class SqlRun:
         """Write several events in one transaction: all or none."""
         checked = [check_event(event, self.spec.n_rows) for event in events]
         with transaction(self._engine, write=True) as connection:
-            ledger = SqlLedger(connection, self._id, self._lock(connection), self._policy)
+            last_seq = self._lock(connection)
+            ledger = SqlLedger(connection, self._id, last_seq, self._policy, self._annotators)
             written = ledger.write(checked)
             ledger.flush()
             now = datetime.now(timezone.utc)
             connection.execute(_APPENDED, {"the_run": self._id, "now": now, "last": ledger.last_seq})
+        self._annotators = ledger.annotators  # committed, and nobody's number ever changes
         return written
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
