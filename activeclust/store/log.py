@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from activeclust.store.base import Event, Kind
+from activeclust.store.base import Event, Kind, Run
 from activeclust.store.events import ON_ROW
 
 
@@ -51,6 +52,39 @@ def explain(events: Iterable[Event]) -> Iterator[LogLine]:
             replaced = before[-1] if before else None
             before.append(event)
         yield LogLine(event, replaced, undone_by.get(event.seq))
+
+
+class LogReader:
+    """A run's log for those who look at it again and again: only what is new since then is read.
+
+    Events are never changed or removed, so what was read once stays true. Safe among threads.
+
+    Parameters
+    ----------
+    run : Run
+
+    Examples
+    --------
+    >>> from activeclust.store import open_store
+    >>> from activeclust.store.base import RunSpec
+    >>> run = open_store(None).create_run(RunSpec("mine", "random", 0, 10, "hash", "model"))
+    >>> reader = LogReader(run)
+    >>> _ = run.append(Event(Kind.LABEL, row=1, cluster="cat"))
+    >>> [sentence(event) for event in reader.events()]
+    ["row 1 is 'cat'"]
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._read: list[Event] = []
+        self._lock = threading.Lock()
+
+    def events(self) -> list[Event]:
+        """The whole log, oldest first."""
+        with self._lock:
+            last = self._read[-1].seq if self._read else 0
+            self._read += self._run.events(after=last or 0)
+            return list(self._read)
 
 
 def sentence(event: Event) -> str:

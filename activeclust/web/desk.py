@@ -19,6 +19,7 @@ from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.stopping import parse_stop
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.events import ANSWERS
+from activeclust.store.log import LogReader
 from activeclust.web.view import OPEN, View
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Desk:
         ahead: int = SHELF,
     ) -> None:
         self.loop, self.run, self.items = loop, loop.stored, loop.items
+        self.log = LogReader(self.run)
         self.who, self.budget, self.ahead = who, budget, ahead
         self._stop = parse_stop(stop) if stop else None
         self.n_rows = self.run.spec.n_rows

@@ -170,7 +170,7 @@ class Backend:
             return self._row(tasks[number])
         if number in self._rows:
             return self._rows[number]
-        for event in reversed(self.desk.run.events()):
+        for event in reversed(self.desk.log.events()):
             if event.row is not None and _of(event.details, "label_studio").get("task") == number:
                 return event.row
         raise InvalidInput(f"Which row task {number} shows is not known: no prediction was asked for it yet.")
@@ -189,7 +189,7 @@ class Backend:
     def _take_back(self, body: Mapping[str, Any]) -> list[int | None]:
         given = _listed(body.get("annotations", body.get("annotation")))
         gone = {annotation.get("id") for annotation in given if isinstance(annotation, dict)}
-        events = self.desk.run.events()
+        events = self.desk.log.events()
         undone = {event.target for event in events if event.kind is Kind.UNDO}
         # the newest first: an answer that another one replaced comes back for a moment and goes as well
         targets = [

@@ -68,7 +68,7 @@ class Panels:
         before = request.query_params.get("before")
         if before is not None and not before.isdigit():
             raise InvalidInput("before is the number of an event.")
-        lines = [line for line in explain(self.desk.run.events()) if line.event.kind.value != "undo"]
+        lines = [line for line in explain(self.desk.log.events()) if line.event.kind.value != "undo"]
         if before is not None:
             lines = [line for line in lines if (line.event.seq or 0) < int(before)]
         shown = lines[::-1][:MOST_LINES]
