@@ -75,7 +75,8 @@ def test_ray_gives_what_one_process_gives(data, here):
     from ray.util.joblib import register_ray
 
     register_ray()
-    ray.init(num_cpus=2, include_dashboard=False)
+    path = {"PYTHONPATH": os.path.dirname(__file__)}  # where the workers find this test's own model
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": path})
     try:
         with joblib.parallel_config(backend="ray"):
             result = compare(data, STRATEGIES, 20, repeats=4, jobs=2, clusterer=NearestAnchor())
