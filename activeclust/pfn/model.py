@@ -204,7 +204,7 @@ class PFN(nn.Module):
         for block, row_bias in zip(blocks, self._row_biases(batch.bias), strict=False):
             inducing = block.induce(torch.cat([anchors, rows], 1), mask)
             rows = block(rows, anchors, inducing, anchor_mask, row_bias)
-            bias = _mixed(anchor_bias, block.bias_weight)
+            bias = mixed(anchor_bias, block.bias_weight)
             anchors = block(anchors, anchors, inducing, anchor_mask, bias)
             context.inducing.append(inducing)
             context.anchors.append(anchors)
@@ -239,7 +239,7 @@ class PFN(nn.Module):
         """(B, heads, q, k) for each block, and (B, 1, q, k) for the last attention: one product for all."""
         weights = [block.bias_weight[:, :N_BIAS] for block in cast("list[_Block]", self.blocks)]
         weights.append(self.distance.weight)
-        return list(_mixed(features, torch.cat(weights)).split([len(w) for w in weights], dim=1))
+        return list(mixed(features, torch.cat(weights)).split([len(w) for w in weights], dim=1))
 
     def _embed(
         self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, kind: int
@@ -283,7 +283,7 @@ class PFN(nn.Module):
         return torch.cat([score + known, nn.functional.logsigmoid(new)], -1), attention.float()
 
 
-def _mixed(features: Tensor, weight: Tensor) -> Tensor:
+def mixed(features: Tensor, weight: Tensor) -> Tensor:
     """(B, o, q, k) linear mixtures, by ``weight`` (o, f), of pair features (B, q, k, f).
 
     The rules give the features one below another in memory: so this is one product, without a copy.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from activeclust.pfn.evidence import Rules
 from activeclust.pfn.inference import Posterior, Session
-from activeclust.pfn.model import PFN, Batch, Context
+from activeclust.pfn.model import PFN, Batch, Context, mixed
 from activeclust.pfn.train import TaskStream, Trainer, TrainOptions
 
 
@@ -28,10 +28,13 @@ class DensePFN(PFN):
 
     def forward(self, batch: Batch, context: Batch | None = None) -> Tensor:
         """As the package's; where the rows are their own context their tokens are made once."""
-        if context is not None:
-            return super().forward(batch, context)
+        return super().forward(batch, context) if context is not None else self.with_attention(batch)[0]
+
+    def with_attention(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As the package's, from tokens that are made once."""
         made, pair, rows = self._encode(batch)
-        return self._heads(self.norm(rows), pair, batch, made)[0]
+        distance = self._row_biases(batch.bias)[-1][:, 0]
+        return self._heads(pair, self.norm(rows), distance, batch, made)
 
     def _encode(self, batch: Batch) -> tuple[Context, Tensor, Tensor]:
         pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
@@ -42,12 +45,13 @@ class DensePFN(PFN):
         anchors = anchors + self.own(of_anchors.gather(2, index).squeeze(2))
         same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
         anchor_bias = torch.cat([batch.anchor_bias, same], -1)
-        row_bias = torch.cat([batch.bias, torch.zeros_like(batch.bias[..., :1])], -1)
         context = Context([anchors], [], batch.codes, batch.task, batch.cluster_mask, batch.anchor_mask)
-        for block in self.blocks:
+        for block, row_bias in zip(self.blocks, self._row_biases(batch.bias), strict=False):
             before = rows
             rows = block(before, anchors, before, batch.anchor_mask, row_bias)
-            anchors = block(anchors, anchors, before, batch.anchor_mask, anchor_bias)
+            anchors = block(
+                anchors, anchors, before, batch.anchor_mask, mixed(anchor_bias, block.bias_weight)
+            )
             context.inducing.append(before)
             context.anchors.append(anchors)
         return context, pair, rows
@@ -100,7 +104,7 @@ class DenseSession(Session):
 
 def _whole(rules: Rules) -> Batch:
     """All rows as one task of one batch."""
-    pair, row, bias = rules.at(torch.arange(rules.basis.n))
+    pair, row, bias = rules.at(slice(0, rules.basis.n))
     anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
     there = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool)
     return Batch(

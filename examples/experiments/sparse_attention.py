@@ -102,7 +102,7 @@ def _evidence(net: Network, data: Problem, anchors: np.ndarray, codes: np.ndarra
     session._columns_at(at)
     began = time.process_time()
     with torch.inference_mode():
-        session._rules(at, codes).at(torch.arange(session.basis.n))
+        session._rules(at, codes, keep=True).at(slice(0, session.basis.n))
     return time.process_time() - began
 
 
