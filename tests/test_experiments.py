@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS, PAGES = ROOT / "examples" / "experiments", ROOT / "docs" / "experiments"
-PARTS = {"plumbing", "dense_attention"}  #: modules that the experiments share
+PARTS = {"plumbing", "alike", "dense_attention"}  #: modules that the experiments share
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in PARTS)
 PAGED = [name for name in NAMES if (PAGES / f"{name}.md").exists()]  # the others were not yet run in full
 

@@ -1,13 +1,10 @@
 """The dense twin of the network, for the experiment on sparse attention: every row attends to every row.
 
-It has the same parameters as the network of the package, and is trained here beside a fresh copy of it, both
-from the same first weights, on the same tasks, for the same number of steps.
+It has the same parameters as the network of the package, and is trained beside a fresh copy of it
+(:mod:`alike`).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +13,6 @@ from torch import Tensor
 from activeclust.pfn.evidence import Rules
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.pfn.model import PFN, Batch, Context, mixed
-from activeclust.pfn.train import TaskStream, Trainer, TrainOptions
 
 
 class DensePFN(PFN):
@@ -55,39 +51,6 @@ class DensePFN(PFN):
             context.inducing.append(before)
             context.anchors.append(anchors)
         return context, pair, rows
-
-
-class DenseTrainer(Trainer):
-    """A trainer of the dense twin."""
-
-    def __init__(self, options: TrainOptions, folder: Path) -> None:
-        super().__init__(options, folder)
-        self.model.__class__ = DensePFN  # the same parameters under the same names, another forward pass
-
-
-def train_twins(options: TrainOptions, folder: Path, say: Callable[[str], None]) -> dict[str, PFN]:
-    """``{"sparse": PFN, "dense": DensePFN}`` after equal steps on equal tasks; trained ones are read back."""
-    twins = {"sparse": Trainer(options, folder / "sparse"), "dense": DenseTrainer(options, folder / "dense")}
-    if min(t.step for t in twins.values()) < options.steps:
-        for t in twins.values():
-            t.model.train()
-        stream = iter(TaskStream(options, start=twins["sparse"].step))
-        while twins["dense"].step < options.steps:
-            parts = next(stream)
-            losses = {}
-            for name, trainer in twins.items():
-                losses[name] = trainer._step(parts)
-                trainer.step += 1
-            step = twins["dense"].step
-            if step % 50 == 0 or step == options.steps:
-                say(f"step {step}: " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
-                for trainer in twins.values():
-                    trainer.save()
-    models = {}
-    for name, trainer in twins.items():
-        trainer.model.load_state_dict(trainer.averaged)  # the running average is what is served
-        models[name] = trainer.model.eval().requires_grad_(False)
-    return models
 
 
 class DenseSession(Session):

@@ -13,11 +13,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from dense_attention import DenseSession, train_twins
+from alike import train_alike
+from dense_attention import DensePFN, DenseSession
 from plumbing import COLOURS, Experiment, Problem, Run, each, interval, main, problem, save, scores, table
 
 from activeclust.datasets import load
 from activeclust.pfn.inference import Network, Session
+from activeclust.pfn.model import PFN
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.train import TrainOptions
 
@@ -38,7 +40,8 @@ def measure(run: Run) -> pd.DataFrame:
         average=0.99, seed=run.seed, workers=0, device="cpu",
     )  # fmt: skip
     folder = run.out / "quick-twins" if run.quick else Path("experiments-work") / f"twins-{STEPS}-{run.seed}"
-    nets = {name: Network(m, {}, name) for name, m in train_twins(options, folder, run.say).items()}
+    kinds = {"sparse": PFN, "dense": DensePFN}
+    nets = {name: Network(m, {}, name) for name, m in train_alike(kinds, options, folder, run.say).items()}
     records = []
     for data, n, draw in _problems(run):
         anchors = each(data.y, EACH, run.rng(n, draw))
