@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from activeclust import PFNClusterer
@@ -103,12 +103,35 @@ def test_the_posterior_permutes_with_the_rows(anchored, rng):
     )
 
 
-def test_rotating_shifting_and_scaling_changes_nothing(anchored, rng):
-    X, _, given = anchored
-    turn, _ = np.linalg.qr(rng.normal(size=(2, 2)))
-    model = PFNClusterer(device="cpu").fit(X, given)
-    moved = PFNClusterer(device="cpu").fit(1e3 * X @ turn + 77, given)
-    np.testing.assert_allclose(moved.posterior_, model.posterior_, atol=5e-3)
+def hard_digits(rng):
+    digits = load_digits()
+    rows = rng.choice(len(digits.target), 600, replace=False)
+    return digits.data[rows], digits.target[rows]
+
+
+def hard_moons(rng):
+    return make_moons(500, noise=0.25, random_state=int(rng.integers(1000)))
+
+
+@pytest.mark.parametrize("hard", [hard_digits, hard_moons])
+@pytest.mark.parametrize("anchors", [6, 40])
+def test_rotating_shifting_scaling_and_permuting_changes_nothing(hard, anchors, rng):
+    """Where clusters overlap, too: .002 is what docs/posterior.md promises."""
+    X, y = hard(rng)
+    rows = rng.choice(len(X), anchors, replace=False)
+    names, codes = np.unique(y[rows], return_inverse=True)
+
+    def full(X, rows, codes):
+        model = PFNClusterer(device="cpu")
+        known, new = model.posterior(model.prepare(X), rows, codes)
+        return np.column_stack([known * (1 - new[:, None]), new])
+
+    before = full(X, rows, codes)
+    turn, _ = np.linalg.qr(rng.normal(size=(X.shape[1],) * 2))
+    np.testing.assert_allclose(full(1e3 * X @ turn + 77, rows, codes), before, atol=2e-3)
+    order, other = rng.permutation(len(X)), rng.permutation(len(names))
+    moved = full(X[order], np.argsort(order)[rows], other[codes])
+    np.testing.assert_allclose(moved[:, np.append(other, len(names))], before[order], atol=1e-5)
 
 
 def test_predict_agrees_with_the_fitted_rows(anchored):

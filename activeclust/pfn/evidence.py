@@ -317,7 +317,7 @@ class Rules:
     def _fit_gaussians(self, keep: bool) -> tuple[Gaussians, Tensor]:
         """A set of Gaussians a rule, and by how much each set beats one single Gaussian, a coordinate."""
         basis, m = self.basis, len(self.basis.products)
-        # views hold rows in the order of a hash of their content: the first ones are a random sample
+        # views hold rows in a random order: the first ones are a random sample
         sample = slice(0, m)
         kernels, squared = self._fresh_kernels(sample)
         if keep:

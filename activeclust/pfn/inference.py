@@ -203,8 +203,8 @@ class Session:
 
     def _sample(self, rules: Rules) -> Tensor:
         """The rows that are context beside the anchors."""
-        # views hold rows in the order of a hash of their content: the first ones are a random sample
-        # that is the same however the rows are permuted. Anchors have tokens of their own.
+        # views hold rows in a random order: the first ones are a random sample, the same however the rows
+        # are permuted (activeclust.pfn.order). Anchors have tokens of their own.
         sample = torch.arange(min(CONTEXT_ROWS + rules.k, self.basis.n), device=self.device)
         return sample[~torch.isin(sample, rules.rows)][:CONTEXT_ROWS]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from activeclust.pfn import extension, neighbors, spectrum, views
+from activeclust.pfn import extension, neighbors, order, spectrum, views
 from activeclust.pfn.extension import Extension
 from activeclust.pfn.views import Graph, Projection, Views, content_hash
 
@@ -29,7 +29,8 @@ def key_of(X: np.ndarray, landmarks: int | None) -> str:
 @functools.cache
 def _code() -> str:
     # views made by other code are other views: nobody has to remember to count a version up
-    files = (extension.__file__, neighbors.__file__, spectrum.__file__, views.__file__)
+    modules = (extension, neighbors, order, spectrum, views)
+    files = [str(module.__file__) for module in modules]
     return hashlib.blake2b(b"".join(Path(file).read_bytes() for file in files), digest_size=4).hexdigest()
 
 

@@ -80,7 +80,7 @@ class Sample:
 
 
 def draw_sample(views: Views, size: int = SAMPLE) -> Sample:
-    """The first ``size`` rows of ``views``: their order is that of a hash, so they are a random sample."""
+    """The first ``size`` rows of ``views``: their order is random, so they are a random sample."""
     if views.n_rows <= size:
         rows, own = np.arange(views.n_rows), views
     else:

@@ -32,6 +32,7 @@ from sklearn.decomposition import PCA
 
 from activeclust.pfn.extension import Extension, weigh
 from activeclust.pfn.neighbors import Neighbors
+from activeclust.pfn.order import random_order
 from activeclust.pfn.spectrum import leading_eigenvectors
 from activeclust.progress import report
 
@@ -162,7 +163,7 @@ def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     first, inverse = _distinct_rows(X)
     n = landmarks or (LANDMARKS if len(first) > LANDMARKS_FROM else len(first))
     whole = n >= len(first)
-    first = first[:n]  # in the order of a hash: a random sample
+    first = first[:n]  # a random sample, see activeclust.pfn.order
     projection = _projection(X[first])
     pca = projection(X[first])
     index = Neighbors(pca)
@@ -208,8 +209,9 @@ def _distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in X)
     keys = np.frombuffer(digests, dtype="<u8")
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    # by hash, not by position: the order, and with it every rounding, outlives a permutation of the rows
-    return first, inverse.ravel()
+    # never by position: the order, and with it every rounding, outlives a permutation of the rows
+    order = random_order(X, first)
+    return first[order], np.argsort(order)[inverse.ravel()]
 
 
 def _projection(X: np.ndarray) -> Projection:

@@ -148,7 +148,7 @@ def take(probability: np.ndarray, agreement: np.ndarray) -> int:
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:
-    """Renumbered by size, equal sizes by their first row (rows are in the order of a hash)."""
+    """Renumbered by size, equal sizes by their first row (rows are in a random order)."""
     _, first, code, size = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     place = np.empty(len(size), dtype=np.int64)
     place[np.lexsort([first, -size])] = np.arange(len(size))
@@ -221,7 +221,7 @@ def typical_rows(
     chosen: list[tuple[int, int, int]] = []
     for c in range(C):
         mine = np.flatnonzero(labels == c)
-        # views hold rows in the order of a hash: the first ones inside are a random sample of them
+        # views hold rows in a random order: the first ones inside are a random sample of them
         deep = mine[inside[mine] >= min(0.9, np.median(inside[mine]))]
         best = deep[np.argmax(density[deep])]
         others = deep[deep != best][: each - 1]
