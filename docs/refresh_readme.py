@@ -1,4 +1,4 @@
-"""Run the README's first command for real, and put its table and its curve into the README.
+"""Run the README's first commands for real, and put their tables and curves into the README.
 
 python docs/refresh_readme.py
 """
@@ -13,27 +13,29 @@ import tempfile
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-COMMAND = "loop --oracle mnist --strategy entropy --budget 100"
-FIGURE = DOCS / "figures" / "loop-mnist-entropy.png"
+#: command -> the figure that is kept of it
+COMMANDS = {
+    "loop --oracle mnist --strategy entropy --budget 100": None,
+    "loop --oracle mnist --budget 100": "loop-mnist-auto.png",
+}
 
 
 def main() -> None:
-    """Overwrite the README's block of this command and the figure beside it."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "activeclust.cli", *COMMAND.split(), "--out", folder]
-        words += ["--db", str(Path(folder) / "runs.db")]
-        table = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        FIGURE.parent.mkdir(exist_ok=True)
-        shutil.copy(Path(folder) / "curve.png", FIGURE)
-    readme = DOCS.parent / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    block = f"```console\n$ activeclust {COMMAND}\n{table.rstrip()}\n```"
-    readme.write_text(
-        re.sub(
-            rf"```console\n\$ activeclust {COMMAND}\n.*?```", lambda _: block, text, count=1, flags=re.DOTALL
-        ),
-        encoding="utf-8",
-    )
+    """Overwrite the README's block of each command and the figure beside it."""
+    for command, figure in COMMANDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            words = [sys.executable, "-m", "activeclust.cli", *command.split(), "--out", folder]
+            words += ["--db", str(Path(folder) / "runs.db")]
+            table = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+            if figure is not None:
+                shutil.copy(Path(folder) / "curve.png", DOCS / "figures" / figure)
+        readme = DOCS.parent / "README.md"
+        text = readme.read_text(encoding="utf-8")
+        block = f"```console\n$ activeclust {command}\n{table.rstrip()}\n```"
+        old = rf"```console\n\$ activeclust {re.escape(command)}\n.*?```"
+        readme.write_text(
+            re.sub(old, lambda _, new=block: new, text, count=1, flags=re.DOTALL), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":
