@@ -229,7 +229,7 @@ def against(frame: pd.DataFrame, value: str) -> str:
 
 
 def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
-    """Lines of the mean with a 95 % interval against the number of anchors."""
+    """Lines of the mean over data sets against the number of anchors, with a 95 % interval over draws."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -240,7 +240,8 @@ def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
     fig, ax = plt.subplots(figsize=(8, 5))
     colours = plt.get_cmap("tab20")
     for i, method in enumerate(methods):
-        group = frame[frame["method"] == method].groupby("anchors")[value]
+        of_method = frame[frame["method"] == method]
+        group = of_method.groupby(["anchors", "draw"])[value].mean().groupby("anchors")
         mean, spread = group.mean().reindex(order), 1.96 * group.sem().reindex(order)
         ours = method == "activeclust"
         style = (
@@ -261,6 +262,19 @@ def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
     plt.close(fig)
 
 
+def measure_all(options: argparse.Namespace) -> pd.DataFrame:
+    """The records of every data set."""
+    data = Path(options.data) if options.data else None
+    methods = rivals()
+    if options.only:
+        methods = {name: methods[name] for name in options.only.split(";")}
+    parts = []
+    for rows in COLLECTIONS[options.what](data):
+        parts.append(measure(Problem.of(rows), PLANS[options.what][0], options.draws, methods))
+        print(rows.name, flush=True)
+    return pd.concat(parts)
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(
@@ -271,22 +285,20 @@ def main() -> None:
     parser.add_argument(
         "--only", help="these rivals, separated by semicolons (PoissonMBO takes a second a draw)"
     )
+    parser.add_argument("--from-csv", action="store_true", help="print and draw the last records again")
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     options = parser.parse_args()
-    data = Path(options.data) if options.data else None
-    labels, value = PLANS[options.what]
-    methods = rivals()
-    if options.only:
-        methods = {name: methods[name] for name in options.only.split(";")}
-    parts = []
-    for rows in COLLECTIONS[options.what](data):
-        parts.append(measure(Problem.of(rows), labels, options.draws, methods))
-        print(rows.name, flush=True)
-    frame = pd.concat(parts)
+    _, value = PLANS[options.what]
+    records = FIGURES / f"posterior-{options.what}.csv"
+    if options.from_csv:
+        frame = pd.read_csv(records, dtype={"anchors": str})
+        options.draws = frame["draw"].nunique()
+    else:
+        frame = measure_all(options)
+        FIGURES.mkdir(parents=True, exist_ok=True)
+        frame.round(5).to_csv(records, index=False)
     names = list(dict.fromkeys(frame["data"]))
     title = names[0] if len(names) == 1 else f"{len(names)} data sets"
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    frame.round(5).to_csv(FIGURES / f"posterior-{options.what}.csv", index=False)
     figure(frame, value, FIGURES / f"posterior-{options.what}.png", f"{title}, mean of {options.draws} draws")
     for shown in ("accuracy", "v_measure"):
         print(f"\n{shown}\n{table(frame, shown).to_string(float_format='{:.3f}'.format)}")
