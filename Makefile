@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: loop test lint docs experiments clean
 EXPERIMENTS := separation mnist_anchors runtime variance anchor_quality prior_mismatch sparse_attention \
-	seed_selection explanation
+	seed_selection explanation ablation
 
 loop: $(VENV)/.installed
 	$(BIN)/activeclust loop --oracle mnist --strategy entropy --budget 100
