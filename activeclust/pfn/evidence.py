@@ -21,17 +21,13 @@ rule is evaluated with that anchor left out.
 
 from __future__ import annotations
 
-import copy
 import math
-import warnings
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
-from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
+from activeclust.pfn.basis import Basis, Columns, TorchGraph, Where, divided, unit
+from activeclust.pfn.gaussians import Gaussians, products
 
 _KERNELS = ("refined_near", "refined_far", "graph", "graph_chain", "pca", "white")
 _POISSON = {"poisson_refined": "refined_near", "poisson_graph": "graph"}
@@ -57,145 +53,12 @@ N_BIAS = 6
 N_TASK = 5 + 12 + len(RULES) + len(_GAUSSIANS)
 
 _NOISE = 0.1  # of the Gaussian processes, relative to the kernel's mean diagonal at the anchors
-_NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
 _SOFT_STEPS = 10
 _SOFT_TEMPERATURE = 0.1
 _SOFT_ANCHOR_WEIGHT = 0.3  # all anchors together weigh this share of all rows
 _SOFT_ROWS = 8192  # rows that soft k-means looks at
-_FIT_ROWS = 4096  # rows that the Gaussians are fitted to
 _FIT_STEPS = 3
 _FLOOR = -8.0  # log-probabilities are cut here
-
-#: Rows by their numbers, or one after another: those are looked at without a copy.
-Where = Tensor | slice
-
-
-class Basis:
-    """The views as tensors on one device.
-
-    Parameters
-    ----------
-    views : Views
-    device : torch.device or str
-    """
-
-    def __init__(self, views: Views, device: torch.device | str = "cpu") -> None:
-        def to(a: np.ndarray) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=device)
-
-        self.n = views.n_rows
-        self.device = torch.device(device)
-        self.pca, self.scale = to(views.pca), to(views.scale)
-        variance = self.pca.var(dim=0, correction=0)
-        self.whitening = 1.0 / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12)
-        self._fit_single()
-        self.coordinates = min(COORDINATES, self.pca.shape[1])
-        self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
-        self.log_density = to(np.log(views.density + 1e-9))
-        self.refined = _TorchGraph(views.refined, to)
-        self.graph = _TorchGraph(views.graph, to)
-        vectors = views.refined.eigenvectors
-        self.embedding = {
-            "refined24": to(unit_rows(vectors[:, :24])),
-            "refined8": to(unit_rows(vectors[:, :8])),
-            "green": to(green_coordinates(views.refined)),
-            "graph24": to(unit_rows(views.graph.eigenvectors[:, :24])),
-        }
-        self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
-
-    def _fit_single(self) -> None:
-        """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
-        self.products = products(self.pca[:_FIT_ROWS])
-        ones = torch.ones(len(self.products), 1, 1, device=self.device)
-        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
-        self.single = float(single.mean())  # what the clusters' own must beat
-
-    def products_at(self, rows: Where) -> Tensor:
-        """The :func:`products` of the PCA coordinates at ``rows``; those of the first rows are at hand."""
-        if not isinstance(rows, slice):
-            return products(self.pca[rows])
-        old, rest = _divided(rows, len(self.products))
-        return (
-            self.products[old] if rest is None else torch.cat([self.products[old], products(self.pca[rest])])
-        )
-
-    def thinned(self, keep: float, rng: np.random.Generator) -> Basis:
-        """This basis with a random share ``keep`` of its eigenvectors and PCA coordinates."""
-        thin = copy.copy(self)
-        thin.refined, thin.graph = self.refined.thinned(keep, rng), self.graph.thinned(keep, rng)
-        thin.embedding = {name: _unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
-        thin.pca = self.pca * _mask(self.pca, keep, rng)
-        thin._fit_single()
-        return thin
-
-
-def _mask(A: Tensor, keep: float, rng: np.random.Generator) -> Tensor:
-    """(m,) zeros and ones, at least one of them one."""
-    kept = rng.random(A.shape[1]) < keep
-    kept[rng.integers(A.shape[1])] = True
-    return torch.as_tensor(kept, dtype=A.dtype, device=A.device)
-
-
-class _TorchGraph:
-    def __init__(self, graph: Graph, to) -> None:
-        self.values, self.vectors = to(graph.eigenvalues), to(graph.eigenvectors)
-        self.root_degree = to(np.sqrt(graph.degree))
-        S = graph.adjacency
-        with warnings.catch_warnings():  # torch calls its CSR layout beta at every first use
-            warnings.filterwarnings("ignore", message="Sparse CSR", category=UserWarning)
-            self.adjacency = torch.sparse_csr_tensor(
-                torch.as_tensor(S.indptr.astype(np.int32)),
-                torch.as_tensor(S.indices.astype(np.int32)),
-                torch.as_tensor(S.data),
-                size=S.shape,
-                device=self.values.device,
-                check_invariants=False,
-            )
-
-    def thinned(self, keep: float, rng: np.random.Generator) -> _TorchGraph:
-        """This graph with a random share of its eigenvectors."""
-        thin = copy.copy(self)
-        thin.vectors = self.vectors * _mask(self.vectors, keep, rng)
-        return thin
-
-    def local_columns(self, rows: Tensor) -> Tensor:
-        """(n, k) columns of sum_j S^j on the complement of the leading eigenspace."""
-        unit = torch.zeros(self.adjacency.shape[0], len(rows), device=rows.device)
-        unit[rows, torch.arange(len(rows), device=rows.device)] = 1.0
-        term = unit - self.vectors @ self.vectors[rows].T
-        total = term.clone()
-        for _ in range(_NEUMANN_STEPS - 1):
-            term = self.adjacency @ term
-            total += term
-        return total
-
-
-def _spectrum(graph: Graph, to) -> Tensor:
-    gaps = 1.0 - graph.eigenvalues.astype(np.float64)
-    picked = [gaps[min(i, len(gaps) - 1)] for i in (1, 2, 4, 9, 19, 39)]
-    return to(np.log(np.maximum(picked, 0) + 1e-4) / 5.0)
-
-
-@dataclass
-class Columns:
-    """The local part of both graph kernels at the anchors: (n, k) each. Grows by columns as anchors come."""
-
-    refined: Tensor
-    graph: Tensor
-
-    @classmethod
-    def at(cls, basis: Basis, rows: Tensor) -> Columns:
-        """The columns at ``rows``."""
-        return cls(basis.refined.local_columns(rows), basis.graph.local_columns(rows))
-
-    def extended(self, basis: Basis, rows: Tensor) -> Columns:
-        """These columns with those at ``rows`` behind them."""
-        more = Columns.at(basis, rows)
-        return Columns(torch.cat([self.refined, more.refined], 1), torch.cat([self.graph, more.graph], 1))
-
-    def take(self, which: Tensor) -> Columns:
-        """Some of the columns."""
-        return Columns(self.refined[:, which], self.graph[:, which])
 
 
 class Rules:
@@ -268,7 +131,7 @@ class Rules:
         if self._kept is None or not isinstance(at, slice):
             return self._fresh_kernels(at)
         kept, squared = self._kept
-        old, rest = _divided(at, len(squared))
+        old, rest = divided(at, len(squared))
         if rest is None:
             return {name: K[old] for name, K in kept.items()}, squared[old]
         fresh, more = self._fresh_kernels(rest)
@@ -288,7 +151,7 @@ class Rules:
         }
         return kernels, squared
 
-    def _green(self, graph: _TorchGraph, at: Where, shift: float, local: Tensor) -> Tensor:
+    def _green(self, graph: TorchGraph, at: Where, shift: float, local: Tensor) -> Tensor:
         weight = 1.0 / (1.0 - graph.values + shift)
         K = (graph.vectors[at] * weight) @ graph.vectors[self.rows].T + local
         return K / graph.root_degree[at][:, None] / graph.root_degree[self.rows][None]
@@ -302,14 +165,14 @@ class Rules:
         """(C, m) unit means after seeded spherical soft k-means over a random sample of the rows."""
         E, at = self.basis.embedding[name][:_SOFT_ROWS], self.basis.embedding[name][self.rows]
         inside = self.rows < len(E)
-        means = _unit(self.sums[name])
+        means = unit(self.sums[name])
         weight = _SOFT_ANCHOR_WEIGHT * len(E) / self.k
         for _ in range(_SOFT_STEPS):
             P = torch.exp(E @ means.T / _SOFT_TEMPERATURE)  # cosines: at most e^10, no maximum to take off
             P /= P.sum(dim=1, keepdim=True)
             correction = (1.0 + weight) * self.onehot
             correction[inside] -= P[self.rows[inside]]
-            means = _unit(P.T @ E + correction.T @ at)
+            means = unit(P.T @ E + correction.T @ at)
         return means
 
     # -- Gaussians -------------------------------------------------------------------------------
@@ -365,7 +228,7 @@ class Rules:
         for rule, name in _POISSON.items():
             scores[rule] = self._poisson(kernels[name]) / self.poisson_scale[rule]
         for name, E in self.basis.embedding.items():
-            scores[f"mean_{name}"] = E[rows] @ _unit(self.sums[name]).T
+            scores[f"mean_{name}"] = E[rows] @ unit(self.sums[name]).T
             scores[f"soft_{name}"] = E[rows] @ self.soft[name].T
         scores["nearest_refined24"] = self._nearest(cosines["refined24"])
         scores["nearest_kernel"] = self._nearest(_log(kernels["refined_far"]))
@@ -480,16 +343,6 @@ class Rules:
         ]
         size = torch.tensor(sizes, device=self.rows.device)
         return torch.cat([size, self.basis.spectrum, agreement, self.gains])
-
-
-def _divided(rows: slice, m: int) -> tuple[slice, slice | None]:
-    """The rows of a slice below m, and those from there on, None where there are none."""
-    old = slice(min(rows.start, m), min(rows.stop, m))
-    return old, slice(max(rows.start, m), rows.stop) if rows.stop > m else None
-
-
-def _unit(A: Tensor) -> Tensor:
-    return A / A.norm(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
 def _log(K: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import WeightsError
+from activeclust.pfn.basis import Basis, Columns, Where
 from activeclust.pfn.chunks import in_chunks
-from activeclust.pfn.evidence import Basis, Columns, Rules, Where
+from activeclust.pfn.evidence import Rules
 from activeclust.pfn.model import PFN, Batch, Config, Context
 from activeclust.pfn.views import Views
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Basis, Rules
+from activeclust.pfn.basis import Basis
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Rules
 from activeclust.pfn.model import Batch
 from activeclust.pfn.views import Views
 

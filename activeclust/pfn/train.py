@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import InvalidInput, RunMismatch
-from activeclust.pfn.evidence import Basis
+from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Batch, Config
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.tasks import Task, collate, distinct_labels, draw_task

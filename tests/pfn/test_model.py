@@ -7,7 +7,7 @@ import torch
 from activeclust import PFNClusterer
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.pfn import inference
-from activeclust.pfn.evidence import Basis
+from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Config
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.tasks import collate, distinct_labels, draw_task

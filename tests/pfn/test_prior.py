@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
-from activeclust.pfn.evidence import Basis
+from activeclust.pfn.basis import Basis
 from activeclust.pfn.prior import SHAPES, Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels, draw_anchors, draw_task
 from activeclust.pfn.views import make_views

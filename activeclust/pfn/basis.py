@@ -1,0 +1,160 @@
+"""The views as tensors, with what the rules need of them whatever the anchors are."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
+from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
+
+_NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
+_FIT_ROWS = 4096  # rows that Gaussians are fitted to
+
+#: Rows by their numbers, or one after another: those are looked at without a copy.
+Where = Tensor | slice
+
+
+class Basis:
+    """The views as tensors on one device.
+
+    Parameters
+    ----------
+    views : Views
+    device : torch.device or str
+    """
+
+    def __init__(self, views: Views, device: torch.device | str = "cpu") -> None:
+        def to(a: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=device)
+
+        self.n = views.n_rows
+        self.device = torch.device(device)
+        self.pca, self.scale = to(views.pca), to(views.scale)
+        variance = self.pca.var(dim=0, correction=0)
+        self.whitening = 1.0 / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12)
+        self._fit_single()
+        self.coordinates = min(COORDINATES, self.pca.shape[1])
+        self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
+        self.log_density = to(np.log(views.density + 1e-9))
+        self.refined = TorchGraph(views.refined, to)
+        self.graph = TorchGraph(views.graph, to)
+        vectors = views.refined.eigenvectors
+        self.embedding = {
+            "refined24": to(unit_rows(vectors[:, :24])),
+            "refined8": to(unit_rows(vectors[:, :8])),
+            "green": to(green_coordinates(views.refined)),
+            "graph24": to(unit_rows(views.graph.eigenvectors[:, :24])),
+        }
+        self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
+
+    def _fit_single(self) -> None:
+        """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
+        self.products = products(self.pca[:_FIT_ROWS])
+        ones = torch.ones(len(self.products), 1, 1, device=self.device)
+        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
+        self.single = float(single.mean())  # what the clusters' own must beat
+
+    def products_at(self, rows: Where) -> Tensor:
+        """The :func:`products` of the PCA coordinates at ``rows``; those of the first rows are at hand."""
+        if not isinstance(rows, slice):
+            return products(self.pca[rows])
+        old, rest = divided(rows, len(self.products))
+        return (
+            self.products[old] if rest is None else torch.cat([self.products[old], products(self.pca[rest])])
+        )
+
+    def thinned(self, keep: float, rng: np.random.Generator) -> Basis:
+        """This basis with a random share ``keep`` of its eigenvectors and PCA coordinates."""
+        thin = copy.copy(self)
+        thin.refined, thin.graph = self.refined.thinned(keep, rng), self.graph.thinned(keep, rng)
+        thin.embedding = {name: unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
+        thin.pca = self.pca * _mask(self.pca, keep, rng)
+        thin._fit_single()
+        return thin
+
+
+def _mask(A: Tensor, keep: float, rng: np.random.Generator) -> Tensor:
+    """(m,) zeros and ones, at least one of them one."""
+    kept = rng.random(A.shape[1]) < keep
+    kept[rng.integers(A.shape[1])] = True
+    return torch.as_tensor(kept, dtype=A.dtype, device=A.device)
+
+
+class TorchGraph:
+    def __init__(self, graph: Graph, to) -> None:
+        self.values, self.vectors = to(graph.eigenvalues), to(graph.eigenvectors)
+        self.root_degree = to(np.sqrt(graph.degree))
+        S = graph.adjacency
+        with warnings.catch_warnings():  # torch calls its CSR layout beta at every first use
+            warnings.filterwarnings("ignore", message="Sparse CSR", category=UserWarning)
+            self.adjacency = torch.sparse_csr_tensor(
+                torch.as_tensor(S.indptr.astype(np.int32)),
+                torch.as_tensor(S.indices.astype(np.int32)),
+                torch.as_tensor(S.data),
+                size=S.shape,
+                device=self.values.device,
+                check_invariants=False,
+            )
+
+    def thinned(self, keep: float, rng: np.random.Generator) -> TorchGraph:
+        """This graph with a random share of its eigenvectors."""
+        thin = copy.copy(self)
+        thin.vectors = self.vectors * _mask(self.vectors, keep, rng)
+        return thin
+
+    def local_columns(self, rows: Tensor) -> Tensor:
+        """(n, k) columns of sum_j S^j on the complement of the leading eigenspace."""
+        unit = torch.zeros(self.adjacency.shape[0], len(rows), device=rows.device)
+        unit[rows, torch.arange(len(rows), device=rows.device)] = 1.0
+        term = unit - self.vectors @ self.vectors[rows].T
+        total = term.clone()
+        for _ in range(_NEUMANN_STEPS - 1):
+            term = self.adjacency @ term
+            total += term
+        return total
+
+
+def _spectrum(graph: Graph, to) -> Tensor:
+    gaps = 1.0 - graph.eigenvalues.astype(np.float64)
+    picked = [gaps[min(i, len(gaps) - 1)] for i in (1, 2, 4, 9, 19, 39)]
+    return to(np.log(np.maximum(picked, 0) + 1e-4) / 5.0)
+
+
+@dataclass
+class Columns:
+    """The local part of both graph kernels at the anchors: (n, k) each. Grows by columns as anchors come."""
+
+    refined: Tensor
+    graph: Tensor
+
+    @classmethod
+    def at(cls, basis: Basis, rows: Tensor) -> Columns:
+        """The columns at ``rows``."""
+        return cls(basis.refined.local_columns(rows), basis.graph.local_columns(rows))
+
+    def extended(self, basis: Basis, rows: Tensor) -> Columns:
+        """These columns with those at ``rows`` behind them."""
+        more = Columns.at(basis, rows)
+        return Columns(torch.cat([self.refined, more.refined], 1), torch.cat([self.graph, more.graph], 1))
+
+    def take(self, which: Tensor) -> Columns:
+        """Some of the columns."""
+        return Columns(self.refined[:, which], self.graph[:, which])
+
+
+def divided(rows: slice, m: int) -> tuple[slice, slice | None]:
+    """The rows of a slice below m, and those from there on, None where there are none."""
+    old = slice(min(rows.start, m), min(rows.stop, m))
+    return old, slice(max(rows.start, m), rows.stop) if rows.stop > m else None
+
+
+def unit(A: Tensor) -> Tensor:
+    """``A`` (..., m) with its last axis scaled to length 1."""
+    return A / A.norm(dim=-1, keepdim=True).clamp_min(1e-6)
