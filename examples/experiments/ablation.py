@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from alike import train_alike
+from alike import STEPS, train_alike
 from dense_attention import DensePFN
 from plumbing import (
     COLOURS,
@@ -30,12 +30,11 @@ from plumbing import (
 )
 
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES
-from activeclust.pfn.inference import Network, Session
+from activeclust.pfn.inference import Session
 from activeclust.pfn.model import PFN, Batch, Context
 from activeclust.pfn.prior import Prior, draw_dataset
-from activeclust.pfn.train import TrainOptions
 
-STEPS, DATASETS, DRAWS, ANCHORS = 150, 12, 3, (1, 3, 10)
+DATASETS, DRAWS, ANCHORS = 12, 3, (1, 3, 10)
 OF_PCA = {"gp_pca", "gp_white", "nearest_pca", "mean_pca", "gauss_pca"}  # rules that look at no graph
 GAUSSIANS = {rule for rule in RULES if rule.startswith("gauss_")}
 SOFT = {rule for rule in RULES if rule.startswith("soft_")}
@@ -128,13 +127,7 @@ ARMS: dict[str, type[PFN]] = {
 
 def measure(run: Run) -> pd.DataFrame:
     """Per data set, anchors a cluster, draw and arm: V-measure."""
-    options = TrainOptions(
-        prior=Prior(rows=(80, 120) if run.quick else (100, 1500)), steps=2 if run.quick else STEPS,
-        tasks_per_step=2 if run.quick else 16, live_datasets=1 if run.quick else 24, warmup=50,
-        average=0.99, seed=run.seed, workers=0, device="cpu",
-    )  # fmt: skip
-    folder = run.out / "quick-arms" if run.quick else Path("experiments-work") / f"arms-{STEPS}-{run.seed}"
-    nets = {name: Network(m, {}, name) for name, m in train_alike(ARMS, options, folder, run.say).items()}
+    nets = train_alike(ARMS, run, "arms")
     records = []
     for data in _problems(run):
         sessions = {a: Session(data.prepared.source, net, torch.device("cpu")) for a, net in nets.items()}

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from alike import train_alike
+from alike import STEPS, train_alike
 from dense_attention import DensePFN, DenseSession
 from plumbing import COLOURS, Experiment, Problem, Run, each, interval, main, problem, save, scores, table
 
@@ -21,12 +21,11 @@ from activeclust.datasets import load
 from activeclust.pfn.inference import Network, Session
 from activeclust.pfn.model import PFN
 from activeclust.pfn.prior import Prior, draw_dataset
-from activeclust.pfn.train import TrainOptions
 
 #: n -> number of data sets of the prior
 SIZES = {500: 8, 1000: 8, 2000: 6, 5000: 5, 10_000: 3, 12_000: 3, 20_000: 2}
 MNIST = {1000: 5, 5000: 5}
-STEPS, EACH = 150, 3
+EACH = 3
 MEMORY = 6 * 2**30  # bytes of data that the dense pass may have
 ARMS = {"sparse": "sparse: 16 inducing tokens", "dense, 256 rows": "dense, 256 context rows",
         "dense": "dense: all rows"}  # fmt: skip
@@ -34,14 +33,7 @@ ARMS = {"sparse": "sparse: 16 inducing tokens", "dense, 256 rows": "dense, 256 c
 
 def measure(run: Run) -> pd.DataFrame:
     """Per source, n, data set and arm: V-measure, seconds of a posterior, whether it fitted."""
-    options = TrainOptions(
-        prior=Prior(rows=(80, 120) if run.quick else (100, 1500)), steps=2 if run.quick else STEPS,
-        tasks_per_step=2 if run.quick else 16, live_datasets=1 if run.quick else 24, warmup=50,
-        average=0.99, seed=run.seed, workers=0, device="cpu",
-    )  # fmt: skip
-    folder = run.out / "quick-twins" if run.quick else Path("experiments-work") / f"twins-{STEPS}-{run.seed}"
-    kinds = {"sparse": PFN, "dense": DensePFN}
-    nets = {name: Network(m, {}, name) for name, m in train_alike(kinds, options, folder, run.say).items()}
+    nets = train_alike({"sparse": PFN, "dense": DensePFN}, run, "twins")
     records = []
     for data, n, draw in _problems(run):
         anchors = each(data.y, EACH, run.rng(n, draw))
