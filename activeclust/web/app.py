@@ -51,5 +51,10 @@ def make_app(desk: Desk, session: Session) -> Starlette:
             return JSONResponse({"error": "There is no such file."}, 404)
         return Response(files[name], media_type=_TYPES["." + name.rpartition(".")[2]])
 
-    routes = [Route("/", page), Route("/static/{name}", static), *Routes(desk).routes()]
+    async def icon(request: Request) -> Response:
+        # browsers ask for this address wherever an answer names no icon: on the way in, say
+        return Response(files["icon.svg"], media_type=_TYPES[".svg"])
+
+    own = [Route("/", page), Route("/favicon.ico", icon), Route("/static/{name}", static)]
+    routes = [*own, *Routes(desk).routes()]
     return Starlette(routes=routes, middleware=[Middleware(Guard, session=session)])

@@ -147,9 +147,16 @@ def test_a_write_that_does_not_say_where_it_comes_from_is_refused(page):
     assert page.client.post("/api/answer", json=answer(0, "cat", "a")).status_code == 403
 
 
+def test_the_icon_is_where_browsers_look_for_it(page):
+    for path in ("/favicon.ico", "/static/icon.svg"):
+        given = page.client.get(path)
+        assert given.status_code == 200 and given.headers["content-type"].startswith("image/svg+xml")
+        assert b"<svg" in given.content
+
+
 def test_nothing_is_shown_without_the_token(page):
     stranger = page.stranger()
-    for path in ("/api/state", "/picture/1", "/export/csv", "/static/page.js", "/api/rows/0"):
+    for path in ("/api/state", "/picture/1", "/export/csv", "/static/page.js", "/favicon.ico", "/api/rows/0"):
         assert stranger.get(path).status_code == 401, path
     for token in ("", "wrong", page.session.token[:-1], page.session.secret):
         assert stranger.get("/", params={"token": token}).status_code == 401
