@@ -55,7 +55,7 @@ def pretrain(
 
     from activeclust.pfn.inference import WEIGHTS
     from activeclust.pfn.model import Config
-    from activeclust.pfn.prior import Prior
+    from activeclust.pfn.prior import PACKAGE_PRIOR, Prior
     from activeclust.pfn.train import Trainer, TrainOptions
 
     sizes = {name: value for name, value in (("width", width), ("blocks", blocks)) if value is not None}
@@ -63,7 +63,7 @@ def pretrain(
         init = str(WEIGHTS)
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     options = TrainOptions(
-        prior=Prior.read(prior_file) if prior_file else Prior(),
+        prior=Prior.read(prior_file) if prior_file else PACKAGE_PRIOR,
         config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
         init=init, **rate,
     )  # fmt: skip

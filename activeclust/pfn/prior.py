@@ -8,13 +8,17 @@ warps are worth 17 ARI points in ZEUS's ablation (arXiv 2505.10704).
 A prior of one's own is a JSON file with the fields of :class:`Prior` that are to differ::
 
     {"dimensions": [2, 3], "shapes": {"curve": 1.0, "gaussian": 0.5}, "warp": 0.0}
+
+and priors are put together by ``mixture``, here one third of the data sets far apart::
+
+    {"dimensions": [2, 3], "mixture": [{"weight": 2}, {"weight": 1, "separation": [6, 20]}]}
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ import numpy as np
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 
 Rng = np.random.Generator
+_SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded")
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,17 @@ class Prior:
         Typical distance between neighbouring centres, in units of a mode's radius.
     imbalance : (float, float)
         Concentration of the Dirichlet distribution of cluster sizes; small is uneven.
+    together : float
+        Share of data sets whose modes all have the same centre, nearly: rings within rings, or a muddle.
     split : float
         Share of data sets in which a cluster is cut in two through its dense middle, so that the
         density alone cannot tell the parts apart.
     warp, stretch, embed, irrelevant, outliers, rounded : float
         Shares of data sets with a random-network warp, unequal column scales, a nonlinear embedding in
         more dimensions, irrelevant dimensions, outlying rows, coarsely rounded columns.
+    mixture : sequence of mappings
+        Variants of this prior: each a positive ``"weight"`` and the fields in which it differs. A data set
+        is drawn from one of them. Empty: from this prior as it is.
     """
 
     rows: tuple[int, int] = (100, 4000)
@@ -74,6 +84,7 @@ class Prior:
     modes: int = 4
     separation: tuple[float, float] = (1.8, 12.0)
     imbalance: tuple[float, float] = (0.8, 30.0)
+    together: float = 0.25
     split: float = 0.12
     warp: float = 0.45
     stretch: float = 0.35
@@ -81,12 +92,13 @@ class Prior:
     irrelevant: float = 0.2
     outliers: float = 0.2
     rounded: float = 0.08
+    mixture: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         for name in self.shapes:
             if name not in SHAPES:
                 raise UnknownName("shape of the prior", name, SHAPES)
-        for name in ("flat", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(
                     f"The prior's {name!r} is a share between 0 and 1, got {getattr(self, name)!r}."
@@ -97,6 +109,7 @@ class Prior:
                 raise InvalidInput(
                     f"The prior's {name!r} is a range (low, high) with 0 < low <= high, got {(low, high)}."
                 )
+        self.variants()
 
     @classmethod
     def read(cls, path: str | Path) -> Prior:
@@ -112,16 +125,44 @@ class Prior:
             ) from error
         if not isinstance(given, dict):
             raise DataFileError(f"The prior {path} holds a {type(given).__name__}; expected a JSON object.")
-        known = {f.name for f in fields(cls)}
-        for name in given:
-            if name not in known:
-                raise UnknownName("field of the prior", name, known)
-        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
-        return cls(**values)
+        return cls(**_values(given, cls))
+
+    def variants(self) -> tuple[np.ndarray, list[Prior]]:
+        """Weights (m,), which sum to 1, and the priors that a data set is drawn from, without mixtures.
+
+        Examples
+        --------
+        >>> weights, priors = Prior(mixture=[{"weight": 3}, {"weight": 1, "warp": 0.0}]).variants()
+        >>> weights.tolist(), [prior.warp for prior in priors]
+        ([0.75, 0.25], [0.45, 0.0])
+        """
+        if not self.mixture:
+            return np.ones(1), [self]
+        weights, priors = [], []
+        for part in self.mixture:
+            weight = part.get("weight") if isinstance(part, Mapping) else None
+            if not isinstance(weight, int | float) or not weight > 0 or "mixture" in part:
+                raise InvalidInput(
+                    "A part of the prior's 'mixture' holds a positive \"weight\" and the fields in which it "
+                    f"differs, but no mixture of its own; got {part!r}."
+                )
+            differing = _values({name: v for name, v in part.items() if name != "weight"}, type(self))
+            weights.append(float(weight))
+            priors.append(replace(self, mixture=(), **differing))
+        return np.array(weights) / sum(weights), priors
 
     def as_dict(self) -> dict:
         """Plain values, for JSON and the model card."""
         return asdict(self)
+
+
+def _values(given: Mapping[str, Any], kind: type[Prior]) -> dict[str, Any]:
+    """Fields as they come from JSON, lists made tuples; UnknownName for one that is none."""
+    known = {f.name for f in fields(kind)}
+    for name in given:
+        if name not in known:
+            raise UnknownName("field of the prior", name, known)
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
 def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
@@ -144,6 +185,8 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     >>> len(X) == len(y) and X.ndim == 2
     True
     """
+    weights, variants = prior.variants()
+    prior = variants[0 if len(variants) == 1 else int(rng.choice(len(variants), p=weights))]
     n_clusters = _draw_clusters(prior, rng)
     n = max(int(_log_uniform(prior.rows, rng)), 6 * n_clusters, 20)
     flat = rng.random() < prior.flat
@@ -183,7 +226,7 @@ def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
     n_modes = rng.integers(1, prior.modes + 1, n_clusters) if many else np.ones(n_clusters, dtype=int)
     total = int(n_modes.sum())
     separation = _log_uniform(prior.separation, rng)
-    centres = _draw_centres(total, d, separation, rng)
+    centres = _draw_centres(total, d, separation, prior.together, rng)
     if many and rng.random() < 0.7:  # a cluster's modes lie together
         centres = _group_nearby(centres, n_modes, rng)
     names = list(prior.shapes)
@@ -207,8 +250,9 @@ def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
     return X
 
 
-def _draw_centres(m: int, d: int, separation: float, rng: Rng) -> np.ndarray:
-    layout = rng.choice(["normal", "box", "grid", "together"], p=[0.35, 0.25, 0.15, 0.25])
+def _draw_centres(m: int, d: int, separation: float, together: float, rng: Rng) -> np.ndarray:
+    apart = np.array([7, 5, 3]) / 15 * (1 - together)
+    layout = rng.choice(["normal", "box", "grid", "together"], p=[*apart, together])
     if layout == "together":  # interlocked shapes, as rings within rings
         return rng.normal(0, 0.3, (m, d))
     if layout == "grid":
@@ -299,6 +343,18 @@ SHAPES: dict[str, Callable[[int, int, Rng], np.ndarray]] = {
     "slab": _slab,
     "manifold": _manifold,
 }
+
+#: What the network in the package is trained on. Half of the data sets are easier, as those are that people
+#: bring: where clusters lie apart a few anchors are enough, and the posterior must know it.
+PACKAGE_PRIOR = Prior(
+    mixture=(
+        {"weight": 1},
+        {
+            "weight": 1, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
+            "embed": 0.3, "irrelevant": 0.12,
+        },
+    )
+)  # fmt: skip
 
 
 def _cut_through(X: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:

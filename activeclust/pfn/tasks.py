@@ -19,6 +19,7 @@ from activeclust.pfn.views import Views
 
 QUERIES = 128
 MAX_ANCHORS = 256
+_HIDING = 0.25  # share of tasks in which whole clusters have no anchor, beside those that few anchors miss
 
 
 @dataclass
@@ -74,8 +75,10 @@ def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.nd
     """Distinct rows to be answered first, as people and strategies choose them."""
     C = int(y.max()) + 1
     seen = np.arange(C)
-    if C > 1 and rng.random() < 0.4:
-        seen = rng.choice(C, rng.integers(1, C), replace=False)
+    if C > 1 and rng.random() < _HIDING:
+        # rather few clusters than many are missing: the mean is a third of them
+        hidden = int(np.clip(np.ceil(C * rng.random() ** 2), 1, C - 1))
+        seen = rng.choice(C, C - hidden, replace=False)
     pool = np.flatnonzero(np.isin(y, seen))
     way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.33, 0.32, 0.12, 0.13, 0.1])
     if way == "each":

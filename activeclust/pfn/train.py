@@ -23,7 +23,7 @@ from torch import Tensor
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Batch, Config
-from activeclust.pfn.prior import Prior, draw_dataset
+from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
 from activeclust.pfn.tasks import Task, collate, distinct_labels, draw_task
 from activeclust.pfn.views import make_views
 
@@ -64,7 +64,7 @@ class TrainOptions:
         Weights of :meth:`Trainer.export` to begin from, of the same sizes; None for random ones.
     """
 
-    prior: Prior = field(default_factory=Prior)
+    prior: Prior = PACKAGE_PRIOR
     config: Config = field(default_factory=Config)
     steps: int = 20_000
     minutes: float | None = None

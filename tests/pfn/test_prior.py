@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.pfn.basis import Basis
-from activeclust.pfn.prior import SHAPES, Prior, draw_dataset
+from activeclust.pfn.prior import PACKAGE_PRIOR, SHAPES, Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels, draw_anchors, draw_task
 from activeclust.pfn.views import make_views
 
@@ -66,6 +66,9 @@ def test_a_prior_is_read_from_json(tmp_path):
         ('{"shapes": {"gausian": 1}}', UnknownName, "gaussian"),
         ('{"warp": 2}', InvalidInput, "between 0 and 1"),
         ('{"rows": [9, 3]}', InvalidInput, "range"),
+        ('{"mixture": [{"warp": 0.1}]}', InvalidInput, 'positive "weight"'),
+        ('{"mixture": [{"weight": 1, "warpp": 0.1}]}', UnknownName, "Did you mean 'warp'"),
+        ('{"mixture": [{"weight": 1, "warp": 2}]}', InvalidInput, "between 0 and 1"),
     ],
 )
 def test_a_bad_prior_is_named(tmp_path, text, error, says):
@@ -73,3 +76,41 @@ def test_a_bad_prior_is_named(tmp_path, text, error, says):
     file.write_text(text)
     with pytest.raises(error, match=says):
         Prior.read(file)
+
+
+def test_a_mixture_draws_from_its_parts_by_their_weights():
+    prior = Prior(
+        rows=(60, 60), clusters={"2-2": 1}, embed=0.0, irrelevant=0.0, flat=0.0,
+        mixture=({"weight": 3, "dimensions": (4, 4)}, {"weight": 1, "dimensions": (9, 9)}),
+    )  # fmt: skip
+    columns = [draw_dataset(prior, np.random.default_rng(seed))[0].shape[1] for seed in range(200)]
+    assert set(columns) == {4, 9}
+    assert 0.65 < np.mean(np.array(columns) == 4) < 0.85
+
+
+def test_one_part_of_weight_one_is_the_prior_itself():
+    plain, mixed = Prior(rows=(60, 90)), Prior(rows=(60, 90), mixture=({"weight": 1},))
+    a, b = (draw_dataset(prior, np.random.default_rng(4))[0] for prior in (plain, mixed))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_the_prior_of_the_package_survives_json(tmp_path):
+    file = tmp_path / "package.json"
+    file.write_text(json.dumps(PACKAGE_PRIOR.as_dict()))
+    X, _ = draw_dataset(Prior.read(file), np.random.default_rng(1))
+    np.testing.assert_array_equal(X, draw_dataset(PACKAGE_PRIOR, np.random.default_rng(1))[0])
+
+
+def test_clusters_without_anchors_are_a_minority():
+    rng = np.random.default_rng(0)
+    X, y = draw_dataset(Prior(rows=(400, 400), clusters={"8-8": 1.0}, rounded=0.0, outliers=0.0), rng)
+    views = make_views(X)
+    y = distinct_labels(views, y)
+    hidden = []
+    for _ in range(400):
+        anchors = draw_anchors(views, y, rng)
+        if len(anchors) > 60:  # nothing is hidden by chance alone
+            hidden.append(8 - len(np.unique(y[anchors])))
+    share = np.mean(np.array(hidden) > 0)
+    assert 0.1 < share < 0.5
+    assert 1 <= np.mean([h for h in hidden if h]) < 4
