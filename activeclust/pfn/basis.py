@@ -57,7 +57,7 @@ class Basis:
     def _fit_single(self) -> None:
         """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
         self.products = products(self.pca[:_FIT_ROWS])
-        ones = torch.ones(len(self.products), 1, 1, device=self.device)
+        ones = torch.ones(1, 1, len(self.products), device=self.device)
         single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
         self.single = float(single.mean())  # what the clusters' own must beat
 

@@ -17,6 +17,10 @@ to do in context what the simple rules do, and choose among them row by row):
 All of it is a function of inner products and distances, so it does not change when rows are permuted or
 features are rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every
 rule is evaluated with that anchor left out.
+
+Scores are (C, b), clusters above rows: whatever is done over the few clusters then runs along the many
+rows in memory (a log-softmax over ten clusters is twenty times faster so). Features lie one below another
+in memory for the same reason; to the network they are shown as (b, C, features).
 """
 
 from __future__ import annotations
@@ -157,7 +161,8 @@ class Rules:
         return K / graph.root_degree[at][:, None] / graph.root_degree[self.rows][None]
 
     def _poisson(self, K: Tensor) -> Tensor:
-        return K @ (self.onehot - self.share) / self.k
+        """(C, b) scores of Poisson learning from a kernel (b, k)."""
+        return (self.onehot - self.share).T @ K.T / self.k
 
     # -- soft k-means ----------------------------------------------------------------------------
 
@@ -168,11 +173,12 @@ class Rules:
         means = unit(self.sums[name])
         weight = _SOFT_ANCHOR_WEIGHT * len(E) / self.k
         for _ in range(_SOFT_STEPS):
-            P = torch.exp(E @ means.T / _SOFT_TEMPERATURE)  # cosines: at most e^10, no maximum to take off
-            P /= P.sum(dim=1, keepdim=True)
-            correction = (1.0 + weight) * self.onehot
-            correction[inside] -= P[self.rows[inside]]
-            means = unit(P.T @ E + correction.T @ at)
+            # cosines: at most e^10, no maximum to take off
+            P = torch.exp_((means / _SOFT_TEMPERATURE) @ E.T)
+            P /= P.sum(dim=0)
+            correction = (1.0 + weight) * self.onehot.T
+            correction[:, inside] -= P[:, self.rows[inside]]
+            means = unit(P @ E + correction @ at)
         return means
 
     # -- Gaussians -------------------------------------------------------------------------------
@@ -185,29 +191,28 @@ class Rules:
         kernels, squared = self._fresh_kernels(sample)
         if keep:
             self._kept = kernels, squared
-        scores = {f"gp_{name}": K @ self.weights[name] for name, K in kernels.items()}
+        scores = self._interpolated(kernels)
         scores["poisson_refined"] = (
             self._poisson(kernels["refined_near"]) / self.poisson_scale["poisson_refined"]
         )
-        scores["soft_green"] = basis.embedding["green"][:m] @ self.soft["green"].T
+        scores["soft_green"] = self.soft["green"] @ basis.embedding["green"][:m].T
         scores["mean_pca"] = self._mean_pca(sample)
-        certain = {rule: _log_probability(rule, score) for rule, score in scores.items()}
+        certain = dict(zip(scores, _log_probabilities(list(scores.items())), strict=True))
         seed = torch.stack(
-            [torch.stack([certain[rule] for rule in seeds]).mean(0) for seeds in _GAUSSIANS.values()], 1
-        )  # (m, S, C)
+            [torch.stack([certain[rule] for rule in seeds]).mean(0) for seeds in _GAUSSIANS.values()]
+        )  # (S, C, m)
         inside = self.rows < m
-        own = self.onehot[:, None].expand(-1, len(_GAUSSIANS), -1)
-        beyond = products(basis.pca[self.rows[~inside]])
-        F = torch.cat([basis.products, beyond])
-        P = torch.cat([torch.softmax(seed, 2), own[~inside]])
-        P[self.rows[inside]] = own[inside]
+        own = self.onehot.T.expand(len(_GAUSSIANS), -1, -1)
+        beyond = products(basis.pca[self.rows[~inside]]), own[..., ~inside]
+        P = torch.softmax(seed, 1)
+        P[..., self.rows[inside]] = own[..., inside]
         for step in range(_FIT_STEPS):
-            gaussians = Gaussians.fit(F, P)
+            gaussians = Gaussians.fit(basis.products, P, beyond)
             joint, _ = gaussians.log_density(basis.products)
             if step + 1 < _FIT_STEPS:
-                P[:m] = torch.softmax(seed + joint / basis.temperature, 2)
-                P[self.rows[inside]] = own[inside]
-        gains = (torch.logsumexp(joint, 2).mean(0) - basis.single) / basis.coordinates
+                P = torch.softmax(torch.add(seed, joint, alpha=1 / basis.temperature), 1)
+                P[..., self.rows[inside]] = own[..., inside]
+        gains = (torch.logsumexp(joint, 1).mean(1) - basis.single) / basis.coordinates
         return gaussians, gains.clamp(-3, 3)
 
     # -- evaluation ------------------------------------------------------------------------------
@@ -220,16 +225,17 @@ class Rules:
         pair : Tensor (b, C, N_PAIR)
         row : Tensor (b, N_ROW)
         bias : Tensor (b, k, N_BIAS)
+            The pair features one below another in memory, as the network wants to read them.
         """
         kernels, squared = self._kernels(rows)
         cosines = {name: E[rows] @ E[self.rows].T for name, E in self.basis.embedding.items()}
         relative = self._relative_distance(rows, squared)
-        scores = {f"gp_{name}": K @ self.weights[name] for name, K in kernels.items()}
+        scores = self._interpolated(kernels)
         for rule, name in _POISSON.items():
             scores[rule] = self._poisson(kernels[name]) / self.poisson_scale[rule]
         for name, E in self.basis.embedding.items():
-            scores[f"mean_{name}"] = E[rows] @ unit(self.sums[name]).T
-            scores[f"soft_{name}"] = E[rows] @ self.soft[name].T
+            scores[f"mean_{name}"] = unit(self.sums[name]) @ E[rows].T
+            scores[f"soft_{name}"] = self.soft[name] @ E[rows].T
         scores["nearest_refined24"] = self._nearest(cosines["refined24"])
         scores["nearest_kernel"] = self._nearest(_log(kernels["refined_far"]))
         scores["nearest_pca"] = self._nearest(-relative)
@@ -241,24 +247,28 @@ class Rules:
         """The same at the anchors, each with itself left out."""
         return self.loo
 
+    def _interpolated(self, kernels: dict[str, Tensor]) -> dict[str, Tensor]:
+        """(C, b) posterior means of the Gaussian processes, by rule."""
+        return {f"gp_{name}": self.weights[name].T @ K.T for name, K in kernels.items()}
+
     def _mean_pca(self, at: Where) -> Tensor:
         centres = self.pca_sums / (self.share * self.k)[:, None]
-        return -torch.cdist(self.basis.pca[at], centres).square() / self.bandwidth
+        return -torch.cdist(centres, self.basis.pca[at]).square() / self.bandwidth
 
     def _relative_distance(self, at: Where, squared: Tensor) -> Tensor:
         scale = self.basis.scale
         return torch.log(squared / (scale[at][:, None] * scale[self.rows][None]) + 0.1)
 
     def _nearest(self, K: Tensor) -> Tensor:
-        """(b, C) largest entry among each cluster's anchors."""
-        index = self.codes[None].expand(len(K), -1)
+        """(C, b) largest entry of K (b, k) among each cluster's anchors."""
+        index = self.codes.expand(len(K), -1)
         out = torch.full((len(K), self.C), -30.0, device=K.device)
-        return out.scatter_reduce(1, index, K, reduce="amax")
+        return out.scatter_reduce(1, index, K, reduce="amax").T
 
     def _leave_one_out(self, kernels: dict[str, Tensor], squared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rows, own = self.rows, torch.eye(self.k, dtype=torch.bool, device=self.rows.device)
         scores = {
-            f"gp_{name}": self.onehot - w / self.inverse_diagonal[name][:, None].clamp_min(1e-9)
+            f"gp_{name}": (self.onehot - w / self.inverse_diagonal[name][:, None].clamp_min(1e-9)).T
             for name, w in self.weights.items()
         }
         hidden = {name: K.masked_fill(own, 0.0) for name, K in kernels.items()}
@@ -277,46 +287,43 @@ class Rules:
         return self._finish(rows, scores, joint, far, hidden, cosines, relative)
 
     def _far_without_own(self) -> Tensor:
-        """(k, C) minus the squared distance to the PCA means, each anchor left out of its own."""
+        """(C, k) minus the squared distance to the PCA means, each anchor left out of its own."""
         at = self.basis.pca[self.rows]
         count = (self.share * self.k)[None] - self.onehot
         centres = (self.pca_sums[None] - self.onehot[:, :, None] * at[:, None]) / count.clamp_min(1.0)[
             ..., None
         ]
         squared = (at[:, None] - centres).square().sum(-1) / self.bandwidth
-        return -torch.where(count > 0, squared, torch.full_like(squared, 30.0))
+        return -torch.where(count > 0, squared, torch.full_like(squared, 30.0)).T
 
     def _mean_without_own(self, name: str) -> Tensor:
+        """(C, k) cosines to the cluster means, each anchor left out of its own."""
         E = self.basis.embedding[name][self.rows]
         total = self.sums[name][None] - self.onehot[:, :, None] * E[:, None]
         norm = total.norm(dim=-1)
         return torch.where(
             norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm)
-        )
+        ).T
 
     def _finish(self, rows, scores, joint, far, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
         """Scores to features: each rule's bounded score and its log-probability over the clusters."""
-        reach = torch.stack([scores[f"gp_{name}"].sum(1) for name in _KERNELS], 1).clamp(-1, 2)
+        reach = torch.stack([scores[f"gp_{name}"].sum(0) for name in _KERNELS], 1).clamp(-1, 2)
         distance = 1.0 - far.clamp(0, 16).sqrt()
-        bounded = [_bounded(rule, scores[rule]) for rule in _PLAIN]
-        certain = [_log_probability(rule, scores[rule]) for rule in _PLAIN]
-        for s, rule in enumerate(_GAUSSIANS):
-            bounded.append(distance[:, s])
-            certain.append(_log_probability(rule, joint[:, s] / self.basis.temperature))
-        pair = torch.stack([*bounded, *certain], dim=-1)
-        share = torch.log(self.share * self.C).clamp(-3, 3)[None, :, None].expand(len(pair), -1, 1)
-        pair = torch.cat([pair, share], dim=-1)
+        bounded = torch.stack([_bounded(rule, scores[rule]) for rule in _PLAIN])
+        gauss = zip(_GAUSSIANS, joint / self.basis.temperature, strict=True)
+        certain = _log_probabilities([*((rule, scores[rule]) for rule in _PLAIN), *gauss])
+        share = torch.log(self.share * self.C).clamp(-3, 3)[:, None].expand(1, -1, joint.shape[2])
+        pair = torch.cat([bounded, distance, certain, share]).permute(2, 1, 0)
         row = torch.stack(
             [
                 self.basis.log_density[rows].clamp(-3, 3),
                 self.basis.refined.root_degree[rows].log().clamp(-3, 3),
                 relative.amin(1) / 5.0,
                 _log(kernels["refined_far"]).amax(1) / 5.0,
-                *distance.amax(2).unbind(1),
+                *distance.amax(1),
             ],
             dim=1,
         )
-        # one below another in memory, as the network wants to read them
         bias = torch.stack(
             [
                 _log(kernels["refined_far"]) / 5.0,
@@ -362,9 +369,12 @@ def _bounded(rule: str, score: Tensor) -> Tensor:
     return score.clamp(-1, 1)
 
 
-def _log_probability(rule: str, score: Tensor) -> Tensor:
-    """A rule's log-probabilities over the clusters, cut at ``_FLOOR``."""
-    logits = (
-        score.clamp_min(1e-5).log() if rule.startswith("gp_") else score * _SHARPNESS.get(rule, 1.0)
-    )  # the Gaussians' are logarithms
-    return torch.log_softmax(logits, dim=1).clamp_min(_FLOOR)
+def _log_probabilities(scores: list[tuple[str, Tensor]]) -> Tensor:
+    """(rules, C, b) the rules' log-probabilities over the clusters, cut at ``_FLOOR``; scores are (C, b)."""
+    logits = torch.stack(
+        [  # the Gaussians' scores are logarithms
+            score.clamp_min(1e-5).log() if rule.startswith("gp_") else score * _SHARPNESS.get(rule, 1.0)
+            for rule, score in scores
+        ]
+    )
+    return torch.log_softmax(logits, dim=1).clamp_min_(_FLOOR)

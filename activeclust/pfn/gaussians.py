@@ -9,7 +9,8 @@ the borders: on 5,000 rows of MNIST by one to two points of accuracy at 50 ancho
 Mean, covariance and squared Mahalanobis distance are all linear in the products x_i x_j, so that fitting
 and evaluating any number of Gaussians is one matrix product each.
 
-Shapes: m rows, a coordinates, f = a (a + 1) / 2 products, S sets of Gaussians, C clusters.
+Shapes: m rows, a coordinates, f = a (a + 1) / 2 products, S sets of Gaussians, C clusters. Rows come last,
+as in :mod:`activeclust.pfn.evidence`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Gaussians:
 
     Attributes
     ----------
-    quadratic : Tensor (f + a, S C)
-        ``products(x) @ quadratic + constant`` is the squared Mahalanobis distance.
+    quadratic : Tensor (S C, f + a)
+        ``quadratic @ products(x).T + constant[:, None]`` is the squared Mahalanobis distance.
     constant : Tensor (S C,)
     log_size : Tensor (S, C)
         Half the log-determinant of the covariance.
@@ -62,22 +63,27 @@ class Gaussians:
     coordinates: int
 
     @classmethod
-    def fit(cls, F: Tensor, P: Tensor) -> Gaussians:
-        """From products (m, f + a) and soft assignments (m, S, C), whose rows sum to at most 1.
+    def fit(cls, F: Tensor, P: Tensor, more: tuple[Tensor, Tensor] | None = None) -> Gaussians:
+        """From products (m, f + a) and soft assignments (S, C, m), which sum to at most 1 over the clusters.
+
+        ``more`` are products and assignments of further rows.
 
         Examples
         --------
         >>> X = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [9.0, 9.0], [8.0, 9.0], [9.0, 8.0]])
-        >>> P = torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)
-        >>> fitted = Gaussians.fit(products(X), P[:, None])
-        >>> fitted.log_density(products(X))[0].argmax(2).squeeze(1).tolist()
+        >>> P = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]])
+        >>> fitted = Gaussians.fit(products(X), P[None])
+        >>> fitted.log_density(products(X))[0].argmax(1).squeeze(0).tolist()
         [0, 0, 0, 1, 1, 1]
         """
-        m, S, C = P.shape
+        S, C, m = P.shape
         a = (math.isqrt(9 + 8 * F.shape[1]) - 3) // 2
         upper = torch.triu_indices(a, a, device=F.device)
-        weight = P.sum(0).clamp_min(1e-6).double()
-        moments = (P.reshape(m, S * C).T @ F).double().view(S, C, -1)
+        weight, moments = P.sum(2), P.reshape(S * C, m) @ F
+        if more is not None:
+            weight = weight + more[1].sum(2)
+            moments = moments + more[1].reshape(S * C, -1) @ more[0]
+        weight, moments = weight.clamp_min(1e-6).double(), moments.double().view(S, C, -1)
         means = moments[..., -a:] / weight[..., None]
         second = means.new_zeros(S, C, a, a)
         second[..., upper[0], upper[1]] = moments[..., :-a]
@@ -93,7 +99,7 @@ class Gaussians:
         double = 2.0 - (upper[0] == upper[1]).double()
         quadratic = torch.cat([inverse[..., upper[0], upper[1]] * double, -2.0 * towards], -1)
         return cls(
-            quadratic.reshape(S * C, -1).T.float().contiguous(),
+            quadratic.reshape(S * C, -1).float(),
             (towards * means).sum(-1).reshape(-1).float(),
             root.diagonal(dim1=-2, dim2=-1).log().sum(-1).float(),
             weight.float(),
@@ -101,11 +107,12 @@ class Gaussians:
         )
 
     def log_density(self, F: Tensor) -> tuple[Tensor, Tensor]:
-        """Log of share times density, and the squared Mahalanobis distance a coordinate; (b, S, C) each.
+        """Log of share times density, and the squared Mahalanobis distance a coordinate; (S, C, b) each.
 
         Densities are per unit of PCA coordinates; F (b, f + a) are the products of the rows.
         """
-        squared = (F @ self.quadratic + self.constant).clamp_min(0).view(len(F), *self.weight.shape)
+        squared = torch.addmm(self.constant[:, None], self.quadratic, F.T).clamp_min_(0)
+        squared = squared.view(*self.weight.shape, len(F))
         return self._joint(squared, self.log_size), squared / self.coordinates
 
     def log_density_without_own(self, F: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,24 +123,25 @@ class Gaussians:
         """
         a = self.coordinates
         joint, squared = self.log_density(F)
-        at = codes[:, None, None].expand(-1, squared.shape[1], 1)
-        own = squared.gather(2, at).squeeze(2) * a  # (k, S)
-        w = self.weight[:, codes].T
+        at = codes.expand(len(squared), 1, -1)
+        own = squared.gather(1, at).squeeze(1) * a  # (S, k)
+        w = self.weight[:, codes]
         rows = w + _SHRINK * a
         factor = w / (w - 1.0).clamp_min(1e-3)
         share = torch.minimum(own / rows, 0.99 / factor)
         rest = 1.0 - factor * share
         fewer = (rows - 1.0).clamp_min(1e-3)
         without = factor.square() * fewer * share / rest
-        size = self.log_size[:, codes].T + 0.5 * (rest.log() - a * (fewer / rows).log())
-        log_share = (w / self.weight.sum(1)).log()
+        size = self.log_size[:, codes] + 0.5 * (rest.log() - a * (fewer / rows).log())
+        log_share = (w / self.weight.sum(1, keepdim=True)).log()
         value = -0.5 * without - size + log_share - 0.5 * a * math.log(2 * math.pi)
-        joint = joint.scatter(2, at, value[..., None])
-        return joint, squared.scatter(2, at, (without / a)[..., None])
+        joint = joint.scatter(1, at, value[:, None])
+        return joint, squared.scatter(1, at, (without / a)[:, None])
 
     def _joint(self, squared: Tensor, log_size: Tensor) -> Tensor:
         log_share = (self.weight / self.weight.sum(1, keepdim=True)).log()
-        return -0.5 * squared - log_size + log_share - 0.5 * self.coordinates * math.log(2 * math.pi)
+        constant = log_share - log_size - 0.5 * self.coordinates * math.log(2 * math.pi)
+        return torch.add(constant[..., None], squared, alpha=-0.5)
 
 
 def _ridge(F: Tensor, a: int) -> float:

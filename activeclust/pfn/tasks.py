@@ -134,7 +134,9 @@ def collate(tasks: list[Task]) -> tuple[Batch, Tensor]:
     B, q = len(tasks), len(tasks[0].target)
     C, k = max(t.C for t in tasks), max(len(t.codes) for t in tasks)
     batch = Batch(
-        pair=torch.zeros(B, q, C, N_PAIR), row=torch.zeros(B, q, N_ROW), bias=torch.zeros(B, q, k, N_BIAS),
+        # in memory as a single task's features are, see activeclust.pfn.evidence
+        pair=torch.zeros(N_PAIR, B, C, q).permute(1, 3, 2, 0),
+        row=torch.zeros(B, q, N_ROW), bias=torch.zeros(B, q, k, N_BIAS),
         anchor_pair=torch.zeros(B, k, C, N_PAIR), anchor_row=torch.zeros(B, k, N_ROW),
         anchor_bias=torch.zeros(B, k, k, N_BIAS), codes=torch.zeros(B, k, dtype=torch.long),
         task=torch.stack([t.features for t in tasks]),

@@ -44,16 +44,16 @@ def test_log_density_is_that_of_the_shrunk_mixture(rows):
         ],
         axis=1,
     )
-    found, _ = Gaussians.fit(products(X), P[:, None]).log_density(products(X))
-    np.testing.assert_allclose(found[:, 0].numpy(), expected, atol=2e-3)
+    found, _ = Gaussians.fit(products(X), P.T[None]).log_density(products(X))
+    np.testing.assert_allclose(found[0].T.numpy(), expected, atol=2e-3)
 
 
 def test_sets_do_not_hear_of_each_other(rows):
     X, P, _ = rows
-    F, other = products(X), P.flip(1)
-    both, _ = Gaussians.fit(F, torch.stack([P, other], 1)).log_density(F)
-    alone, _ = Gaussians.fit(F, other[:, None]).log_density(F)
-    torch.testing.assert_close(both[:, 1], alone[:, 0])
+    F, other = products(X), P.flip(1).T
+    both, _ = Gaussians.fit(F, torch.stack([P.T, other])).log_density(F)
+    alone, _ = Gaussians.fit(F, other[None]).log_density(F)
+    torch.testing.assert_close(both[1], alone[0])
 
 
 def test_a_row_left_out_is_a_fit_without_it_but_for_the_pooled_part(rows):
@@ -61,11 +61,11 @@ def test_a_row_left_out_is_a_fit_without_it_but_for_the_pooled_part(rows):
     X, _, y = rows
     onehot = torch.nn.functional.one_hot(y).float()
     F = products(X)
-    without, _ = Gaussians.fit(F, onehot[:, None]).log_density_without_own(F, y)
+    without, _ = Gaussians.fit(F, onehot.T[None]).log_density_without_own(F, y)
     for i in (0, 50, 124):
         kept = torch.arange(len(X)) != i
-        refit, _ = Gaussians.fit(F[kept], onehot[kept][:, None]).log_density(F[i : i + 1])
-        torch.testing.assert_close(without[i, 0, y[i]], refit[0, 0, y[i]], atol=0.05, rtol=0.01)
+        refit, _ = Gaussians.fit(F[kept], onehot[kept].T[None]).log_density(F[i : i + 1])
+        torch.testing.assert_close(without[0, y[i], i], refit[0, y[i], 0], atol=0.05, rtol=0.01)
 
 
 def test_a_cluster_of_one_row_has_nothing_left(rows):
@@ -74,7 +74,7 @@ def test_a_cluster_of_one_row_has_nothing_left(rows):
     y[3] = 1
     onehot = torch.nn.functional.one_hot(y).float()
     F = products(X)
-    without, far = Gaussians.fit(F, onehot[:, None]).log_density_without_own(F, y)
+    without, far = Gaussians.fit(F, onehot.T[None]).log_density_without_own(F, y)
     assert torch.isfinite(without).all()
     assert torch.isfinite(far).all()
-    assert without[3, 0, 1] < without[3, 0, 0]
+    assert without[0, 1, 3] < without[0, 0, 3]
