@@ -27,6 +27,7 @@ from activeclust.clusterer import contradictions
 PLANS = {"mnist": ["10", "20", "50", "100", "200", "500"], "sets": ["1 each", "2 each", "5 each"]}
 SHARES = (0.1, 0.2)
 PICKED = ("herding", "margin", "uncertainty_herding")
+BINS = 15
 
 
 class Bench:
@@ -47,7 +48,7 @@ class Bench:
                 yield self._record(
                     "calibration", label, draw,
                     ece=calibration_error(sure, right), expected=sure.mean(), accuracy=right.mean(),
-                    **{f"sure{b}": v for b, v in enumerate(_bins(sure, right))},
+                    **_bins(sure, right),
                 )  # fmt: skip
 
     def unseen(self, each: int = 5) -> Iterator[dict]:
@@ -144,10 +145,40 @@ class Bench:
         }  # fmt: skip
 
 
-def _bins(sure: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
-    """(2 bins,) rows and right ones by how sure the posterior is."""
-    at = np.minimum((sure * bins).astype(int), bins - 1)
-    return np.concatenate([np.bincount(at, minlength=bins), np.bincount(at, right, minlength=bins)])
+def _bins(sure: np.ndarray, right: np.ndarray) -> dict[str, float]:
+    """By how sure the posterior is: shares of the rows, of the right ones, and of the certainty."""
+    at = np.minimum((sure * BINS).astype(int), BINS - 1)
+    sums = {"rows": np.bincount(at, minlength=BINS), "right": np.bincount(at, right, BINS),
+            "sure": np.bincount(at, sure, BINS)}  # fmt: skip
+    return {f"{name}{b}": values[b] / len(at) for name, values in sums.items() for b in range(BINS)}
+
+
+def together(frame: pd.DataFrame) -> pd.DataFrame:
+    """Expected calibration error of several draws taken together, by number of anchors.
+
+    Where one draw is unlucky and the next one lucky, each is off by more than the posterior could know
+    beforehand; together they show whether what it says is true on average. ``set by set`` is the mean over
+    the data sets of each set's error, ``all rows`` that of the whole collection, every set of equal weight.
+    """
+    part = frame[frame["what"] == "calibration"]
+    sums = part.groupby(["anchors", "data"], sort=False)[_columns()].mean()
+
+    def error(means: pd.DataFrame) -> pd.Series:
+        right, sure = (means[_columns(name)].to_numpy() for name in ("right", "sure"))
+        return pd.Series(np.abs(right - sure).sum(1), index=means.index)
+
+    by_set = error(sums).groupby("anchors", sort=False).mean()
+    return pd.DataFrame(
+        {
+            "draw by draw": part.groupby("anchors", sort=False)["ece"].mean(),
+            "set by set": by_set,
+            "all rows": error(sums.groupby("anchors", sort=False).mean()),
+        }
+    )
+
+
+def _columns(*names: str) -> list[str]:
+    return [f"{name}{b}" for name in names or ("rows", "right", "sure") for b in range(BINS)]
 
 
 def diagram(frame: pd.DataFrame, path: Path, title: str) -> None:
@@ -162,12 +193,10 @@ def diagram(frame: pd.DataFrame, path: Path, title: str) -> None:
     labels = list(dict.fromkeys(rows["anchors"]))
     for i, label in enumerate(labels):
         group = rows[rows["anchors"] == label]
-        total = group[[f"sure{b}" for b in range(10)]].sum().to_numpy()
-        right = group[[f"sure{b}" for b in range(10, 20)]].sum().to_numpy()
+        total, right, sure = (group[_columns(name)].sum().to_numpy() for name in ("rows", "right", "sure"))
         kept = total > 0.002 * total.sum()
-        middle = (np.arange(10) + 0.5) / 10
         colour = plt.get_cmap("viridis")(i / max(1, len(labels)))
-        ax.plot(middle[kept], (right[kept] / total[kept]), marker="o", color=colour, label=label)
+        ax.plot(sure[kept] / total[kept], right[kept] / total[kept], marker="o", color=colour, label=label)
     ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
     ax.set(xlabel="the posterior's own certainty", ylabel="share that is right", title=title)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
@@ -205,10 +234,11 @@ def main() -> None:
         FIGURES / f"trust-{options.what}.png",
         frame["data"].iloc[0] if options.what == "mnist" else "39 sets",
     )
-    shown = frame.drop(columns=["draw", "data", *(c for c in frame if c.startswith("sure"))])
+    shown = frame.drop(columns=["draw", "data", *_columns()])
     print(
         shown.groupby(["what", "anchors"], sort=False).mean().dropna(axis=1, how="all").round(3).to_string()
     )
+    print(f"\nexpected calibration error\n{together(frame).round(3).to_string()}")
 
 
 if __name__ == "__main__":

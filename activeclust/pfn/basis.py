@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
+from activeclust.pfn.groups import Groups
 from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
 
 _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
@@ -52,6 +53,7 @@ class Basis:
             "green": to(green_coordinates(views.refined)),
             "graph24": to(unit_rows(views.graph.eigenvectors[:, :24])),
         }
+        self.groups = Groups(self.embedding["green"], self.refined.adjacency, self.refined.values)
         self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
 
     def _fit_single(self) -> None:

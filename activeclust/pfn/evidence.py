@@ -14,6 +14,9 @@ to do in context what the simple rules do, and choose among them row by row):
 - a *Gaussian a cluster* in PCA coordinates, fitted to the soft labels of three of the rules above
   (:mod:`activeclust.pfn.gaussians`).
 
+Beside the rules, *groups* of rows at a dozen numbers of groups say which parts of the data no anchor
+speaks for (:mod:`activeclust.pfn.groups`).
+
 All of it is a function of inner products and distances, so it does not change when rows are permuted or
 features are rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every
 rule is evaluated with that anchor left out.
@@ -32,6 +35,7 @@ from torch import Tensor
 
 from activeclust.pfn.basis import Basis, Columns, TorchGraph, Where, divided, unit
 from activeclust.pfn.gaussians import Gaussians, products
+from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
 
 _KERNELS = ("refined_near", "refined_far", "graph", "graph_chain", "pca", "white")
 _POISSON = {"poisson_refined": "refined_near", "poisson_graph": "graph"}
@@ -52,9 +56,9 @@ _SHARPNESS = {  # from scores to log-probabilities; the Gaussian processes' scor
 RULES = (*(f"gp_{name}" for name in _KERNELS), *_SHARPNESS, *_GAUSSIANS)
 _PLAIN = RULES[: -len(_GAUSSIANS)]
 N_PAIR = 2 * len(RULES) + 1
-N_ROW = len(_KERNELS) + 4 + len(_GAUSSIANS)
+N_ROW = len(_KERNELS) + 4 + len(_GAUSSIANS) + N_GROUP_ROW
 N_BIAS = 6
-N_TASK = 5 + 12 + len(RULES) + len(_GAUSSIANS)
+N_TASK = 5 + 12 + len(RULES) + len(_GAUSSIANS) + N_GROUP_TASK
 
 _NOISE = 0.1  # of the Gaussian processes, relative to the kernel's mean diagonal at the anchors
 _SOFT_STEPS = 10
@@ -111,6 +115,7 @@ class Rules:
             for rule, name in _POISSON.items()
         }
         self.gaussians, self.gains = self._fit_gaussians(keep)
+        self.groups = basis.groups.with_anchors(rows, self.onehot)
         self.loo = self._leave_one_out(kernels, squared)
         self.task = self._task_features()
 
@@ -241,7 +246,8 @@ class Rules:
         scores["nearest_pca"] = self._nearest(-relative)
         scores["mean_pca"] = self._mean_pca(rows)
         joint, far = self.gaussians.log_density(self.basis.products_at(rows))
-        return self._finish(rows, scores, joint, far, kernels, cosines, relative)
+        held = self.groups.at(self.basis.groups.E[rows])
+        return self._finish(rows, scores, joint, far, kernels, cosines, relative, held)
 
     def at_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
         """The same at the anchors, each with itself left out."""
@@ -284,7 +290,8 @@ class Rules:
         scores["nearest_pca"] = self._nearest(-relative)
         scores["mean_pca"] = self._far_without_own()
         joint, far = self.gaussians.log_density_without_own(products(self.basis.pca[rows]), self.codes)
-        return self._finish(rows, scores, joint, far, hidden, cosines, relative)
+        held = self.groups.at_anchors()
+        return self._finish(rows, scores, joint, far, hidden, cosines, relative, held)
 
     def _far_without_own(self) -> Tensor:
         """(C, k) minus the squared distance to the PCA means, each anchor left out of its own."""
@@ -305,7 +312,9 @@ class Rules:
             norm > 1e-4, (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4), torch.zeros_like(norm)
         ).T
 
-    def _finish(self, rows, scores, joint, far, kernels, cosines, relative) -> tuple[Tensor, Tensor, Tensor]:
+    def _finish(
+        self, rows, scores, joint, far, kernels, cosines, relative, held
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Scores to features: each rule's bounded score and its log-probability over the clusters."""
         reach = torch.stack([scores[f"gp_{name}"].sum(0) for name in _KERNELS], 1).clamp(-1, 2)
         distance = 1.0 - far.clamp(0, 16).sqrt()
@@ -334,7 +343,7 @@ class Rules:
                 -relative / 5.0,
             ]
         ).permute(1, 2, 0)
-        return pair, torch.cat([reach, row], 1), bias
+        return pair, torch.cat([reach, row, held], 1), bias
 
     def _task_features(self) -> Tensor:
         pair = self.loo[0][..., len(RULES) : 2 * len(RULES)]  # (k, C, rules) log-probabilities
@@ -349,7 +358,7 @@ class Rules:
             float(self.share.min()) * C,
         ]
         size = torch.tensor(sizes, device=self.rows.device)
-        return torch.cat([size, self.basis.spectrum, agreement, self.gains])
+        return torch.cat([size, self.basis.spectrum, agreement, self.gains, self.groups.task])
 
 
 def _log(K: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from plumbing import (
 )
 
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES
+from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
 from activeclust.pfn.inference import Session
 from activeclust.pfn.model import PFN, Batch, Context
 from activeclust.pfn.prior import Prior, draw_dataset
@@ -44,7 +45,7 @@ class Stripped(PFN):
     """A network that is not shown part of its input, in training and afterwards."""
 
     without: frozenset[str] = frozenset()  #: rules
-    sees_graph = sees_distance = sees_context = True
+    sees_graph = sees_distance = sees_context = sees_groups = True
 
     def encode(self, batch: Batch) -> Context:
         """As the package's, of what is left of the batch."""
@@ -74,11 +75,11 @@ class Stripped(PFN):
         """Ones, and zeros where a feature is left out; in the order of :mod:`activeclust.pfn.evidence`."""
         kept = [float(rule not in cls.without) for rule in RULES]
         gauss = [kept[RULES.index(rule)] for rule in RULES if rule in GAUSSIANS]
-        graph = float(cls.sees_graph)
+        graph, groups = float(cls.sees_graph), float(cls.sees_graph and cls.sees_groups)
         pair = [*kept, *kept, 1.0]
-        row = [*[graph] * 4, 1.0, 1.0, 1.0, graph, 1.0, graph, *gauss]
+        row = [*[graph] * 4, 1.0, 1.0, 1.0, graph, 1.0, graph, *gauss, *[groups] * N_GROUP_ROW]
         bias = [graph * cls.sees_distance] * 5 + [float(cls.sees_distance)]
-        task = [*[1.0] * 5, *[graph] * 12, *kept, *gauss]
+        task = [*[1.0] * 5, *[graph] * 12, *kept, *gauss, *[groups] * N_GROUP_TASK]
         for mask, size in ((pair, N_PAIR), (row, N_ROW), (bias, N_BIAS), (task, N_TASK)):
             assert len(mask) == size
         return [torch.tensor(mask, device=device) for mask in (pair, row, bias, task)]
@@ -94,6 +95,12 @@ class WithoutGaussians(Stripped):
     """No Gaussian a cluster."""
 
     without = frozenset(GAUSSIANS)
+
+
+class WithoutGroups(Stripped):
+    """Not told which groups of rows hold no anchor."""
+
+    sees_groups = False
 
 
 class WithoutDistance(Stripped):
@@ -118,6 +125,7 @@ ARMS: dict[str, type[PFN]] = {
     "whole": PFN,
     "without the graphs": WithoutGraph,
     "without Gaussians": WithoutGaussians,
+    "without groups": WithoutGroups,
     "without distance bias": WithoutDistance,
     "without context rows": WithoutContext,
     "without rules on unlabelled rows": WithoutUnlabelled,
@@ -229,6 +237,7 @@ on the same {STEPS} steps of 16 tasks, and served without it.
 That the graphs carry most of it: the rules on them are what the rivals are made of. That the Gaussians are worth a point where there
 are ten anchors a cluster, and cost nothing where there is one. That the distance bias and the context rows are worth less than a point
 each, since the rules have told the row's token already what the attention would find out, and that dense attention changes nothing.
+The groups say which rows may be of a cluster not seen so far; V-measure is of the known clusters, so they should not move it here.
 
 ## What came out
 

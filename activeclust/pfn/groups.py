@@ -1,0 +1,135 @@
+"""Groups of rows before any answer, coarse to fine: which of them have no anchor yet?
+
+Whether a row is of a cluster *not seen so far* cannot be told from the distance to the anchors alone: one
+must know how many clusters there are. So the rows are grouped by soft k-means in diffusion coordinates at a
+dozen fixed numbers of groups, once a data set, and each grouping comes with what speaks for it: how much of
+the graph lies inside its groups, how sharp they are, and the eigengap there (von Luxburg, Statistics and
+Computing 17, 2007). With anchors, each row hears at every number whether its group holds one, and how well
+groups and answered clusters agree; the network learns at which number to believe it.
+
+No draw at random: the first centres are chosen greedily among the first rows, which are a random sample that
+depends on the shape of the cloud alone (:mod:`activeclust.pfn.order`).
+
+Shapes: n rows, m coordinates, k anchors, C clusters, G numbers of groups, T groups of all of them together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 28, 40)
+N_GROUP_ROW = len(NUMBERS)  # features of a row
+N_GROUP_TASK = 6 * len(NUMBERS)  # features of a task
+
+_CANDIDATES = 512  # rows that the first centres are chosen from
+_ROWS = 2048  # rows that the centres are fitted to
+_STEPS = 5
+_TEMPERATURE = 0.1
+
+
+class Groups:
+    """The groupings of one data set.
+
+    Parameters
+    ----------
+    E : Tensor (n, m)
+        Unit rows: diffusion coordinates.
+    adjacency : sparse Tensor (n, n)
+        The graph whose share inside the groups is measured.
+    eigenvalues : Tensor
+        Its leading ones, descending.
+
+    Attributes
+    ----------
+    centres : Tensor (T, m)
+        Unit rows, those of each number below one another.
+    quality : Tensor (3 G,)
+        For each number: log of the graph's share between groups, sharpness, eigengap.
+    """
+
+    def __init__(self, E: Tensor, adjacency: Tensor, eigenvalues: Tensor) -> None:
+        self.E = E
+        first = _greedy(E[:_CANDIDATES], max(NUMBERS))
+        sizes = [min(number, len(first)) for number in NUMBERS]
+        self.centres = torch.cat([_soft_means(E[:_ROWS], first[:size]) for size in sizes])
+        of = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(E.device)
+        self.blocks = torch.nn.functional.one_hot(of, len(sizes)).float().T  # (G, T)
+        self.quality = self._quality(adjacency, eigenvalues, sizes)
+
+    def _quality(self, adjacency: Tensor, eigenvalues: Tensor, sizes: list[int]) -> Tensor:
+        P = self._shares(self.E).T.contiguous()  # (n, T)
+        inside = self.blocks @ (P * (adjacency @ P)).sum(0) / adjacency.values().sum()
+        between = (1.0 - inside).clamp(1e-3, 1).log() / 5
+        sharp = torch.stack([part.amax(1).mean() for part in P[:_ROWS].split(sizes, 1)])
+        gaps = 1.0 - eigenvalues + 1e-3
+        at = torch.tensor(sizes, device=gaps.device).clamp_max(len(gaps) - 1)
+        eigengap = (gaps[at] / gaps[at - 1]).log().clamp(-3, 3) / 3
+        return torch.cat([between, sharp, eigengap])
+
+    def _shares(self, E: Tensor) -> Tensor:
+        """(T, b) soft assignments of unit rows E (b, m), which sum to 1 over the groups of each number."""
+        weight = torch.exp_((self.centres / _TEMPERATURE) @ E.T)  # cosines: at most e^10
+        return weight / (self.blocks.T @ (self.blocks @ weight))
+
+    def with_anchors(self, rows: Tensor, onehot: Tensor) -> Anchored:
+        """What anchors ``rows`` (k,) of clusters ``onehot`` (k, C) say of the groups."""
+        return Anchored(self, self._shares(self.E[rows]), onehot)
+
+
+class Anchored:
+    """Groups, some of which hold anchors.
+
+    Attributes
+    ----------
+    task : Tensor (N_GROUP_TASK,)
+        The groupings' quality; by number, the share of rows whose group holds no anchor, the share of anchors
+        whose group is of their cluster, and how many groups with anchors come on a cluster.
+    """
+
+    def __init__(self, groups: Groups, shares: Tensor, onehot: Tensor) -> None:
+        self.groups, self._shares = groups, shares
+        blocks = groups.blocks
+        held = shares.amax(1)  # (T,)
+        self._weights = torch.cat([blocks * held, blocks])
+        clusters = shares @ onehot  # (T, C)
+        major = clusters / clusters.sum(1, keepdim=True).clamp_min(1e-6)
+        agreement = blocks @ (shares * (major @ onehot.T)).mean(1)
+        per_cluster = torch.log((blocks @ held).clamp_min(1e-3) / onehot.shape[1]).clamp(-3, 3) / 3
+        without = 1.0 - self.at(groups.E[:_ROWS]).mean(0)
+        self.task = torch.cat([groups.quality, without, agreement, per_cluster])
+
+    def at(self, E: Tensor) -> Tensor:
+        """(b, G): to which share each of the unit rows E (b, m) is of groups with an anchor."""
+        weight = torch.exp_((self.groups.centres / _TEMPERATURE) @ E.T)
+        held, whole = (self._weights @ weight).chunk(2)
+        return (held / whole).T
+
+    def at_anchors(self) -> Tensor:
+        """(k, G) the same at the anchors, each with itself left out."""
+        first = self._shares.topk(min(2, self._shares.shape[1]), dim=1)
+        others = first.values[:, :1].expand_as(self._shares).clone()
+        top = torch.arange(self._shares.shape[1], device=others.device) == first.indices[:, :1]
+        others[top] = first.values[:, 1] if first.values.shape[1] > 1 else 0.0
+        return (self.groups.blocks @ (self._shares * others)).T
+
+
+def _greedy(E: Tensor, most: int) -> Tensor:
+    """(most, m) rows of E, each next one nearest to all rows that are far from those before."""
+    distance = (1.0 - E @ E.T).clamp_min(0)
+    nearest = torch.full((len(E),), 2.0, device=E.device)
+    chosen = []
+    for _ in range(min(most, len(E))):
+        best = torch.minimum(nearest, distance).sum(1).argmin()
+        chosen.append(best)
+        nearest = torch.minimum(nearest, distance[best])
+    return E[torch.stack(chosen)]
+
+
+def _soft_means(E: Tensor, centres: Tensor) -> Tensor:
+    for _ in range(_STEPS):
+        P = torch.exp_((centres / _TEMPERATURE) @ E.T)
+        P /= P.sum(0)
+        means = P @ E
+        centres = means / means.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    return centres
