@@ -27,7 +27,8 @@ import numpy as np
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 
 Rng = np.random.Generator
-_SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded")
+_SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded",
+           "chance")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Prior:
     warp, stretch, embed, irrelevant, outliers, rounded : float
         Shares of data sets with a random-network warp, unequal column scales, a nonlinear embedding in
         more dimensions, irrelevant dimensions, outlying rows, coarsely rounded columns.
+    chance : float
+        Share of data sets whose clusters have nothing to do with the rows: there is nothing to be learned
+        from the anchors there, and the posterior must say so.
     mixture : sequence of mappings
         Variants of this prior: each a positive ``"weight"`` and the fields in which it differs. A data set
         is drawn from one of them. Empty: from this prior as it is.
@@ -92,6 +96,7 @@ class Prior:
     irrelevant: float = 0.2
     outliers: float = 0.2
     rounded: float = 0.08
+    chance: float = 0.0
     mixture: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
@@ -196,6 +201,8 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     if n_clusters > 1 and rng.random() < prior.split:
         y = _cut_through(X, y, rng)
     X, y = _soil(prior, X, y, flat, rng)
+    if prior.chance > 0 and rng.random() < prior.chance:
+        y = rng.permutation(y)
     _, y = np.unique(y, return_inverse=True)
     order = rng.permutation(len(X))
     return X[order].astype(np.float32), y[order]
@@ -345,10 +352,11 @@ SHAPES: dict[str, Callable[[int, int, Rng], np.ndarray]] = {
 }
 
 #: What the network in the package is trained on. Half of the data sets are easier, as those are that people
-#: bring: where clusters lie apart a few anchors are enough, and the posterior must know it.
+#: bring: where clusters lie apart a few anchors are enough, and the posterior must know it. And it must know
+#: when there is nothing to be known: in some, clusters are a matter of chance.
 PACKAGE_PRIOR = Prior(
     mixture=(
-        {"weight": 1},
+        {"weight": 1, "chance": 0.05},
         {
             "weight": 1, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
             "embed": 0.3, "irrelevant": 0.12,

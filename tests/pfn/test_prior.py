@@ -101,6 +101,16 @@ def test_the_prior_of_the_package_survives_json(tmp_path):
     np.testing.assert_array_equal(X, draw_dataset(PACKAGE_PRIOR, np.random.default_rng(1))[0])
 
 
+def test_clusters_by_chance_have_nothing_to_do_with_the_rows():
+    from sklearn.metrics import silhouette_score
+
+    easy = {"rows": (300, 300), "clusters": {"3-3": 1.0}, "shapes": {"gaussian": 1.0}, "together": 0.0,
+            "separation": (12, 12), "split": 0.0, "warp": 0.0, "modes": 1, "outliers": 0.0}  # fmt: skip
+    for chance, low, high in ((0.0, 0.3, 1.0), (1.0, -0.1, 0.05)):
+        X, y = draw_dataset(Prior(**easy, chance=chance), np.random.default_rng(0))
+        assert low < silhouette_score(X, y) < high
+
+
 def test_clusters_without_anchors_are_a_minority():
     rng = np.random.default_rng(0)
     X, y = draw_dataset(Prior(rows=(400, 400), clusters={"8-8": 1.0}, rounded=0.0, outliers=0.0), rng)
