@@ -19,7 +19,10 @@ from activeclust.pfn.views import Views
 
 QUERIES = 128
 MAX_ANCHORS = 256
-_HIDING = 0.25  # share of tasks in which whole clusters have no anchor, beside those that few anchors miss
+# Shares of tasks in which some clusters are left without an anchor. Where every seen cluster has as many as
+# the others, the rows alone can tell whether all are seen, and that must be learned; where anchors fall as
+# they may, few of them miss clusters anyhow.
+_HIDING_EACH, _HIDING = 0.5, 0.2
 
 
 @dataclass
@@ -74,13 +77,11 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
 def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Distinct rows to be answered first, as people and strategies choose them."""
     C = int(y.max()) + 1
-    seen = np.arange(C)
-    if C > 1 and rng.random() < _HIDING:
-        # rather few clusters than many are missing: the mean is a third of them
-        hidden = int(np.clip(np.ceil(C * rng.random() ** 2), 1, C - 1))
-        seen = rng.choice(C, C - hidden, replace=False)
-    pool = np.flatnonzero(np.isin(y, seen))
     way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.33, 0.32, 0.12, 0.13, 0.1])
+    seen = np.arange(C)
+    if C > 1 and rng.random() < (_HIDING_EACH if way == "each" else _HIDING):
+        seen = rng.choice(C, rng.integers(1, C), replace=False)
+    pool = np.flatnonzero(np.isin(y, seen))
     if way == "each":
         per = int(rng.integers(1, 6))
         chosen = [
