@@ -296,6 +296,8 @@ def measure_all(options: argparse.Namespace) -> pd.DataFrame:
     """The records of every data set."""
     data = Path(options.data) if options.data else None
     methods = rivals() | tabular_networks(options.tabicl, options.tabpfn)
+    if options.ours_again:
+        methods = {}
     if options.only:
         methods = {name: methods[name] for name in options.only.split(";")}
     parts = []
@@ -316,17 +318,25 @@ def main() -> None:
         "--only", help="these rivals, separated by semicolons (PoissonMBO takes a second a draw)"
     )
     parser.add_argument("--from-csv", action="store_true", help="print and draw the last records again")
+    parser.add_argument(
+        "--ours-again", action="store_true",
+        help="after a change of ours alone: the same rows and anchors again, the rivals' records stay",
+    )  # fmt: skip
     parser.add_argument("--tabicl", type=Path, help="TabICL's weights, a .ckpt file")
     parser.add_argument("--tabpfn", type=Path, help="TabPFN's weights, a .ckpt file")
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     options = parser.parse_args()
     _, value = PLANS[options.what]
     records = FIGURES / f"posterior-{options.what}.csv"
+    kept = pd.read_csv(records, dtype={"anchors": str}) if options.from_csv or options.ours_again else None
+    if kept is not None:
+        options.draws = kept["draw"].nunique()
     if options.from_csv:
-        frame = pd.read_csv(records, dtype={"anchors": str})
-        options.draws = frame["draw"].nunique()
+        frame = kept
     else:
         frame = measure_all(options)
+        if kept is not None:
+            frame = pd.concat([frame, kept[kept["method"] != "activeclust"]])
         FIGURES.mkdir(parents=True, exist_ok=True)
         frame.round(5).to_csv(records, index=False)
     names = list(dict.fromkeys(frame["data"]))

@@ -191,7 +191,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         bounds = np.array([interval(part[arm]) for arm in arms])
         y = np.arange(len(arms)) + 0.22 * (i - 1)
         axes[0].errorbar(bounds[:, 0], y, xerr=[bounds[:, 0] - bounds[:, 1], bounds[:, 2] - bounds[:, 0]],
-                         fmt="o", ms=4, capsize=2, color=COLOURS[i], label=f"{count} anchors a cluster")  # fmt: skip
+                         fmt="o", ms=4, capsize=2, color=COLOURS[i], label=f"{count} anchor{'s' * (count > 1)} a cluster")  # fmt: skip
     mean = change[~of_prior].groupby("set", sort=False).mean()
     for i, name in enumerate(mean.index):
         axes[1].plot(mean.loc[name], np.arange(len(arms)) + 0.15 * (i - 1.5), "s", ms=5,

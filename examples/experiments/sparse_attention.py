@@ -23,7 +23,7 @@ from activeclust.pfn.model import PFN
 from activeclust.pfn.prior import Prior, draw_dataset
 
 #: n -> number of data sets of the prior
-SIZES = {500: 8, 1000: 8, 2000: 6, 5000: 5, 10_000: 3, 12_000: 3, 20_000: 2}
+SIZES = {500: 8, 1000: 8, 2000: 6, 5000: 5, 10_000: 3, 12_000: 3, 20_000: 3}
 MNIST = {1000: 5, 5000: 5}
 EACH = 3
 MEMORY = 6 * 2**30  # bytes of data that the dense pass may have
@@ -108,14 +108,14 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
     for arm, colour in zip(ARMS, COLOURS, strict=False):
         by = prior[(prior["arm"] == arm) & prior["fits"]].groupby("n")["seconds"].median()
         left.plot(by.index, by, marker="o", ms=4, color=colour, label=ARMS[arm])
-    stopped = prior.loc[~prior["fits"], "n"]
-    if len(stopped):
-        left.axvline(stopped.min(), color=COLOURS[2], ls=":", lw=1.3)
-        left.text(stopped.min(), left.get_ylim()[0] * 1.5, f" dense needs more\n than {MEMORY >> 30} GiB",
-                  color=COLOURS[2], fontsize=9, va="bottom")  # fmt: skip
     left.set(
         xscale="log", yscale="log", xlabel="rows n", ylabel="processor seconds a posterior", title="cost"
     )
+    stopped = prior.loc[~prior["fits"], "n"]
+    if len(stopped):
+        left.axvline(stopped.min(), color=COLOURS[2], ls=":", lw=1.3)
+        left.text(stopped.min() * 0.95, left.get_ylim()[0] * 1.2, f"dense needs more\nthan {MEMORY >> 30} GiB",
+                  color=COLOURS[2], fontsize=9, va="bottom", ha="right")  # fmt: skip
     left.legend(loc="upper left", fontsize=9)
     pairs = [(s, a) for s in dict.fromkeys(frame["source"]) for a in list(ARMS)[1:]]
     for i, (source, arm) in enumerate(pairs):
