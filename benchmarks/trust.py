@@ -41,15 +41,22 @@ class Bench:
         self.scored = np.flatnonzero(rows.y != rows.noise)
 
     def calibration(self, labels: list[str]) -> Iterator[dict]:
-        """Expected calibration error, and what the posterior expects of its own accuracy."""
+        """Expected calibration error, and what the posterior expects of its own accuracy.
+
+        ``calibration`` is of ``posterior_`` times what ``new_cluster_proba_`` leaves, on all rows: a row of a
+        cluster without an anchor is wrong. ``known clusters`` is of ``posterior_`` as it is, on the rows of
+        clusters that have an anchor.
+        """
         for label in labels:
             for draw, anchors in enumerate(anchor_draws(self, label, self.draws)):
-                sure, right = self._judged(anchors)
-                yield self._record(
-                    "calibration", label, draw,
-                    ece=calibration_error(sure, right), expected=sure.mean(), accuracy=right.mean(),
-                    **_bins(sure, right),
-                )  # fmt: skip
+                top, new, right, known = self._judged(anchors)
+                whole, part = (top * (1 - new), right), (top[known], right[known])
+                for what, (sure, hits) in (("calibration", whole), ("known clusters", part)):
+                    yield self._record(
+                        what, label, draw,
+                        ece=calibration_error(sure, hits), expected=sure.mean(), accuracy=hits.mean(),
+                        **_bins(sure, hits),
+                    )  # fmt: skip
 
     def unseen(self, each: int = 5) -> Iterator[dict]:
         """Whole clusters without an anchor: is their mass on none-of-these?"""
@@ -113,11 +120,12 @@ class Bench:
                 )  # fmt: skip
                 loop.run(budget=budget)
                 anchors = np.array(list(loop.anchors))
-                sure, right = self._judged(anchors)
+                top, new, right, _ = self._judged(anchors)
                 rows = np.setdiff1d(self.scored, anchors)
                 posterior, _, _ = self._posterior(anchors, self.y[anchors])
                 yield self._record(
-                    f"picked by {strategy}", str(budget), draw, accuracy=right.mean(), expected=sure.mean(),
+                    f"picked by {strategy}", str(budget), draw,
+                    accuracy=right.mean(), expected=(top * (1 - new)).mean(),
                     v_measure=v_measure_score(self.y[rows], posterior[rows].argmax(1)),
                 )  # fmt: skip
 
@@ -126,11 +134,12 @@ class Bench:
         posterior, new = self.model.posterior(self.prepared, anchors, codes)
         return posterior, new, names
 
-    def _judged(self, anchors) -> tuple[np.ndarray, np.ndarray]:
+    def _judged(self, anchors) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """At scored rows without an answer: the likeliest cluster's share, none-of-these, right, known."""
         posterior, new, names = self._posterior(anchors, self.y[anchors])
         rows = np.setdiff1d(self.scored, anchors)
-        sure = (posterior.max(axis=1) * (1 - new))[rows]
-        return sure, names[posterior.argmax(axis=1)][rows] == self.y[rows]
+        right = names[posterior.argmax(axis=1)][rows] == self.y[rows]
+        return posterior.max(axis=1)[rows], new[rows], right, np.isin(self.y[rows], names)
 
     def _spread(self, anchors, given) -> np.ndarray:
         y = np.full(len(self.y), -1)
@@ -153,14 +162,14 @@ def _bins(sure: np.ndarray, right: np.ndarray) -> dict[str, float]:
     return {f"{name}{b}": values[b] / len(at) for name, values in sums.items() for b in range(BINS)}
 
 
-def together(frame: pd.DataFrame) -> pd.DataFrame:
+def together(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Expected calibration error of several draws taken together, by number of anchors.
 
     Where one draw is unlucky and the next one lucky, each is off by more than the posterior could know
     beforehand; together they show whether what it says is true on average. ``set by set`` is the mean over
     the data sets of each set's error, ``all rows`` that of the whole collection, every set of equal weight.
     """
-    part = frame[frame["what"] == "calibration"]
+    part = frame[frame["what"] == what]
     sums = part.groupby(["anchors", "data"], sort=False)[_columns()].mean()
 
     def error(means: pd.DataFrame) -> pd.Series:
@@ -188,21 +197,31 @@ def diagram(frame: pd.DataFrame, path: Path, title: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = frame[frame["what"] == "calibration"]
-    fig, ax = plt.subplots(figsize=(5.2, 5))
-    labels = list(dict.fromkeys(rows["anchors"]))
-    for i, label in enumerate(labels):
-        group = rows[rows["anchors"] == label]
-        total, right, sure = (group[_columns(name)].sum().to_numpy() for name in ("rows", "right", "sure"))
-        kept = total > 0.002 * total.sum()
-        colour = plt.get_cmap("viridis")(i / max(1, len(labels)))
-        ax.plot(sure[kept] / total[kept], right[kept] / total[kept], marker="o", color=colour, label=label)
-    ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
-    ax.set(xlabel="the posterior's own certainty", ylabel="share that is right", title=title)
-    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    ax.legend(title="random anchors", fontsize=8, frameon=False)
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
+    fig, axes = plt.subplots(1, 2, figsize=(10, 5), sharey=True)
+    titles = {
+        "calibration": "all rows, unseen clusters count as wrong",
+        "known clusters": "rows of known clusters",
+    }
+    for ax, (what, subtitle) in zip(axes, titles.items(), strict=True):
+        rows = frame[frame["what"] == what]
+        labels = list(dict.fromkeys(rows["anchors"]))
+        for i, label in enumerate(labels):
+            means = rows[rows["anchors"] == label].groupby("data")[_columns()].mean().mean()
+            total, right, sure = (means[_columns(name)].to_numpy() for name in ("rows", "right", "sure"))
+            kept = total > 0.002
+            colour = plt.get_cmap("viridis")(i / max(1, len(labels)))
+            ax.plot(
+                sure[kept] / total[kept], right[kept] / total[kept], marker="o", color=colour, label=label
+            )
+        ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
+        ax.set(
+            xlabel="the posterior's own certainty", title=subtitle, xlim=(0, 1), ylim=(0, 1), aspect="equal"
+        )
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("share that is right")
+    axes[0].legend(title="random anchors", fontsize=8, frameon=False)
+    fig.suptitle(title)
     fig.savefig(path, dpi=130, bbox_inches="tight")
     plt.close(fig)
 
@@ -238,7 +257,8 @@ def main() -> None:
     print(
         shown.groupby(["what", "anchors"], sort=False).mean().dropna(axis=1, how="all").round(3).to_string()
     )
-    print(f"\nexpected calibration error\n{together(frame).round(3).to_string()}")
+    for what in ("calibration", "known clusters"):
+        print(f"\nexpected calibration error, {what}\n{together(frame, what).round(3).to_string()}")
 
 
 if __name__ == "__main__":
