@@ -58,19 +58,23 @@ class Groups:
         self.quality = self._quality(adjacency, eigenvalues, sizes)
 
     def _quality(self, adjacency: Tensor, eigenvalues: Tensor, sizes: list[int]) -> Tensor:
-        P = self._shares(self.E).T.contiguous()  # (n, T)
-        inside = self.blocks @ (P * (adjacency @ P)).sum(0) / adjacency.values().sum()
-        between = (1.0 - inside).clamp(1e-3, 1).log() / 5
-        sharp = torch.stack([part.amax(1).mean() for part in P[:_ROWS].split(sizes, 1)])
+        whole = adjacency.values().sum()
+        inside, sharp = [], []
+        for centres in self.centres.split(sizes):  # one number after another: at most 40 columns at a time
+            P = _closeness(centres, self.E).T.contiguous()
+            P /= P.sum(1, keepdim=True)
+            inside.append((P * (adjacency @ P)).sum() / whole)
+            sharp.append(P[:_ROWS].amax(1).mean())
+        between = (1.0 - torch.stack(inside)).clamp(1e-3, 1).log() / 5
         gaps = 1.0 - eigenvalues + 1e-3
         at = torch.tensor(sizes, device=gaps.device).clamp_max(len(gaps) - 1)
         eigengap = (gaps[at] / gaps[at - 1]).log().clamp(-3, 3) / 3
-        return torch.cat([between, sharp, eigengap])
+        return torch.cat([between, torch.stack(sharp), eigengap])
 
     def _shares(self, E: Tensor) -> Tensor:
         """(T, b) soft assignments of unit rows E (b, m), which sum to 1 over the groups of each number."""
-        weight = torch.exp_((self.centres / _TEMPERATURE) @ E.T)  # cosines: at most e^10
-        return weight / (self.blocks.T @ (self.blocks @ weight))
+        closeness = _closeness(self.centres, E)
+        return closeness / (self.blocks.T @ (self.blocks @ closeness))
 
     def with_anchors(self, rows: Tensor, onehot: Tensor) -> Anchored:
         """What anchors ``rows`` (k,) of clusters ``onehot`` (k, C) say of the groups."""
@@ -101,8 +105,7 @@ class Anchored:
 
     def at(self, E: Tensor) -> Tensor:
         """(b, G): to which share each of the unit rows E (b, m) is of groups with an anchor."""
-        weight = torch.exp_((self.groups.centres / _TEMPERATURE) @ E.T)
-        held, whole = (self._weights @ weight).chunk(2)
+        held, whole = (self._weights @ _closeness(self.groups.centres, E)).chunk(2)
         return (held / whole).T
 
     def at_anchors(self) -> Tensor:
@@ -112,6 +115,11 @@ class Anchored:
         top = torch.arange(self._shares.shape[1], device=others.device) == first.indices[:, :1]
         others[top] = first.values[:, 1] if first.values.shape[1] > 1 else 0.0
         return (self.groups.blocks @ (self._shares * others)).T
+
+
+def _closeness(centres: Tensor, E: Tensor) -> Tensor:
+    """(T, b) weights of rows E (b, m) in the groups, before they are made to sum to 1."""
+    return torch.exp_((centres / _TEMPERATURE) @ E.T)  # cosines: at most e^10
 
 
 def _greedy(E: Tensor, most: int) -> Tensor:
@@ -128,7 +136,7 @@ def _greedy(E: Tensor, most: int) -> Tensor:
 
 def _soft_means(E: Tensor, centres: Tensor) -> Tensor:
     for _ in range(_STEPS):
-        P = torch.exp_((centres / _TEMPERATURE) @ E.T)
+        P = _closeness(centres, E)
         P /= P.sum(0)
         means = P @ E
         centres = means / means.norm(dim=1, keepdim=True).clamp_min(1e-6)
