@@ -141,6 +141,8 @@ class Prior:
         >>> weights.tolist(), [prior.warp for prior in priors]
         ([0.75, 0.25], [0.45, 0.0])
         """
+        if not isinstance(self.mixture, list | tuple):
+            raise InvalidInput(f"The prior's 'mixture' is a list of its variants, got {self.mixture!r}.")
         if not self.mixture:
             return np.ones(1), [self]
         weights, priors = [], []

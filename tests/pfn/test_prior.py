@@ -66,6 +66,7 @@ def test_a_prior_is_read_from_json(tmp_path):
         ('{"shapes": {"gausian": 1}}', UnknownName, "gaussian"),
         ('{"warp": 2}', InvalidInput, "between 0 and 1"),
         ('{"rows": [9, 3]}', InvalidInput, "range"),
+        ('{"mixture": {"weight": 1}}', InvalidInput, "list of its variants"),
         ('{"mixture": [{"warp": 0.1}]}', InvalidInput, 'positive "weight"'),
         ('{"mixture": [{"weight": 1, "warpp": 0.1}]}', UnknownName, "Did you mean 'warp'"),
         ('{"mixture": [{"weight": 1, "warp": 2}]}', InvalidInput, "between 0 and 1"),
