@@ -123,5 +123,5 @@ def test_clusters_without_anchors_are_a_minority():
         if len(anchors) > 60:  # nothing is hidden by chance alone
             hidden.append(8 - len(np.unique(y[anchors])))
     share = np.mean(np.array(hidden) > 0)
-    assert 0.1 < share < 0.5
+    assert 0.03 < share < 0.35
     assert 2 < np.mean([h for h in hidden if h]) < 6
