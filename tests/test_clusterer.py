@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -132,6 +133,21 @@ def test_rotating_shifting_scaling_and_permuting_changes_nothing(hard, anchors, 
     order, other = rng.permutation(len(X)), rng.permutation(len(names))
     moved = full(X[order], np.argsort(order)[rows], other[codes])
     np.testing.assert_allclose(moved[:, np.append(other, len(names))], before[order], atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("hard", [hard_digits, hard_moons])
+@pytest.mark.parametrize("anchors", [6, 40])
+def test_a_gpu_gives_what_the_processor_gives(hard, anchors, rng):
+    """Within .002, as docs/posterior.md says: float32 sums in another order."""
+    X, y = hard(rng)
+    rows = np.arange(anchors)
+    codes = np.unique(y[rows], return_inverse=True)[1]
+    here, there = PFNClusterer(device="cpu"), PFNClusterer(device="cuda")
+    known, new = here.posterior(here.prepare(X), rows, codes)
+    other, other_new = there.posterior(there.prepare(X), rows, codes)
+    np.testing.assert_allclose(other, known, atol=2e-3)
+    np.testing.assert_allclose(other_new, new, atol=2e-3)
 
 
 def test_predict_agrees_with_the_fitted_rows(anchored):
