@@ -135,6 +135,11 @@ class Prior:
     def variants(self) -> tuple[np.ndarray, list[Prior]]:
         """Weights (m,), which sum to 1, and the priors that a data set is drawn from, without mixtures.
 
+        Raises
+        ------
+        InvalidInput
+            For a mixture that is no list of variants with positive weights.
+
         Examples
         --------
         >>> weights, priors = Prior(mixture=[{"weight": 3}, {"weight": 1, "warp": 0.0}]).variants()
