@@ -101,8 +101,9 @@ class Person:
         )
 
     def row(self) -> int | None:
-        """The row that is asked about."""
-        found = re.match(r"Row ([\d,]+)", self.find("#question-title").text)
+        """The row that is asked about; None while there is none, or the page is still on its way."""
+        title = self.all("#question-title")
+        found = re.match(r"Row ([\d,]+)", title[0].text) if title else None
         return int(found[1].replace(",", "")) if found else None
 
     def answered(self, n: int) -> None:
