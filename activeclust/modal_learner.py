@@ -226,7 +226,7 @@ class _LastViews:
 
     @staticmethod
     def _prepare(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        from activeclust.pfn.views import green_coordinates, make_views
+        from activeclust.views.views import green_coordinates, make_views
 
         made = make_views(X)
         of = made.inverse

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from activeclust.pfn.extension import spread, weigh
-from activeclust.pfn.neighbors import Neighbors
-from activeclust.pfn.views import N_NEIGHBORS, Projection
+from activeclust.views.extension import spread, weigh
+from activeclust.views.neighbors import Neighbors
+from activeclust.views.views import N_NEIGHBORS, Projection
 
 
 @dataclass

@@ -11,9 +11,9 @@ import numpy as np
 from activeclust.cache import kept
 from activeclust.errors import InvalidInput
 from activeclust.memory import ask, available
-from activeclust.pfn.packing import key_of, pack, unpack
-from activeclust.pfn.sizes import fitting_landmarks, posterior_bytes, views_bytes
-from activeclust.pfn.views import Views, green_coordinates, make_views, unit_rows
+from activeclust.views.packing import key_of, pack, unpack
+from activeclust.views.sizes import fitting_landmarks, posterior_bytes, views_bytes
+from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
 
 CACHED_FROM = 5_000  #: rows; the views of fewer are made as fast as they are read
 
@@ -93,7 +93,7 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
     ----------
     X : ndarray (n, d) of float
     landmarks : int, optional
-        How many rows have views of their own; see :func:`activeclust.pfn.views.make_views`.
+        How many rows have views of their own; see :func:`activeclust.views.views.make_views`.
     cache : bool
         Whether the views of 5,000 rows or more are read from disk, and kept there.
 

@@ -29,9 +29,9 @@ from activeclust.datasets import Dataset, load
 from activeclust.errors import RunNotFound
 from activeclust.history import History
 from activeclust.metrics import mean_interval, paired_difference
-from activeclust.pfn.views import make_views
 from activeclust.stopping import estimate, parse_stop
 from activeclust.store import open_store
+from activeclust.views.views import make_views
 
 STRATEGIES = "random,entropy,margin,herding,uncertainty_herding,typicality,auto"
 #: mean accuracy of ``auto`` on MNIST, 5,000 rows in batches of 5, that is aimed at

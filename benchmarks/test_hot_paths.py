@@ -15,7 +15,7 @@ import pytest
 
 from activeclust import ActiveLoop, LabelOracle, PFNClusterer, strategies
 from activeclust.datasets import load
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 pytest.importorskip("pytest_benchmark")
 N = 1500

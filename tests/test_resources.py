@@ -15,8 +15,8 @@ import torch
 from activeclust import PFNClusterer, cache, memory, prepared
 from activeclust.errors import InvalidInput, NotEnoughMemory
 from activeclust.pfn.chunks import SMALLEST, in_chunks
-from activeclust.pfn.packing import pack, unpack
-from activeclust.pfn.views import make_views
+from activeclust.views.packing import pack, unpack
+from activeclust.views.views import make_views
 
 
 @pytest.fixture

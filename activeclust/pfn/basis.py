@@ -13,7 +13,7 @@ from torch import Tensor
 
 from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
 from activeclust.pfn.groups import Groups
-from activeclust.pfn.views import Graph, Views, green_coordinates, unit_rows
+from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
 _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
 _FIT_ROWS = 4096  # rows that Gaussians are fitted to

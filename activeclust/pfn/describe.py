@@ -82,7 +82,7 @@ def describe(sample: Sample, partitions: list[Partition]) -> Description:
     Examples
     --------
     >>> from activeclust.pfn.partitions import candidates, draw_sample
-    >>> from activeclust.pfn.views import make_views
+    >>> from activeclust.views.views import make_views
     >>> sample = draw_sample(make_views(np.random.default_rng(0).normal(size=(60, 2))))
     >>> found = candidates(sample)
     >>> describe(sample, found).features.shape == (len(found), N_FEATURES)

@@ -8,7 +8,7 @@ Computing 17, 2007). With anchors, each row hears at every number whether its gr
 groups and answered clusters agree; the network learns at which number to believe it.
 
 No draw at random: the first centres are chosen greedily among the first rows, which are a random sample that
-depends on the shape of the cloud alone (:mod:`activeclust.pfn.order`).
+depends on the shape of the cloud alone (:mod:`activeclust.views.order`).
 
 Shapes: n rows, m coordinates, k anchors, C clusters, G numbers of groups, T groups of all of them together.
 """

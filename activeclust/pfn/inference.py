@@ -21,7 +21,7 @@ from activeclust.pfn.basis import Basis, Columns, Where
 from activeclust.pfn.chunks import in_chunks
 from activeclust.pfn.evidence import Rules
 from activeclust.pfn.model import PFN, Batch, Config, Context
-from activeclust.pfn.views import Views
+from activeclust.views.views import Views
 
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
 CONTEXT_ROWS = 256
@@ -205,7 +205,7 @@ class Session:
     def _sample(self, rules: Rules) -> Tensor:
         """The rows that are context beside the anchors."""
         # views hold rows in a random order: the first ones are a random sample, the same however the rows
-        # are permuted (activeclust.pfn.order). Anchors have tokens of their own.
+        # are permuted (activeclust.views.order). Anchors have tokens of their own.
         sample = torch.arange(min(CONTEXT_ROWS + rules.k, self.basis.n), device=self.device)
         return sample[~torch.isin(sample, rules.rows)][:CONTEXT_ROWS]
 

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from activeclust.pfn.mixtures import fit_mixture, merged_components
 from activeclust.pfn.trees import density_peaks, fair_linkage, linkage_cuts, merged_groups, spanning_tree
-from activeclust.pfn.views import Views, green_coordinates, make_views, unit_rows
+from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
 
 Method = Literal["ward", "average"]
 SAMPLE = 1500

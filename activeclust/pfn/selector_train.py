@@ -26,7 +26,7 @@ from activeclust.pfn.partitions import SAMPLE, candidates, draw_sample
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.selector import Selector, SelectorConfig
 from activeclust.pfn.tasks import distinct_labels
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 #: Easier data sets than those for the posterior: where nobody can tell clusters apart, nothing is learned
 #: about which partition to take.

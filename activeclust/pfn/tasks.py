@@ -15,7 +15,7 @@ from torch import Tensor
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Rules
 from activeclust.pfn.model import Batch
-from activeclust.pfn.views import Views
+from activeclust.views.views import Views
 
 QUERIES = 128
 MAX_ANCHORS = 256

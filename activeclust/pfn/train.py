@@ -25,7 +25,7 @@ from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Batch, Config
 from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
 from activeclust.pfn.tasks import Task, collate, distinct_labels, draw_task
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 
 @dataclass(frozen=True)

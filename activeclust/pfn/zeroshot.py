@@ -16,7 +16,7 @@ from activeclust.pfn.describe import describe
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.pfn.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
 from activeclust.pfn.selector import Selector, load_selector
-from activeclust.pfn.views import Views
+from activeclust.views.views import Views
 
 MAX_CLUSTERS = 200
 ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
@@ -102,7 +102,7 @@ def choose_partition(
 
     Examples
     --------
-    >>> from activeclust.pfn.views import make_views
+    >>> from activeclust.views.views import make_views
     >>> rng = np.random.default_rng(0)
     >>> views = make_views(np.repeat([[0.0, 0], [20, 0], [0, 20]], 60, axis=0) + rng.normal(size=(180, 2)))
     >>> np.bincount(choose_partition(views).labels).tolist()
@@ -166,7 +166,7 @@ def without_specks(labels: np.ndarray, views: Views) -> np.ndarray:
 
     Examples
     --------
-    >>> from activeclust.pfn.views import make_views
+    >>> from activeclust.views.views import make_views
     >>> views = make_views(np.array([[0.0], [1], [2], [4], [20], [21], [22], [24]]))
     >>> place = views.first  # views have an order of their own
     >>> labels = without_specks(np.array([0, 0, 0, 1, 2, 2, 2, 2])[place], views)

@@ -6,7 +6,7 @@ import torch
 
 from activeclust.pfn.basis import Basis, Columns
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES, Rules
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 CODES = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
 

@@ -6,7 +6,7 @@ import torch
 
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK, NUMBERS
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from activeclust.pfn import neighbors, spectrum, views
-from activeclust.pfn.extension import spread
-from activeclust.pfn.neighbors import Neighbors
-from activeclust.pfn.views import make_views
 from activeclust.progress import listening
+from activeclust.views.extension import spread
+from activeclust.views.neighbors import Neighbors
+from activeclust.views.views import make_views
 
 
 def groups(n: int, d: int = 12, clusters: int = 8) -> tuple[np.ndarray, np.ndarray]:

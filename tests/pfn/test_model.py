@@ -12,7 +12,7 @@ from activeclust.pfn.model import PFN, Config
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.tasks import collate, distinct_labels, draw_task
 from activeclust.pfn.train import Trainer, TrainOptions
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 SMALL = Config(width=16, pair_width=8, blocks=1, heads=2, inducing=4)
 

@@ -11,7 +11,7 @@ from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.prior import PACKAGE_PRIOR, SHAPES, Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels, draw_anchors, draw_task
-from activeclust.pfn.views import make_views
+from activeclust.views.views import make_views
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activeclust.pfn.views import content_hash, green_coordinates, make_views
+from activeclust.views.views import content_hash, green_coordinates, make_views
 
 
 def rings(rng, n=300, radii=(1, 3, 5)):

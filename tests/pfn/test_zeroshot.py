@@ -18,8 +18,8 @@ from activeclust.pfn.prior import Prior
 from activeclust.pfn.selector import SelectorConfig, load_selector
 from activeclust.pfn.selector_train import SelectorOptions, SelectorTrainer
 from activeclust.pfn.trees import density_peaks, fair_linkage, spanning_tree
-from activeclust.pfn.views import make_views
 from activeclust.pfn.zeroshot import choose_partition, typical_rows
+from activeclust.views.views import make_views
 
 
 def blobs(rng, sizes=(60, 50, 40), spread=1.0):

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from activeclust.pfn import extension, neighbors, order, spectrum, views
-from activeclust.pfn.extension import Extension
-from activeclust.pfn.views import Graph, Projection, Views, content_hash
+from activeclust.views import extension, neighbors, order, spectrum, views
+from activeclust.views.extension import Extension
+from activeclust.views.views import Graph, Projection, Views, content_hash
 
 
 def key_of(X: np.ndarray, landmarks: int | None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activeclust.pfn.neighbors import Neighbors
+from activeclust.views.neighbors import Neighbors
 
 _PART = 65_536
 

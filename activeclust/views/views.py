@@ -15,9 +15,9 @@ Made once per data set, from the rows alone; afterwards only anchors change. The
 The code that serves inference makes the views in training too.
 
 Up to 20,000 rows neighbours are exact and eigenvectors come from Lanczos; above, see
-:mod:`activeclust.pfn.neighbors` and :mod:`activeclust.pfn.spectrum`. Above
+:mod:`activeclust.views.neighbors` and :mod:`activeclust.views.spectrum`. Above
 :data:`LANDMARKS_FROM` distinct rows the views are those of :data:`LANDMARKS` random ones, and every row is a
-weighted mean of the landmarks near it (:mod:`activeclust.pfn.extension`).
+weighted mean of the landmarks near it (:mod:`activeclust.views.extension`).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.decomposition import PCA
 
-from activeclust.pfn.extension import Extension, weigh
-from activeclust.pfn.neighbors import Neighbors
-from activeclust.pfn.order import random_order
-from activeclust.pfn.spectrum import leading_eigenvectors
 from activeclust.progress import report
+from activeclust.views.extension import Extension, weigh
+from activeclust.views.neighbors import Neighbors
+from activeclust.views.order import random_order
+from activeclust.views.spectrum import leading_eigenvectors
 
 N_PCA = 50
 N_CANDIDATES = 30  # nearest rows looked at
@@ -163,7 +163,7 @@ def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     first, inverse = _distinct_rows(X)
     n = landmarks or (LANDMARKS if len(first) > LANDMARKS_FROM else len(first))
     whole = n >= len(first)
-    first = first[:n]  # a random sample, see activeclust.pfn.order
+    first = first[:n]  # a random sample, see activeclust.views.order
     projection = _projection(X[first])
     pca = projection(X[first])
     index = Neighbors(pca)

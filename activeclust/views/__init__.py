@@ -1,0 +1,1 @@
+"""Rows become geometry: PCA coordinates, neighbour graphs and their eigenvectors. Knows nothing of anchors."""
