@@ -139,7 +139,7 @@ def bars() -> Iterator[None]:
     """A progress bar on stderr for each step within that says how far it is; gone when all are done."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from activeclust.progress import listening
+    from activeclust.resources.progress import listening
 
     progress = Progress(
         TextColumn("{task.description:>16}"), BarColumn(), TaskProgressColumn(),

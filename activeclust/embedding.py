@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.cache import kept
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
 from activeclust.images import read_picture
-from activeclust.progress import report
+from activeclust.resources.cache import kept
+from activeclust.resources.progress import report
 from activeclust.rows import counted
 
 PART = 256  #: pictures that are in memory at once
@@ -34,7 +34,7 @@ def embed(
     Returns
     -------
     X : ndarray (n, d) of float32
-        Of unit length; kept in the cache (:mod:`activeclust.cache`).
+        Of unit length; kept in the cache (:mod:`activeclust.resources.cache`).
     notes : tuple of str
 
     Raises

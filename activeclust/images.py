@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.errors import DataFileError, MissingDependency
-from activeclust.progress import report
+from activeclust.resources.progress import report
 from activeclust.rows import counted
 from activeclust.sources import Source, read_labels
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.cache import kept
 from activeclust.errors import InvalidInput
-from activeclust.memory import ask, available
+from activeclust.resources.cache import kept
+from activeclust.resources.memory import ask, available
 from activeclust.views.packing import key_of, pack, unpack
 from activeclust.views.sizes import fitting_landmarks, posterior_bytes, views_bytes
 from activeclust.views.views import Views, green_coordinates, make_views, unit_rows

@@ -76,7 +76,7 @@ def test_a_cluster_of_two_workers_gives_the_same_with_one_killed(parts, model, t
             os.kill(pid, signal.SIGKILL)
             killed.append(int(total - done))
 
-    from activeclust.progress import listening
+    from activeclust.resources.progress import listening
 
     with (
         warnings.catch_warnings(),

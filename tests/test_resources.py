@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_work_goes_on(tmp_path,
 WRITER = """
 import sys
 import numpy as np
-from activeclust import cache
+from activeclust.resources import cache
 
 for turn in range(60):
     arrays = cache.kept(f"k{turn % 3}", lambda: {"a": np.full(50_000, 7)})

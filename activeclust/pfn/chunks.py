@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from activeclust.errors import NotEnoughMemory
-from activeclust.progress import report
+from activeclust.resources.progress import report
 
 SMALLEST = 64
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from activeclust.progress import report
+from activeclust.resources.progress import report
 
 APPROXIMATE_FROM = 20_000  #: rows; up to here the search is exact
 CELL_ROWS = 250

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
-from activeclust.progress import report
+from activeclust.resources.progress import report
 
 N_EIGEN = 64
 EIGEN_TOLERANCE = 1e-4

@@ -30,7 +30,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.decomposition import PCA
 
-from activeclust.progress import report
+from activeclust.resources.progress import report
 from activeclust.views.extension import Extension, weigh
 from activeclust.views.neighbors import Neighbors
 from activeclust.views.order import random_order

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from activeclust.pfn import neighbors, spectrum, views
-from activeclust.progress import listening
+from activeclust.resources.progress import listening
 from activeclust.views.extension import spread
 from activeclust.views.neighbors import Neighbors
 from activeclust.views.views import make_views
