@@ -9,8 +9,8 @@ import numpy as np
 
 from activeclust.errors import DataFileError
 from activeclust.reduction import reduce_sparse
-from activeclust.rows import check_rows
 from activeclust.sources import Source, check_labels, read_arrays, read_labels
+from activeclust.validation import check_rows
 
 #: what scipy.sparse.save_npz writes beside the shape
 _SPARSE = {"format", "shape", "data"}

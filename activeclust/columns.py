@@ -15,7 +15,7 @@ import numpy as np
 
 from activeclust.errors import InvalidInput
 from activeclust.reduction import text_rows
-from activeclust.rows import counted, some_rows
+from activeclust.validation import counted, some_rows
 
 if TYPE_CHECKING:
     import pandas as pd

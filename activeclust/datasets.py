@@ -21,9 +21,9 @@ from activeclust import hub, images
 from activeclust.arrays import open_arrays, open_vectors, pick
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.metrics import known_rows
-from activeclust.rows import check_rows, counted, some_rows
 from activeclust.sources import Source, read_arrays
 from activeclust.tables import TableOptions, open_table
+from activeclust.validation import check_rows, counted, some_rows
 
 TABLES = (".csv", ".tsv", ".parquet")
 SUFFIXES = (*TABLES, ".npz", ".npy")

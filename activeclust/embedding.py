@@ -13,7 +13,7 @@ from activeclust.errors import DataFileError, InvalidInput, MissingDependency
 from activeclust.images import read_picture
 from activeclust.resources.cache import kept
 from activeclust.resources.progress import report
-from activeclust.rows import counted
+from activeclust.validation import counted
 
 PART = 256  #: pictures that are in memory at once
 

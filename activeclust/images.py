@@ -11,8 +11,8 @@ import numpy as np
 
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.resources.progress import report
-from activeclust.rows import counted
 from activeclust.sources import Source, read_labels
+from activeclust.validation import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image

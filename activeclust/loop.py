@@ -22,10 +22,10 @@ from activeclust.errors import InvalidInput
 from activeclust.history import History
 from activeclust.pool import Answers
 from activeclust.rounds import Rounds
-from activeclust.rows import check_rows, counted
 from activeclust.runs import find_seed, find_store, open_run
 from activeclust.stopping import StopRule, parse_stop
 from activeclust.store.base import RunSpec, Store
+from activeclust.validation import check_rows, counted
 
 __all__ = ["ActiveLoop", "History"]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from activeclust import strategies
 from activeclust.errors import InvalidInput, MissingDependency
-from activeclust.rows import check_rows
 from activeclust.strategy import PoolState, Refit, Resample
+from activeclust.validation import check_rows
 
 try:
     from modAL.models import ActiveLearner

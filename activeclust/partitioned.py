@@ -19,7 +19,7 @@ from activeclust.clusterer import PFNClusterer
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
 from activeclust.predictor import Predictor
 from activeclust.resources.progress import report
-from activeclust.rows import counted, some_rows
+from activeclust.validation import counted, some_rows
 
 DONE = "part-{index:05d}-{group:05d}.parquet"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.rows import counted, some_rows
+from activeclust.validation import counted, some_rows
 
 N_COLUMNS = 100  #: dense columns that a sparse matrix is reduced to; scikit-learn recommends 100 for LSA
 MOST_WORDS = 50_000  #: words that the texts are compared by, the most frequent ones

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput
-from activeclust.rows import counted, plain_labels
+from activeclust.validation import counted, plain_labels
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read_labels(path: Path, n_rows: int) -> np.ndarray:
 
 
 def check_labels(raw: Any, n_rows: int, holder: str) -> np.ndarray:
-    """One label a row, as :func:`activeclust.rows.plain_labels` gives them."""
+    """One label a row, as :func:`activeclust.validation.plain_labels` gives them."""
     y = plain_labels(raw, holder)
     if len(y) != n_rows:
         raise InvalidInput(

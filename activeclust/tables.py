@@ -12,8 +12,8 @@ import numpy as np
 
 from activeclust.columns import as_text, encode, find_text_column
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
-from activeclust.rows import check_rows, counted, plain_labels
 from activeclust.sources import Source
+from activeclust.validation import check_rows, counted, plain_labels
 
 if TYPE_CHECKING:
     import pandas as pd

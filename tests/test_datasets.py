@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from activeclust.datasets import load
 from activeclust.errors import ActiveClustError, DataFileError, InvalidInput, UnknownName
-from activeclust.rows import check_rows
+from activeclust.validation import check_rows
 
 
 def write(path: Path, text: str) -> Path:
