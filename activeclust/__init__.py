@@ -21,7 +21,7 @@ _HOME = {
     "UNSURE": "activeclust.annotators",
     "LabelOracle": "activeclust.annotators",
     "NoisyOracle": "activeclust.annotators",
-    "PoolState": "activeclust.strategy",
+    "PoolState": "activeclust.strategy.selections",
     "ActiveClustError": "activeclust.errors",
 }
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from activeclust.clusterer import PFNClusterer
     from activeclust.errors import ActiveClustError
     from activeclust.loop import ActiveLoop, History
-    from activeclust.strategy import PoolState
+    from activeclust.strategy.selections import PoolState
 
 
 def __getattr__(name: str):

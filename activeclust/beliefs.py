@@ -9,7 +9,7 @@ import numpy as np
 
 from activeclust.pool import Answers
 from activeclust.store.base import Cluster
-from activeclust.strategy import PoolState, one_by_one
+from activeclust.strategy.selections import PoolState, one_by_one
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from activeclust.pool import Answers
 from activeclust.rounds import Rounds
 from activeclust.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, Run
-from activeclust.strategy import PoolState
+from activeclust.strategy.selections import PoolState
 
 SUGGESTIONS = 9  #: clusters that a query suggests at most; one key each
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from activeclust.errors import InvalidInput, UnknownName
 from activeclust.modal_learner import Learner, as_modal
-from activeclust.strategy import PoolState, Strategy, sample_rows, take
+from activeclust.strategy.selections import PoolState, Strategy, sample_rows, take
 
 __all__ = ["Learner", "PosteriorLearner", "adapt", "as_modal", "by_name", "names"]
 

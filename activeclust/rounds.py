@@ -14,7 +14,7 @@ from activeclust.metrics import agreement, evaluate
 from activeclust.pool import Answers, renamed
 from activeclust.stopping import StopRule, expected_gain
 from activeclust.store.base import Round, Run
-from activeclust.strategy import PoolState, Strategy
+from activeclust.strategy.selections import PoolState, Strategy
 
 LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several work on a run
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput, MissingDependency, UnknownName
-from activeclust.strategy import PoolState, Strategy, sample_rows, take
+from activeclust.strategy.selections import PoolState, Strategy, sample_rows, take
 
 try:
     import skactiveml.pool

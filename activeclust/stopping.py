@@ -29,7 +29,7 @@ import numpy as np
 
 from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Query, check_answer
 from activeclust.errors import InvalidInput
-from activeclust.strategy import PoolState, closeness
+from activeclust.strategy.selections import PoolState, closeness
 
 if TYPE_CHECKING:
     from activeclust.loop import ActiveLoop
