@@ -14,13 +14,13 @@ _HOME = {
     "ActiveLoop": "activeclust.loop",
     "History": "activeclust.loop",
     "PFNClusterer": "activeclust.clusterer",
-    "Query": "activeclust.annotators",
-    "SKIP": "activeclust.annotators",
-    "UNDO": "activeclust.annotators",
-    "STOP": "activeclust.annotators",
-    "UNSURE": "activeclust.annotators",
-    "LabelOracle": "activeclust.annotators",
-    "NoisyOracle": "activeclust.annotators",
+    "Query": "activeclust.annotators.oracles",
+    "SKIP": "activeclust.annotators.oracles",
+    "UNDO": "activeclust.annotators.oracles",
+    "STOP": "activeclust.annotators.oracles",
+    "UNSURE": "activeclust.annotators.oracles",
+    "LabelOracle": "activeclust.annotators.oracles",
+    "NoisyOracle": "activeclust.annotators.oracles",
     "PoolState": "activeclust.strategy.selections",
     "ActiveClustError": "activeclust.errors",
 }
@@ -28,7 +28,7 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
-    from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
+    from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
     from activeclust.clusterer import PFNClusterer
     from activeclust.errors import ActiveClustError
     from activeclust.loop import ActiveLoop, History

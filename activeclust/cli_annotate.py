@@ -50,9 +50,9 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
     Every answer is kept at once. `activeclust cluster DATA --name NAME` writes the partition.
     """
     from activeclust import strategies
+    from activeclust.annotators.terminal import Terminal
     from activeclust.stopping import parse_stop
     from activeclust.store import open_store
-    from activeclust.terminal import Terminal
 
     strategies.get(given["strategy"])
     stop = parse_stop(given["stop"]) if given["stop"] else None

@@ -151,12 +151,12 @@ def audit_command(n: int, name: str, oracle: bool, seed: int | None, as_json: bo
     import json
     from dataclasses import asdict
 
-    from activeclust.annotators import LabelOracle
+    from activeclust.annotators.oracles import LabelOracle
+    from activeclust.annotators.terminal import Terminal
     from activeclust.errors import InvalidInput
     from activeclust.loop import ActiveLoop
     from activeclust.stopping import audit
     from activeclust.store import open_store
-    from activeclust.terminal import Terminal
 
     store = open_store(db, create=False)
     try:

@@ -89,7 +89,7 @@ def loop_command(context: click.Context, **given: Any) -> None:
 
 
 def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
-    from activeclust.annotators import LabelOracle, NoisyOracle
+    from activeclust.annotators.oracles import LabelOracle, NoisyOracle
     from activeclust.loop import ActiveLoop
 
     data = load_data(given["oracle"], given)

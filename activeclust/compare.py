@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from activeclust import strategies as registry
-from activeclust.annotators import SKIP, Answer, LabelOracle, NoisyOracle, Query
+from activeclust.annotators.oracles import SKIP, Answer, LabelOracle, NoisyOracle, Query
 from activeclust.comparison import Comparison
 from activeclust.datasets import Dataset
 from activeclust.errors import InvalidInput

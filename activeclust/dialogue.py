@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.annotators import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
+from activeclust.annotators.oracles import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
 from activeclust.beliefs import Beliefs
 from activeclust.errors import InvalidInput
 from activeclust.history import Ended, History

@@ -14,8 +14,8 @@ import numpy as np
 
 import activeclust
 from activeclust import strategies
-from activeclust.annotators import LabelOracle, Query
-from activeclust.asking import Asker
+from activeclust.annotators.calling import Asker
+from activeclust.annotators.oracles import LabelOracle, Query
 from activeclust.beliefs import Beliefs
 from activeclust.dialogue import Dialogue, positive
 from activeclust.errors import InvalidInput

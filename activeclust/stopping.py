@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Query, check_answer
+from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, Query, check_answer
 from activeclust.errors import InvalidInput
 from activeclust.strategy.selections import PoolState, closeness
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from activeclust.card import image_png, is_image, item_html, to_unit
+from activeclust.annotators.card import image_png, is_image, item_html, to_unit
+from activeclust.annotators.terminal_view import fit, half_blocks, item_view, shades
 from activeclust.history import History
 from activeclust.report import HEADINGS, plot_history, rounds_table, spread
 from activeclust.store.base import Round
-from activeclust.terminal_view import fit, half_blocks, item_view, shades
 
 
 def rounds(n: int) -> list[Round]:

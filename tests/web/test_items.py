@@ -12,10 +12,10 @@ from PIL import Image
 from rich.console import Console
 
 from activeclust.annotators import Query
+from activeclust.annotators.terminal_view import item_view
 from activeclust.cli_annotate import _default_ui, annotate_command
 from activeclust.cli_label_studio import label_studio_command
 from activeclust.errors import DataFileError, MissingDependency
-from activeclust.terminal_view import item_view
 from activeclust.web.items import WIDEST, item_json, picture
 
 

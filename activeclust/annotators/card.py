@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import PIL.Image
 
-    from activeclust.annotators import Query
+    from activeclust.annotators.oracles import Query
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 

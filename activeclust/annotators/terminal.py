@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-from activeclust.annotators import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
-from activeclust.terminal_view import item_view
+from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
+from activeclust.annotators.terminal_view import item_view
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -66,7 +66,7 @@ class Query:
 
     def _repr_html_(self) -> str:
         """A small card, which is how a notebook shows a query."""
-        from activeclust.card import query_card
+        from activeclust.annotators.card import query_card
 
         return query_card(self)
 

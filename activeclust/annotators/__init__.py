@@ -1,0 +1,29 @@
+"""Who answers: any callable from a query to an answer, oracles, and the terminal."""
+
+from activeclust.annotators.oracles import (
+    SKIP,
+    STOP,
+    UNDO,
+    UNSURE,
+    Answer,
+    LabelOracle,
+    NoisyOracle,
+    Query,
+    Signal,
+    batch,
+    check_answer,
+)
+
+__all__ = [
+    "SKIP",
+    "STOP",
+    "UNDO",
+    "UNSURE",
+    "Answer",
+    "LabelOracle",
+    "NoisyOracle",
+    "Query",
+    "Signal",
+    "batch",
+    "check_answer",
+]
