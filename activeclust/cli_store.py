@@ -317,7 +317,7 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
 
     Exit status: 0 sound, 1 damaged, 3 of another schema.
     """
-    from activeclust.store.upgrade import check
+    from activeclust.store.sql.upgrade import check
 
     status = check(url)
     if as_json:
@@ -341,7 +341,7 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
 @_WHERE
 def upgrade_command(url: str) -> None:
     """Bring a database to this version's schema, after a copy of the file (PostgreSQL: make your own)."""
-    from activeclust.store.upgrade import upgrade
+    from activeclust.store.sql.upgrade import upgrade
 
     report = upgrade(url)
     if report.before == report.after:

@@ -210,7 +210,7 @@ def test_rounds_that_ask_nothing_do_not_hide_each_other(make, blobs, tmp_path):
 
 def test_resuming_does_not_read_the_log(make, blobs, tmp_path, monkeypatch):
     """Opening a run of 100,000 answers takes a second because the log stays where it is."""
-    from activeclust.store.sql_run import SqlRun
+    from activeclust.store.sql.run import SqlRun
 
     loop = make(store=tmp_path / "a.db", name="r", batch_size=2)
     loop.run(budget=10)

@@ -44,6 +44,6 @@ def open_store(url_or_path: str | os.PathLike[str] | None = None, *, create: boo
         from activeclust.store.memory import MemoryStore
 
         return MemoryStore()
-    from activeclust.store.sql import SqlStore
+    from activeclust.store.sql.store import SqlStore
 
     return SqlStore(os.fspath(url_or_path), create=create)

@@ -16,7 +16,7 @@ from typing import Any
 
 from activeclust.errors import InvalidInput, RoundTaken
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
-from activeclust.store.events import ON_ROW, Policy
+from activeclust.store.outcomes import ON_ROW, Policy
 
 NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; PostgreSQL indexes them
 _INT64 = 2**63

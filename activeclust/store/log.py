@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from activeclust.store.base import Event, Kind, Run
-from activeclust.store.events import ON_ROW
+from activeclust.store.outcomes import ON_ROW
 
 
 @dataclass(frozen=True)

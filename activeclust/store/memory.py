@@ -18,7 +18,7 @@ from activeclust.store.checks import (
     check_spec,
     check_text,
 )
-from activeclust.store.events import (
+from activeclust.store.outcomes import (
     ANSWERS,
     Outcome,
     Policy,

@@ -18,8 +18,8 @@ import numpy as np
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.stopping import parse_stop
 from activeclust.store.base import Cluster, Event, Kind
-from activeclust.store.events import ANSWERS
 from activeclust.store.log import LogReader
+from activeclust.store.outcomes import ANSWERS
 from activeclust.web.view import OPEN, View
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
 from activeclust.store.base import Event
-from activeclust.store.events import ON_CLUSTER, ON_ROW
 from activeclust.store.log import explain, sentence
+from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
 from activeclust.web.items import item_json
 from activeclust.web.wire import cluster_id
 

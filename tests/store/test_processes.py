@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from activeclust.store import open_store
-from activeclust.store.upgrade import check
+from activeclust.store.sql.upgrade import check
 
 WORKER = Path(__file__).with_name("worker.py")
 if sys.platform == "win32":

@@ -1,8 +1,8 @@
-"""How Alembic runs here: always on a connection that activeclust.store.upgrade has opened and locked."""
+"""How Alembic runs here: always on a connection that activeclust.store.sql.upgrade has opened and locked."""
 
 from alembic import context
 
-from activeclust.store.schema import VERSION_TABLE, metadata
+from activeclust.store.sql.schema import VERSION_TABLE, metadata
 
 if hasattr(context, "config"):  # Alembic is running this file, and not somebody looking for its docstring
     context.configure(

@@ -14,15 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Event, Kind
-from activeclust.store.events import ON_CLUSTER, Policy, decide, replay_rows
-from activeclust.store.queries import chunks, select_events, to_event
-from activeclust.store.schema import event
+from activeclust.store.outcomes import ON_CLUSTER, Policy, decide, replay_rows
+from activeclust.store.sql.queries import chunks, select_events, to_event
+from activeclust.store.sql.schema import event
 
 
 def rewound(
     connection: Connection, run_id: int, policy: Policy, lines: Sequence[Any], at: int
 ) -> list[tuple[Any, ...]]:
-    """The lines of :func:`activeclust.store.queries.select_outcomes` as they were after event ``at``."""
+    """The lines of :func:`activeclust.store.sql.queries.select_outcomes` as they were after event ``at``."""
     changed = _rows_changed_since(connection, run_id, at)
     states = replay_rows(_history(connection, run_id, at, changed))
     past = [tuple(line) for line in lines if changed is not None and line[0] not in changed]

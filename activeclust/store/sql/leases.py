@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from activeclust.store.checks import check_int
-from activeclust.store.events import Policy
-from activeclust.store.ledger import annotator_id
-from activeclust.store.queries import chunks, insert
-from activeclust.store.schema import annotator, lease, vote
+from activeclust.store.outcomes import Policy
+from activeclust.store.sql.queries import chunks, insert
+from activeclust.store.sql.schema import annotator, lease, vote
+from activeclust.store.sql.transaction import annotator_id
 
 _LARGEST_CHUNK = 8192
 _FIRST_CHUNK = 64  #: rows looked at in a first statement, which is nearly always enough

@@ -15,11 +15,11 @@ from pathlib import Path
 from sqlalchemy.engine import URL, Connection, Engine
 
 from activeclust.errors import ActiveClustError, SchemaMismatch, StoreError, StoreUnavailable
-from activeclust.store.engine import check_file, make_engine, parse_url, transaction, translated
-from activeclust.store.schema import HEAD, REVISIONS, VERSION_TABLE
-from activeclust.store.sql import SqlStore, lock_creation, read_version
+from activeclust.store.sql.engine import check_file, make_engine, parse_url, transaction, translated
+from activeclust.store.sql.schema import HEAD, REVISIONS, VERSION_TABLE
+from activeclust.store.sql.store import SqlStore, lock_creation, read_version
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Event, Round, Vote
-from activeclust.store.schema import annotator, event, outcome, round_, vote
+from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
 _CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from activeclust.store.types import UTC, EscapedJson, Json, KindName, Name
+from activeclust.store.sql.types import UTC, EscapedJson, Json, KindName, Name
 
 VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
 REVISIONS = ("0001",)  #: every schema there has been, oldest first; a test holds it against migrations/

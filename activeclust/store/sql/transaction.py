@@ -1,4 +1,4 @@
-"""One run inside one write transaction: what :func:`activeclust.store.events.record` reads and changes.
+"""One run inside one write transaction: what :func:`activeclust.store.outcomes.record` reads and changes.
 
 Rows are kept here while the transaction runs and written at its end, so that thousands of events cost
 a handful of statements.
@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Cluster, Event, Kind, Vote
-from activeclust.store.bulk import write_lines
 from activeclust.store.checks import check_again
-from activeclust.store.events import Outcome, Policy, RowState, admit, numbered, record
-from activeclust.store.queries import (
+from activeclust.store.outcomes import Outcome, Policy, RowState, admit, numbered, record
+from activeclust.store.sql.bulk import write_lines
+from activeclust.store.sql.queries import (
     chunks,
     insert,
     not_undone,
@@ -26,7 +26,7 @@ from activeclust.store.queries import (
     to_event,
     to_vote,
 )
-from activeclust.store.schema import annotator, event, lease, outcome, vote
+from activeclust.store.sql.schema import annotator, event, lease, outcome, vote
 
 # What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
 _FIND_ANNOTATOR = sa.select(annotator.c.id).where(annotator.c.name == sa.bindparam("name"))

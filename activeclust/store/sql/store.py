@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
 from activeclust.store.base import Kind, RunInfo, RunSpec
 from activeclust.store.checks import check_spec
-from activeclust.store.engine import check_file, make_engine, parse_url, transaction, translated
-from activeclust.store.queries import insert
-from activeclust.store.schema import (
+from activeclust.store.sql.engine import check_file, make_engine, parse_url, transaction, translated
+from activeclust.store.sql.queries import insert
+from activeclust.store.sql.run import SqlRun
+from activeclust.store.sql.schema import (
     APPLICATION_ID,
     HEAD,
     REVISIONS,
@@ -26,7 +27,6 @@ from activeclust.store.schema import (
     round_,
     run,
 )
-from activeclust.store.sql_run import SqlRun
 
 version_table = sa.table(VERSION_TABLE, sa.column("version_num"))
 

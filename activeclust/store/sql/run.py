@@ -12,11 +12,10 @@ from sqlalchemy.engine import Connection
 from activeclust.errors import RunNotFound
 from activeclust.store.base import Anchor, Event, Kind, Round, RunSpec, Snapshot, Vote
 from activeclust.store.checks import NAME_LIMIT, check_event, check_place, check_round, check_text
-from activeclust.store.engine import transaction
-from activeclust.store.events import ANSWERS, Policy
-from activeclust.store.ledger import SqlLedger
-from activeclust.store.past import rewound
-from activeclust.store.queries import (
+from activeclust.store.outcomes import ANSWERS, Policy
+from activeclust.store.sql.engine import transaction
+from activeclust.store.sql.leases import give_back, held, take, wants
+from activeclust.store.sql.queries import (
     chunks,
     find_events,
     not_undone,
@@ -28,11 +27,12 @@ from activeclust.store.queries import (
     to_round,
     to_vote,
 )
-from activeclust.store.schema import annotator, event, outcome, round_, run, vote
-from activeclust.store.sql_lease import give_back, held, take, wants
+from activeclust.store.sql.rewind import rewound
+from activeclust.store.sql.schema import annotator, event, outcome, round_, run, vote
+from activeclust.store.sql.transaction import SqlLedger
 
 if TYPE_CHECKING:
-    from activeclust.store.sql import SqlStore
+    from activeclust.store.sql.store import SqlStore
 
 _LOCK = sa.select(run.c.last_seq).where(run.c.id == sa.bindparam("the_run")).with_for_update()
 _TOUCH = run.update().where(run.c.id == sa.bindparam("the_run")).values(updated_at=sa.bindparam("now"))
