@@ -20,7 +20,7 @@ from activeclust.cli_options import (
 
 if TYPE_CHECKING:
     from activeclust.comparison import Comparison
-    from activeclust.datasets import Dataset
+    from activeclust.datasets.loading import Dataset
 
 
 def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:

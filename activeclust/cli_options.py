@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from activeclust.clusterer import PFNClusterer
-    from activeclust.datasets import Dataset
+    from activeclust.datasets.loading import Dataset
 
 DATABASE = "activeclust.db"
 
@@ -87,7 +87,7 @@ def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
     """Load rows with the options of :func:`data_options`, and say on stderr what was done to them."""
-    from activeclust.datasets import load
+    from activeclust.datasets.loading import load
 
     features = given.get("features")
     of_file = features is not None and Path(features).suffix.lower() in _VECTORS

@@ -16,7 +16,7 @@ import numpy as np
 from activeclust import strategies as registry
 from activeclust.annotators.oracles import SKIP, Answer, LabelOracle, NoisyOracle, Query
 from activeclust.comparison import Comparison
-from activeclust.datasets import Dataset
+from activeclust.datasets.loading import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop import ActiveLoop
 from activeclust.metrics import known_rows
@@ -163,7 +163,7 @@ def compare(
 
     Examples
     --------
-    >>> from activeclust.datasets import load
+    >>> from activeclust.datasets.loading import load
     >>> from dataclasses import replace
     >>> digits = load("digits")
     >>> few = replace(digits, X=digits.X[:200], y=digits.y[:200])

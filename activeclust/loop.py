@@ -84,7 +84,7 @@ class ActiveLoop(Dialogue):
 
     Examples
     --------
-    >>> from activeclust.datasets import load
+    >>> from activeclust.datasets.loading import load
     >>> digits = load("digits")
     >>> loop = ActiveLoop(digits.X[:300], LabelOracle(digits.y[:300]), strategy="random", random_state=0)
     >>> history = loop.run(budget=5)

@@ -261,7 +261,7 @@ def audit(
     Examples
     --------
     >>> from activeclust import ActiveLoop, LabelOracle
-    >>> from activeclust.datasets import load
+    >>> from activeclust.datasets.loading import load
     >>> digits = load("digits")
     >>> loop = ActiveLoop(digits.X[:300], LabelOracle(digits.y[:300]), random_state=0)
     >>> _ = loop.run(30)

@@ -71,7 +71,7 @@ def embed(texts: list[str], model: str | None) -> np.ndarray:
     if model is None:
         steps = TfidfVectorizer(sublinear_tf=True), TruncatedSVD(24, random_state=0), Normalizer()
         return make_pipeline(*steps).fit_transform(texts)
-    from activeclust.embedding import embed as embed_by_model
+    from activeclust.datasets.embedding import embed as embed_by_model
 
     return embed_by_model(model, texts=texts)[0]
 

@@ -209,7 +209,7 @@ def test_what_cannot_be_embedded_is_said_before_a_model_is_loaded(tmp_path):
 
 
 def test_vectors_of_a_model_are_kept_by_model_and_content(photos, tmp_path, monkeypatch):
-    from activeclust import embedding
+    from activeclust.datasets import embedding
 
     monkeypatch.setenv("ACTIVECLUST_CACHE", str(tmp_path / "cache"))
     asked = []

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from activeclust.datasets.images import read_picture
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
-from activeclust.images import read_picture
 from activeclust.resources.cache import kept
 from activeclust.resources.progress import report
 from activeclust.validation import counted

@@ -1,9 +1,10 @@
 """Named data sets, files and folders: ``load("mnist")``, ``load("flowers.csv")``, ``load("photos/")``.
 
 Rows come out as float32, with the true labels where there are any and with what a person looks at. Who
-reads what: :mod:`~activeclust.tables`, :mod:`~activeclust.arrays`, :mod:`~activeclust.images`,
-:mod:`~activeclust.hub`; who makes numbers of it: :mod:`~activeclust.columns`,
-:mod:`~activeclust.reduction`, :mod:`~activeclust.embedding`.
+reads what: :mod:`~activeclust.datasets.tables`, :mod:`~activeclust.datasets.arrays`,
+:mod:`~activeclust.datasets.images`,
+:mod:`~activeclust.datasets.hub`; who makes numbers of it: :mod:`~activeclust.datasets.columns`,
+:mod:`~activeclust.datasets.reduction`, :mod:`~activeclust.datasets.embedding`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from activeclust import hub, images
-from activeclust.arrays import open_arrays, open_vectors, pick
+from activeclust.datasets import hub, images
+from activeclust.datasets.arrays import open_arrays, open_vectors, pick
+from activeclust.datasets.source import Source, read_arrays
+from activeclust.datasets.tables import TableOptions, open_table
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.metrics import known_rows
-from activeclust.sources import Source, read_arrays
-from activeclust.tables import TableOptions, open_table
 from activeclust.validation import check_rows, counted, some_rows
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -195,7 +196,7 @@ def _numbers(
         return X, (f"Clustered by the {counted(X.shape[1], 'column')} of {vectors}.",)
     if model is None:
         return opened.make_rows()
-    from activeclust.embedding import embed
+    from activeclust.datasets.embedding import embed
 
     X, notes = embed(model, pictures=opened.pictures, texts=opened.texts)
     return check_rows(X, model), notes

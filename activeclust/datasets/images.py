@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from activeclust.datasets.source import Source, read_labels
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.resources.progress import report
-from activeclust.sources import Source, read_labels
 from activeclust.validation import counted
 
 if TYPE_CHECKING:

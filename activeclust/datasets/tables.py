@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activeclust.columns import as_text, encode, find_text_column
+from activeclust.datasets.columns import as_text, encode, find_text_column
+from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
-from activeclust.sources import Source
 from activeclust.validation import check_rows, counted, plain_labels
 
 if TYPE_CHECKING:

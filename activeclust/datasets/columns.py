@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from activeclust.datasets.reduction import text_rows
 from activeclust.errors import InvalidInput
-from activeclust.reduction import text_rows
 from activeclust.validation import counted, some_rows
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from activeclust.datasets.reduction import reduce_sparse
+from activeclust.datasets.source import Source, check_labels, read_arrays, read_labels
 from activeclust.errors import DataFileError
-from activeclust.reduction import reduce_sparse
-from activeclust.sources import Source, check_labels, read_arrays, read_labels
 from activeclust.validation import check_rows
 
 #: what scipy.sparse.save_npz writes beside the shape

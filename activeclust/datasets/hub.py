@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from activeclust.datasets.images import pixels
+from activeclust.datasets.source import Source
+from activeclust.datasets.tables import TableOptions, open_frame
 from activeclust.errors import DataFileError, MissingDependency, UnknownName
-from activeclust.images import pixels
-from activeclust.sources import Source
-from activeclust.tables import TableOptions, open_frame
 
 PREFIX = "hf:"
 
