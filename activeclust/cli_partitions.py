@@ -41,7 +41,7 @@ def pretrain_zero_shot(prior_file, folder, datasets, epochs, seed, workers) -> N
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from activeclust.pfn.prior import Prior
-    from activeclust.pfn.selector_train import SelectorOptions, SelectorTrainer
+    from activeclust.zeroshot.train import SelectorOptions, SelectorTrainer
 
     options = SelectorOptions(datasets=datasets, epochs=epochs, seed=seed, workers=workers)
     if prior_file:  # a prior of one's own has its own rows, for every data set

@@ -298,8 +298,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return prepare(X, self.landmarks, self.cache)
 
     def _discover(self, prepared: Prepared):
-        from activeclust.pfn.selector import WEIGHTS, load_selector
-        from activeclust.pfn.zeroshot import discover
+        from activeclust.zeroshot.discover import discover
+        from activeclust.zeroshot.selector import WEIGHTS, load_selector
 
         if self.max_clusters < 1:
             raise InvalidInput(f"max_clusters must be at least 1, got {self.max_clusters!r}.")

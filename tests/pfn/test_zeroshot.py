@@ -11,15 +11,15 @@ from sklearn.mixture import GaussianMixture
 
 from activeclust import PFNClusterer
 from activeclust.errors import InvalidInput, RunMismatch, WeightsError
-from activeclust.pfn.describe import N_FEATURES, describe
-from activeclust.pfn.mixtures import fit_mixture, merged_components
-from activeclust.pfn.partitions import FAMILY_NAMES, candidates, draw_sample
 from activeclust.pfn.prior import Prior
-from activeclust.pfn.selector import SelectorConfig, load_selector
-from activeclust.pfn.selector_train import SelectorOptions, SelectorTrainer
-from activeclust.pfn.trees import density_peaks, fair_linkage, spanning_tree
-from activeclust.pfn.zeroshot import choose_partition, typical_rows
 from activeclust.views.views import make_views
+from activeclust.zeroshot.describe import N_FEATURES, describe
+from activeclust.zeroshot.discover import choose_partition, typical_rows
+from activeclust.zeroshot.mixtures import fit_mixture, merged_components
+from activeclust.zeroshot.partitions import FAMILY_NAMES, candidates, draw_sample
+from activeclust.zeroshot.selector import SelectorConfig, load_selector
+from activeclust.zeroshot.train import SelectorOptions, SelectorTrainer
+from activeclust.zeroshot.trees import density_peaks, fair_linkage, spanning_tree
 
 
 def blobs(rng, sizes=(60, 50, 40), spread=1.0):
@@ -131,7 +131,7 @@ def test_moons_are_found():
 
 def test_rows_beyond_the_sample_get_the_cluster_around_them(monkeypatch):
     X, y = blobs(np.random.default_rng(8), sizes=(300, 200, 100))
-    monkeypatch.setattr("activeclust.pfn.zeroshot.SAMPLE", 150)
+    monkeypatch.setattr("activeclust.zeroshot.discover.SAMPLE", 150)
     assert adjusted_rand_score(y, labels_of(X)) == 1.0
 
 

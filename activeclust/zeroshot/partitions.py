@@ -1,6 +1,6 @@
 """Candidate partitions of a data set: many families, many numbers of clusters, cheap.
 
-Nothing here knows which is right; that is :mod:`activeclust.pfn.selector`'s question. All are made on a
+Nothing here knows which is right; that is :mod:`activeclust.zeroshot.selector`'s question. All are made on a
 sample of at most ``SAMPLE`` rows and described there; the chosen one is then given to the other rows.
 """
 
@@ -15,9 +15,9 @@ from scipy.cluster.hierarchy import linkage
 from scipy.linalg import qr
 from scipy.sparse.csgraph import connected_components
 
-from activeclust.pfn.mixtures import fit_mixture, merged_components
-from activeclust.pfn.trees import density_peaks, fair_linkage, linkage_cuts, merged_groups, spanning_tree
 from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
+from activeclust.zeroshot.mixtures import fit_mixture, merged_components
+from activeclust.zeroshot.trees import density_peaks, fair_linkage, linkage_cuts, merged_groups, spanning_tree
 
 Method = Literal["ward", "average"]
 SAMPLE = 1500

@@ -21,12 +21,12 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from activeclust.errors import InvalidInput, RunMismatch
-from activeclust.pfn.describe import N_FEATURES, describe
-from activeclust.pfn.partitions import SAMPLE, candidates, draw_sample
 from activeclust.pfn.prior import Prior, draw_dataset
-from activeclust.pfn.selector import Selector, SelectorConfig
 from activeclust.pfn.tasks import distinct_labels
 from activeclust.views.views import make_views
+from activeclust.zeroshot.describe import N_FEATURES, describe
+from activeclust.zeroshot.partitions import SAMPLE, candidates, draw_sample
+from activeclust.zeroshot.selector import Selector, SelectorConfig
 
 #: Easier data sets than those for the posterior: where nobody can tell clusters apart, nothing is learned
 #: about which partition to take.

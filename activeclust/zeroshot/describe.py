@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from activeclust.pfn.partitions import FAMILY_NAMES, Partition, Sample
+from activeclust.zeroshot.partitions import FAMILY_NAMES, Partition, Sample
 
 PAIRS = 6000  # pairs of rows from which agreement between candidates is estimated
 SILHOUETTE_ROWS = 400
@@ -81,7 +81,7 @@ def describe(sample: Sample, partitions: list[Partition]) -> Description:
 
     Examples
     --------
-    >>> from activeclust.pfn.partitions import candidates, draw_sample
+    >>> from activeclust.zeroshot.partitions import candidates, draw_sample
     >>> from activeclust.views.views import make_views
     >>> sample = draw_sample(make_views(np.random.default_rng(0).normal(size=(60, 2))))
     >>> found = candidates(sample)

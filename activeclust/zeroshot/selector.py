@@ -1,7 +1,7 @@
 """A network that reads all candidate partitions of a data set and says how right each probably is.
 
-Its prior is the data sets it was trained on (:mod:`activeclust.pfn.selector_train`); its input the numbers of
-:mod:`activeclust.pfn.describe`. A candidate is a token; tokens attend to one another with the candidates'
+Its prior is the data sets it was trained on (:mod:`activeclust.zeroshot.train`); its input the numbers of
+:mod:`activeclust.zeroshot.describe`. A candidate is a token; tokens attend to one another with the candidates'
 agreement as a bias, so that what many independent families find can count for more. The order of the
 candidates does not matter.
 """
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from activeclust.errors import WeightsError
-from activeclust.pfn.describe import N_FEATURES, Description
+from activeclust.zeroshot.describe import N_FEATURES, Description
 
 WEIGHTS = Path(__file__).parent / "weights" / "partitions.safetensors"
 

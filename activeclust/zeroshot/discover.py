@@ -1,8 +1,8 @@
 """Clusters without a single answer: one of many candidate partitions, and a posterior from it.
 
-Several hundred partitions are made (:mod:`activeclust.pfn.partitions`) and described
-(:mod:`activeclust.pfn.describe`); a network trained on data sets of the prior says which agrees most with the
-truth (:mod:`activeclust.pfn.selector`). Typical rows of its clusters then serve as anchors of the posterior
+Several hundred partitions are made (:mod:`activeclust.zeroshot.partitions`) and described
+(:mod:`activeclust.zeroshot.describe`); a network trained on data sets of the prior says which agrees most with the
+truth (:mod:`activeclust.zeroshot.selector`). Typical rows of its clusters then serve as anchors of the posterior
 network, so that there are probabilities without answers too.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activeclust.pfn.describe import describe
 from activeclust.pfn.inference import Posterior, Session
-from activeclust.pfn.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
-from activeclust.pfn.selector import Selector, load_selector
 from activeclust.views.views import Views
+from activeclust.zeroshot.describe import describe
+from activeclust.zeroshot.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
+from activeclust.zeroshot.selector import Selector, load_selector
 
 MAX_CLUSTERS = 200
 ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
@@ -35,7 +35,7 @@ class Chosen:
     labels : ndarray (n,) of int
         Cluster of every distinct row, 0 to C - 1, the largest first.
     family : str
-        Where it comes from, one of :data:`activeclust.pfn.partitions.FAMILY_NAMES`.
+        Where it comes from, one of :data:`activeclust.zeroshot.partitions.FAMILY_NAMES`.
     counts : ndarray (p,) of int
         Numbers of clusters of all candidates.
     probability : ndarray (p,)

@@ -1,7 +1,7 @@
 """Hierarchies whose cuts are candidate partitions: spanning trees, density peaks, merged groups.
 
 Each function gives the labels for every number of clusters asked for; rows are those of a sample small
-enough for quadratic cost (:mod:`activeclust.pfn.partitions`).
+enough for quadratic cost (:mod:`activeclust.zeroshot.partitions`).
 """
 
 from __future__ import annotations
