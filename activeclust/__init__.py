@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ActiveLoop": "activeclust.loop",
     "History": "activeclust.loop",
-    "PFNClusterer": "activeclust.clusterer",
+    "PFNClusterer": "activeclust.clusterer.estimator",
     "Query": "activeclust.annotators.oracles",
     "SKIP": "activeclust.annotators.oracles",
     "UNDO": "activeclust.annotators.oracles",
@@ -29,7 +29,7 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
-    from activeclust.clusterer import PFNClusterer
+    from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.errors import ActiveClustError
     from activeclust.loop import ActiveLoop, History
     from activeclust.strategy.selections import PoolState

@@ -15,7 +15,7 @@ from activeclust.errors import DataFileError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from activeclust.clusterer import PFNClusterer
+    from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.datasets.loading import Dataset
 
 DATABASE = "activeclust.db"
@@ -70,7 +70,7 @@ def views_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def clusterer_of(given: Mapping[str, Any], seed: int | None = None) -> PFNClusterer:
     """The clusterer that ``--device`` and the options of :func:`views_options` ask for."""
-    from activeclust.clusterer import PFNClusterer
+    from activeclust.clusterer.estimator import PFNClusterer
 
     return PFNClusterer(
         device=given["device"], landmarks=given["landmarks"], cache=given["cache"], random_state=seed

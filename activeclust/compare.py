@@ -207,7 +207,7 @@ def execute(
     if not 1 <= i <= n:
         raise InvalidInput(f"A shard is i/n with i from 1 to n, got {i}/{n}.")
     if clusterer is None:
-        from activeclust.clusterer import PFNClusterer
+        from activeclust.clusterer.estimator import PFNClusterer
 
         clusterer = PFNClusterer(random_state=plan.seed)
     shared = _PreparedOnce(clusterer, data.X)

@@ -255,6 +255,6 @@ def _check_lengths(n: int, given: Mapping[str, Any]) -> None:
 
 
 def _default_clusterer(seed: int) -> Any:
-    from activeclust.clusterer import PFNClusterer
+    from activeclust.clusterer.estimator import PFNClusterer
 
     return PFNClusterer(random_state=seed)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from activeclust import partitioned
+from activeclust.clusterer import partitioned
 from activeclust.errors import DataFileError, InvalidInput
 
 

@@ -292,7 +292,7 @@ class Desk:
 
     def suspects(self, limit: int) -> list[tuple[int, Cluster, float]]:
         """Answered rows that the other answers contradict most: (row, cluster, contradiction)."""
-        from activeclust.clusterer import contradictions
+        from activeclust.clusterer.estimator import contradictions
 
         view = self.view
         if len(view.answered) < 3:

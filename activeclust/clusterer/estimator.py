@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from activeclust.clusterer.predictor import Predictor
+from activeclust.clusterer.prepared import Prepared, prepare
 from activeclust.errors import InvalidInput
-from activeclust.predictor import Predictor
-from activeclust.prepared import Prepared, prepare
 
 _FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 

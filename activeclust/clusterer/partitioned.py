@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.clusterer import PFNClusterer
+from activeclust.clusterer.estimator import PFNClusterer
+from activeclust.clusterer.predictor import Predictor
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
-from activeclust.predictor import Predictor
 from activeclust.resources.progress import report
 from activeclust.validation import counted, some_rows
 
