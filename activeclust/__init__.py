@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOME = {
-    "ActiveLoop": "activeclust.loop",
-    "History": "activeclust.loop",
+    "ActiveLoop": "activeclust.loop.active_loop",
+    "History": "activeclust.loop.active_loop",
     "PFNClusterer": "activeclust.clusterer.estimator",
     "Query": "activeclust.annotators.oracles",
     "SKIP": "activeclust.annotators.oracles",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.errors import ActiveClustError
-    from activeclust.loop import ActiveLoop, History
+    from activeclust.loop.active_loop import ActiveLoop, History
     from activeclust.strategy.selections import PoolState
 
 

@@ -51,7 +51,7 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
     """
     from activeclust import strategies
     from activeclust.annotators.terminal import Terminal
-    from activeclust.stopping import parse_stop
+    from activeclust.loop.stopping import parse_stop
     from activeclust.store import open_store
 
     strategies.get(given["strategy"])
@@ -97,7 +97,7 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
 
 def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
     """The loop of a run over DATA, made or continued, by the options of a command."""
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
     data = load_data(source, given)
     if given["budget"] and given["budget"] > len(data.X):

@@ -154,8 +154,8 @@ def audit_command(n: int, name: str, oracle: bool, seed: int | None, as_json: bo
     from activeclust.annotators.oracles import LabelOracle
     from activeclust.annotators.terminal import Terminal
     from activeclust.errors import InvalidInput
-    from activeclust.loop import ActiveLoop
-    from activeclust.stopping import audit
+    from activeclust.loop.active_loop import ActiveLoop
+    from activeclust.loop.stopping import audit
     from activeclust.store import open_store
 
     store = open_store(db, create=False)

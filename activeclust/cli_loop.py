@@ -26,8 +26,8 @@ from activeclust.cli_options import (
 from activeclust.errors import InvalidInput, RunNotFound
 
 if TYPE_CHECKING:
-    from activeclust.history import History
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
+    from activeclust.loop.history import History
     from activeclust.store.base import RunSpec, Store
 
 
@@ -62,7 +62,7 @@ def loop_command(context: click.Context, **given: Any) -> None:
     --resume continues the newest of them.
     """
     from activeclust import strategies
-    from activeclust.stopping import parse_stop
+    from activeclust.loop.stopping import parse_stop
     from activeclust.store import open_store
 
     strategies.get(given["strategy"])
@@ -90,7 +90,7 @@ def loop_command(context: click.Context, **given: Any) -> None:
 
 def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
     from activeclust.annotators.oracles import LabelOracle, NoisyOracle
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
     data = load_data(given["oracle"], given)
     labels = data.oracle_labels()

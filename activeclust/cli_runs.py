@@ -11,7 +11,7 @@ import click
 from activeclust.cli_options import db_option, stdout_console, writable_folder
 
 if TYPE_CHECKING:
-    from activeclust.history import History
+    from activeclust.loop.history import History
     from activeclust.store.base import Run, RunInfo
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def runs_command(db: str, as_json: bool) -> None:
     """List the runs of a database, the newest last."""
-    from activeclust.report import runs_table
+    from activeclust.loop.report import runs_table
     from activeclust.store import open_store
 
     store = open_store(db, create=False)
@@ -62,7 +62,7 @@ def _line(info: RunInfo) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def report_command(db: str, name: str, out: str | None, as_json: bool) -> None:
     """Show a stored run again: its table, and with --out its files."""
-    from activeclust.history import History
+    from activeclust.loop.history import History
     from activeclust.store import open_store
 
     folder = writable_folder(Path(out)) if out else None
@@ -76,7 +76,7 @@ def report_command(db: str, name: str, out: str | None, as_json: bool) -> None:
 
 def print_run(run: Run, history: History, folder: Path | None, *, as_json: bool) -> None:
     """Write rounds.csv and curve.png, then print the run as a table or as JSON."""
-    from activeclust.report import rounds_table
+    from activeclust.loop.report import rounds_table
 
     files = []
     if folder is not None:

@@ -18,7 +18,7 @@ from activeclust.annotators.oracles import SKIP, Answer, LabelOracle, NoisyOracl
 from activeclust.comparison import Comparison
 from activeclust.datasets.loading import Dataset
 from activeclust.errors import InvalidInput
-from activeclust.loop import ActiveLoop
+from activeclust.loop.active_loop import ActiveLoop
 from activeclust.metrics import known_rows
 
 #: ``progress(done, total, strategy, repeat)`` after every run
@@ -188,7 +188,7 @@ def execute(
 ) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
     """Run the plan, or a part of it; yields (strategy, repeat, rounds) as runs end.
 
-    Rounds are the records of :class:`activeclust.history.History`.
+    Rounds are the records of :class:`activeclust.loop.history.History`.
 
     Parameters
     ----------

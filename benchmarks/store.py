@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from activeclust.pool import Answers
+from activeclust.loop.anchors import Answers
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, Round, Run, RunSpec
 

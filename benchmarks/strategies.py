@@ -27,9 +27,9 @@ from activeclust.compare_report import save_all, to_markdown
 from activeclust.comparison import Comparison
 from activeclust.datasets import Dataset, load
 from activeclust.errors import RunNotFound
-from activeclust.history import History
+from activeclust.loop.history import History
+from activeclust.loop.stopping import estimate, parse_stop
 from activeclust.metrics import mean_interval, paired_difference
-from activeclust.stopping import estimate, parse_stop
 from activeclust.store import open_store
 from activeclust.views.views import make_views
 

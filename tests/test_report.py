@@ -11,8 +11,8 @@ from rich.console import Console
 
 from activeclust.annotators.card import image_png, is_image, item_html, to_unit
 from activeclust.annotators.terminal_view import fit, half_blocks, item_view, shades
-from activeclust.history import History
-from activeclust.report import HEADINGS, plot_history, rounds_table, spread
+from activeclust.loop.history import History
+from activeclust.loop.report import HEADINGS, plot_history, rounds_table, spread
 from activeclust.store.base import Round
 
 

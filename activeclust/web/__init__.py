@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from activeclust.errors import MissingDependency
 
 if TYPE_CHECKING:
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
 PORT = 8421  #: tried first, so that answers that wait in a browser find the page again after a restart
 _NEEDED = ("starlette", "uvicorn", "jinja2", "PIL")
@@ -50,7 +50,7 @@ def serve(
     budget : int, optional
         Nothing new is asked once so many rows are answered.
     stop : str, optional
-        A rule of :func:`activeclust.stopping.parse_stop`; nothing new is asked once it holds.
+        A rule of :func:`activeclust.loop.stopping.parse_stop`; nothing new is asked once it holds.
     open_browser : bool
 
     Raises

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.errors import ActiveClustError, InvalidInput
-from activeclust.stopping import parse_stop
+from activeclust.loop.stopping import parse_stop
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS
 from activeclust.web.view import OPEN, View
 
 if TYPE_CHECKING:
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
 SHELF = 12  #: rows that are ready to be asked about, beyond those that people hold
 LEASE_SECONDS = 600.0  #: how long a row stays the person's who was asked about it

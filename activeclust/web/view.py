@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.stopping import converged
+from activeclust.loop.stopping import converged
 from activeclust.store.base import Cluster
 
 if TYPE_CHECKING:
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
 OPEN, ANSWERED, ASIDE = range(3)  #: kinds of rows
 

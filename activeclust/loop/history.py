@@ -97,6 +97,6 @@ class History(Sequence[Round]):
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, title: str = ""):
         """Matplotlib's figure of the metrics over the budget, under ``title``; saved to ``path`` if given."""
-        from activeclust.report import plot_history
+        from activeclust.loop.report import plot_history
 
         return plot_history(self.rounds, path, title=title)

@@ -16,14 +16,14 @@ import activeclust
 from activeclust import strategies
 from activeclust.annotators.calling import Asker
 from activeclust.annotators.oracles import LabelOracle, Query
-from activeclust.beliefs import Beliefs
-from activeclust.dialogue import Dialogue, positive
 from activeclust.errors import InvalidInput
-from activeclust.history import History
-from activeclust.pool import Answers
-from activeclust.rounds import Rounds
-from activeclust.runs import find_seed, find_store, open_run
-from activeclust.stopping import StopRule, parse_stop
+from activeclust.loop.anchors import Answers
+from activeclust.loop.dialogue import Dialogue, positive
+from activeclust.loop.history import History
+from activeclust.loop.posteriors import Beliefs
+from activeclust.loop.resume import find_seed, find_store, open_run
+from activeclust.loop.rounds import Rounds
+from activeclust.loop.stopping import StopRule, parse_stop
 from activeclust.store.base import RunSpec, Store
 from activeclust.validation import check_rows, counted
 
@@ -80,7 +80,7 @@ class ActiveLoop(Dialogue):
     UnknownName
         A strategy that does not exist; the nearest is named.
     RunExists, RunNotFound, RunMismatch
-        See :func:`activeclust.runs.open_run`.
+        See :func:`activeclust.loop.resume.open_run`.
 
     Examples
     --------
@@ -169,7 +169,7 @@ class ActiveLoop(Dialogue):
         progress : callable, optional
             ``progress(answered, budget, metrics of the last round)``, after every answer.
         stop : str or callable, optional
-            A rule of :mod:`activeclust.stopping`, such as ``"converged"``, that may end the run early.
+            A rule of :mod:`activeclust.loop.stopping`, such as ``"converged"``, that may end the run early.
 
         Returns
         -------

@@ -32,7 +32,7 @@ from activeclust.errors import InvalidInput
 from activeclust.strategy.selections import PoolState, closeness
 
 if TYPE_CHECKING:
-    from activeclust.loop import ActiveLoop
+    from activeclust.loop.active_loop import ActiveLoop
 
 Rounds = Sequence[Mapping[str, Any]]
 StopRule = Callable[[Rounds], bool]

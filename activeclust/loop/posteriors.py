@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.pool import Answers
+from activeclust.loop.anchors import Answers
 from activeclust.store.base import Cluster
 from activeclust.strategy.selections import PoolState, one_by_one
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from activeclust.annotators.oracles import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
-from activeclust.beliefs import Beliefs
 from activeclust.errors import InvalidInput
-from activeclust.history import Ended, History
-from activeclust.pool import Answers
-from activeclust.rounds import Rounds
-from activeclust.stopping import StopRule
+from activeclust.loop.anchors import Answers
+from activeclust.loop.history import Ended, History
+from activeclust.loop.posteriors import Beliefs
+from activeclust.loop.rounds import Rounds
+from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, Run
 from activeclust.strategy.selections import PoolState
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.beliefs import Belief, Beliefs
 from activeclust.errors import InvalidInput, RoundTaken
+from activeclust.loop.anchors import Answers, renamed
+from activeclust.loop.posteriors import Belief, Beliefs
+from activeclust.loop.stopping import StopRule, expected_gain
 from activeclust.metrics import agreement, evaluate
-from activeclust.pool import Answers, renamed
-from activeclust.stopping import StopRule, expected_gain
 from activeclust.store.base import Round, Run
 from activeclust.strategy.selections import PoolState, Strategy
 
