@@ -19,7 +19,7 @@ from activeclust.cli_options import (
 )
 
 if TYPE_CHECKING:
-    from activeclust.comparison import Comparison
+    from activeclust.compare.comparison import Comparison
     from activeclust.datasets.loading import Dataset
 
 
@@ -57,8 +57,8 @@ def compare_command(**given: Any) -> None:
     is given again.
     """
     from activeclust import strategies as registry
-    from activeclust.compare import execute, make_plan
-    from activeclust.comparison import Comparison
+    from activeclust.compare.comparison import Comparison
+    from activeclust.compare.execute import execute, make_plan
 
     asked = [name.strip() for name in given["strategies"].split(",") if name.strip()]
     names = registry.names() if asked == ["all"] else asked
@@ -94,7 +94,7 @@ def _without(data: Dataset, noise_label: str) -> Dataset:
 
 
 def _report(comparison: Comparison, out: Path | None, as_json: bool) -> None:
-    from activeclust.compare_report import notes, save_all, to_table
+    from activeclust.compare.report import notes, save_all, to_table
 
     if as_json:
         click.echo(comparison.to_json())

@@ -23,8 +23,8 @@ import rivals
 
 from activeclust.clusterer import PFNClusterer
 from activeclust.compare import Plan, execute, make_plan
-from activeclust.compare_report import save_all, to_markdown
-from activeclust.comparison import Comparison
+from activeclust.compare.comparison import Comparison
+from activeclust.compare.report import save_all, to_markdown
 from activeclust.datasets import Dataset, load
 from activeclust.errors import RunNotFound
 from activeclust.loop.history import History

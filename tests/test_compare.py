@@ -21,8 +21,8 @@ from sklearn.datasets import make_blobs
 
 from activeclust.cli_compare import compare_command
 from activeclust.compare import compare, execute, make_plan
-from activeclust.compare_report import save_all, to_html, to_markdown, to_table
-from activeclust.comparison import Comparison
+from activeclust.compare.comparison import Comparison
+from activeclust.compare.report import save_all, to_html, to_markdown, to_table
 from activeclust.datasets import Dataset
 from activeclust.errors import InvalidInput, UnknownName
 from activeclust.store import open_store

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activeclust.compare_plots import figures, ordered, save, to_svg
-from activeclust.comparison import SHARES, Comparison
+from activeclust.compare.comparison import SHARES, Comparison
+from activeclust.compare.plots import figures, ordered, save, to_svg
 from activeclust.metrics import Interval
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.comparison import Comparison
+from activeclust.compare.comparison import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

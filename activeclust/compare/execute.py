@@ -15,7 +15,7 @@ import numpy as np
 
 from activeclust import strategies as registry
 from activeclust.annotators.oracles import SKIP, Answer, LabelOracle, NoisyOracle, Query
-from activeclust.comparison import Comparison
+from activeclust.compare.comparison import Comparison
 from activeclust.datasets.loading import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop.active_loop import ActiveLoop
