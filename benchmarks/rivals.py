@@ -37,7 +37,7 @@ def modal(strategy: str) -> Callable:
 
         from sklearn.linear_model import LogisticRegression
 
-        from activeclust.modal import Learner
+        from activeclust.integrations.modal import Learner
 
         where = "modAL.batch" if "batch" in strategy else "modAL.uncertainty"
         query = getattr(importlib.import_module(where), strategy)

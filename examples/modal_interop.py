@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from activeclust import ActiveLoop, LabelOracle
 from activeclust.datasets import load
-from activeclust.modal import Learner, as_modal
+from activeclust.integrations.modal import Learner, as_modal
 
 BUDGET, BATCH = 40, 5
 

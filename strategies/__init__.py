@@ -33,9 +33,9 @@ from activeclust.strategy.selections import Strategy
 
 ENTRY_POINTS = "activeclust.strategies"
 
-# prefix -> where the function ``by_name(name) -> Strategy`` lives; imported when the prefix is used, since
-# they bring their library with them
-_ADAPTERS = {"modal": "activeclust.modal", "skactiveml": "activeclust.skactiveml"}
+#: entry points PREFIX = a module with ``by_name(name) -> Strategy``: the strategies PREFIX:NAME of another
+#: library, imported when the prefix is used
+ADAPTERS = "activeclust.strategy_adapters"
 
 
 def builtin_names() -> list[str]:
@@ -46,8 +46,8 @@ def builtin_names() -> list[str]:
 def names() -> list[str]:
     """Names that :func:`get` knows, sorted: built in, and added by installed packages.
 
-    The adapted ones (``modal:NAME``, ``skactiveml:NAME``) are listed by ``activeclust.modal.names()`` and
-    ``activeclust.skactiveml.names()``, which import their libraries.
+    The adapted ones (``modal:NAME``, ``skactiveml:NAME``) are listed by ``activeclust.integrations.modal.names()`` and
+    ``activeclust.integrations.skactiveml.names()``, which import their libraries.
     """
     return sorted({*builtin_names(), *_third_party()})
 
@@ -71,8 +71,8 @@ def get(strategy: str | Callable[..., Any]) -> Strategy:
     if not isinstance(strategy, str):
         return _from_callable(strategy)
     prefix, colon, rest = strategy.partition(":")
-    if colon and prefix in _ADAPTERS:
-        return importlib.import_module(_ADAPTERS[prefix]).by_name(rest)
+    if colon and (adapters := importlib.metadata.entry_points(group=ADAPTERS, name=prefix)):
+        return next(iter(adapters)).load().by_name(rest)
     name = strategy.strip().lower().replace("-", "_")
     if name in builtin_names():
         return getattr(importlib.import_module(f"{__name__}.{name}"), name)
@@ -115,5 +115,7 @@ def _from_callable(strategy: Any) -> Strategy:
     parameters = inspect.signature(strategy).parameters
     required = [p for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if "n_instances" in parameters or len(required) == 2:  # what modAL calls a query strategy
-        return importlib.import_module(_ADAPTERS["modal"]).adapt(strategy)
+        return (
+            next(iter(importlib.metadata.entry_points(group=ADAPTERS, name="modal"))).load().adapt(strategy)
+        )
     return strategy

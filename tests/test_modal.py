@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from activeclust import modal, strategies
 from activeclust.errors import InvalidInput, UnknownName
-from activeclust.modal import Learner, adapt, as_modal
+from activeclust.integrations.modal import Learner, adapt, as_modal
 from activeclust.testing.strategies import StrategyContract, make_state
 
 
@@ -282,7 +282,7 @@ def test_metrics_come_with_the_rows():
 
 def skactiveml_names() -> list:
     try:
-        from activeclust import skactiveml
+        from activeclust.integrations import skactiveml
     except ImportError:
         reason = "scikit-activeml is not installed (pip install 'activeclust[skactiveml]')"
         return [pytest.param("skactiveml:TypiClust", marks=pytest.mark.skip(reason=reason))]
@@ -297,7 +297,7 @@ class TestSkactiveml(StrategyContract):
 
 def test_skactiveml_strategies_that_need_more_are_refused():
     pool = pytest.importorskip("skactiveml.pool", reason="scikit-activeml is not installed")
-    from activeclust.skactiveml import adapt
+    from activeclust.integrations.skactiveml import adapt
 
     with pytest.raises(InvalidInput, match="ensemble"):
         adapt(pool.QueryByCommittee())
@@ -307,7 +307,7 @@ def test_skactiveml_strategies_that_need_more_are_refused():
 
 def test_skactiveml_sees_our_posterior():
     pool = pytest.importorskip("skactiveml.pool", reason="scikit-activeml is not installed")
-    from activeclust.skactiveml import adapt
+    from activeclust.integrations.skactiveml import adapt
 
     state = make_state()
     least = state.candidates[state.full_posterior[state.candidates].max(axis=1).argmin()]

@@ -17,7 +17,7 @@ import pytest
 import activeclust
 
 ROOT = Path(__file__).resolve().parents[1]
-OPTIONAL = {"activeclust.skactiveml": "skactiveml"}  #: modules that need an extra
+OPTIONAL = {"activeclust.integrations.skactiveml": "skactiveml"}  #: modules that need an extra
 
 
 def all_modules() -> list[str]:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput, UnknownName
-from activeclust.modal_learner import Learner, as_modal
+from activeclust.integrations.modal_learner import Learner, as_modal
 from activeclust.strategy.selections import PoolState, Strategy, sample_rows, take
 
 __all__ = ["Learner", "PosteriorLearner", "adapt", "as_modal", "by_name", "names"]
