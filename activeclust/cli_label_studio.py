@@ -83,7 +83,7 @@ def _check_reach(host: str, auth: str | None) -> None:
 
 
 def _write(store: Any, source: str, given: dict[str, Any]) -> None:
-    from activeclust.web.labelling import make_config, make_tasks
+    from activeclust.web.label_studio.project import make_config, make_tasks
 
     known: list[Any] = []
     with contextlib.suppress(RunNotFound):
@@ -104,10 +104,10 @@ def _write(store: Any, source: str, given: dict[str, Any]) -> None:
 
 
 def _serve(loop: Any, given: dict[str, Any]) -> None:
-    from activeclust.web.backend_app import make_backend
-    from activeclust.web.desk import Desk
-    from activeclust.web.label_studio import AHEAD
+    from activeclust.web.label_studio.app import make_backend
+    from activeclust.web.label_studio.backend import AHEAD
     from activeclust.web.server import bind, run_app
+    from activeclust.web.service import Desk
 
     host, port = given["host"], given["port"]
     with Desk(loop, ahead=AHEAD) as desk, contextlib.closing(bind(port, address=host)) as listening:

@@ -61,8 +61,8 @@ def serve(
         For a port that is taken.
     """
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
-    from activeclust.web.desk import Desk
     from activeclust.web.server import run_server
+    from activeclust.web.service import Desk
 
     with Desk(loop, who=who, budget=budget, stop=stop) as desk:
         run_server(desk, port, open_browser=open_browser)

@@ -16,7 +16,7 @@ from activeclust.web.routes import Routes, run_id
 from activeclust.web.security import Guard, Session, closed_door, opened_door
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
+    from activeclust.web.service import Desk
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 

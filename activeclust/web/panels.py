@@ -14,10 +14,10 @@ from activeclust.store.base import Event
 from activeclust.store.log import explain, sentence
 from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
 from activeclust.web.items import item_json
-from activeclust.web.wire import cluster_id
+from activeclust.web.payload import cluster_id
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
+    from activeclust.web.service import Desk
 
 EXAMPLES = 8
 MOST_LINES = 100

@@ -15,16 +15,16 @@ from starlette.routing import Route
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
-from activeclust.web import wire
-from activeclust.web.desk import complaint
+from activeclust.web import payload as wire
 from activeclust.web.items import KEPT, is_picture, item_json, picture
+from activeclust.web.map import Scatter
 from activeclust.web.panels import Panels
-from activeclust.web.scatter import Scatter
+from activeclust.web.payload import cluster_id
 from activeclust.web.security import TooLarge
-from activeclust.web.wire import cluster_id
+from activeclust.web.service import complaint
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
+    from activeclust.web.service import Desk
 
 SUGGESTIONS = 9
 MOST_SHOWN = 60  #: rows that are looked at together

@@ -14,7 +14,7 @@ from activeclust.web import PORT
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from activeclust.web.desk import Desk
+    from activeclust.web.service import Desk
 
 ADDRESS = "127.0.0.1"
 TRIED = 20  #: ports that are tried from the first one on

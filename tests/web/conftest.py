@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from activeclust.loop import ActiveLoop
 from activeclust.store import open_store
 from activeclust.web.app import make_app
-from activeclust.web.desk import Desk
 from activeclust.web.security import Session
+from activeclust.web.service import Desk
 
 PORT = 8999
 HOST = f"127.0.0.1:{PORT}"

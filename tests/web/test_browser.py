@@ -185,7 +185,7 @@ def asks_and_labels_on_the_map(person: Person) -> None:
 
 
 _A_LONELY_ROW = """
-const { map } = await import("/static/mapview.js");
+const { map } = await import("/static/map.js");
 const box = document.getElementById("map-points").getBoundingClientRect();
 for (let row = 0; row < map.plot.n; row += 1) {
   const x = map.plot.x(row), y = map.plot.y(row);

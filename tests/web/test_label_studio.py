@@ -23,9 +23,9 @@ from activeclust.cli_label_studio import label_studio_command
 from activeclust.loop import ActiveLoop
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind
-from activeclust.web.backend_app import make_backend
-from activeclust.web.desk import Desk
 from activeclust.web.label_studio import AHEAD
+from activeclust.web.label_studio.app import make_backend
+from activeclust.web.service import Desk
 
 REQUESTS = json.loads((Path(__file__).parents[1] / "fixtures/label_studio/requests.json").read_text())
 HOST = "127.0.0.1:9090"

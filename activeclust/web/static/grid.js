@@ -2,7 +2,7 @@
 
 import { $, h, itemView, short, toast } from "./dom.js";
 import { call } from "./server.js";
-import { clusters, page } from "./run.js";
+import { clusters, page } from "./state.js";
 import { labelMany, views } from "./page.js";
 
 const GRID = 24;

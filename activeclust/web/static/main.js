@@ -2,12 +2,12 @@
 
 import { $ } from "./dom.js";
 import { outbox } from "./server.js";
-import { page } from "./run.js";
+import { page } from "./state.js";
 import { act, answer, flush, follow, online, refill, showKeys, showRecent } from "./page.js";
 import { applyTheme, showWho } from "./settings.js";
 import "./panels.js";
 import "./grid.js";
-import "./mapview.js";
+import "./map.js";
 
 $("skip").addEventListener("click", () => act("skip"));
 $("unsure").addEventListener("click", () => act("unsure"));

@@ -1,340 +1,385 @@
-// A scatter plot of many rows: 70,000 points are drawn by writing their pixels, found through a grid.
-//
-// It knows numbers only: where the rows lie (0 to 65,535 on both axes) and what colour and certainty each has.
-// Points go to one canvas; what changes with every movement of the pointer (rings, lasso) goes to another above it.
+// The map of all rows: pan, zoom, look, ask, and label what a lasso holds. By keyboard too: the arrows go from row to
+// row, Enter asks, Space picks. The keys act only while the map has the focus.
 
-const SIDE = 65536; // of the square that the points lie in
-const CELLS = 256; // the grid's cells a side
-const OPAQUE = 128; // alpha is 0 to 128: a colour times 128 still fits in 31 bits, which is what makes blending fast
-const SLOW = 12; // ms; while the map moves, frames that take longer are drawn with fewer pixels
-const NO_CLUSTER = 65535;
-const FEW = 60; // selected rows that get rings; of more, the others turn pale, and rings would only hide them
+import { $, h, itemView, percent, say, short, toast } from "./dom.js";
+import { call, RUN } from "./server.js";
+import { clusters, keys, page } from "./state.js";
+import { askAboutRow, labelMany, listeners, undo, views } from "./page.js";
+import { ANSWERED, ASIDE, Plot } from "./scatterplot.js";
 
-export const OPEN = 0, ANSWERED = 1, ASIDE = 2;
+const VIEWS = { pca: "PCA", diffusion: "Diffusion" };
+const PAIRS = 3;
+const MOST = 5000; // rows that are labelled at once
+const SAMPLES = 12; // rows of a selection that are shown
+const STEP = 60; // pixels a key pans
 
-/** Where points lie, sorted into cells. */
-class Grid {
-  constructor(xy) {
-    const n = xy.length / 2;
-    this.xy = xy;
-    this.start = new Uint32Array(CELLS * CELLS + 1);
-    const cell = new Uint16Array(n);
-    for (let i = 0; i < n; i += 1) {
-      cell[i] = (xy[2 * i + 1] >> 8) * CELLS + (xy[2 * i] >> 8);
-      this.start[cell[i] + 1] += 1;
-    }
-    for (let c = 0; c < CELLS * CELLS; c += 1) this.start[c + 1] += this.start[c];
-    this.rows = new Uint32Array(n);
-    const next = this.start.slice(0, -1);
-    for (let i = 0; i < n; i += 1) { this.rows[next[cell[i]]] = i; next[cell[i]] += 1; }
-  }
+export const map = {
+  plot: null,
+  shown: "", // the view that is drawn
+  seq: -1, // the last event that the posterior that is drawn knows of
+  ids: [], // cluster ids by code
+  only: -1, // the cluster that is looked at
+  tool: "move",
+  items: new Map(), // row -> question, the last ones that were looked at
+  cursor: -1, // the row that the keyboard is at
+  withAnswered: false,
+};
 
-  /** Call `visit` with every row in a rectangle of the square; a few outside it come too. */
-  within(left, top, right, bottom, visit) {
-    const clip = (value) => Math.max(0, Math.min(CELLS - 1, value >> 8));
-    for (let y = clip(top); y <= clip(bottom); y += 1)
-      for (let at = this.start[y * CELLS + clip(left)], end = this.start[y * CELLS + clip(right) + 1]; at < end; at += 1)
-        visit(this.rows[at]);
-  }
+// ------------------------------------------------------------------ getting it
+
+async function bytes(path) {
+  const response = await fetch(path, { signal: AbortSignal.timeout(60000) });
+  if (response.status === 204) return null;
+  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error ?? response.statusText);
+  return response.arrayBuffer();
 }
 
-/** Pixels of a dot: offsets in a buffer of the given width, and how much of each pixel it covers (0 to 128). */
-function dot(radius, width) {
-  const reach = Math.ceil(radius), at = [], cover = [];
-  for (let y = -reach; y <= reach; y += 1)
-    for (let x = -reach; x <= reach; x += 1) {
-      const share = Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y)));
-      if (share > 0.03) { at.push(y * width + x); cover.push(Math.round(OPAQUE * share)); }
-    }
-  return { reach, at: Int32Array.from(at), cover: Int32Array.from(cover) };
+async function place(name) {
+  const points = new Uint16Array(await bytes(`/map/${name}?of=${RUN}`));
+  if (map.shown === name) map.plot.place(points);
 }
 
-/** "rgb(1, 2, 3)" or "#010203" as [1, 2, 3]. */
-function channels(colour) {
-  const given = colour.trim();
-  if (given.startsWith("#")) {
-    const digits = given.length === 4 ? [...given.slice(1)].map((d) => d + d).join("") : given.slice(1);
-    return [0, 2, 4].map((at) => Number.parseInt(digits.slice(at, at + 2), 16));
-  }
-  return given.match(/[\d.]+/g).slice(0, 3).map(Number);
+/** Colours follow the posterior: asked for only when there is a new one, and sent only then. */
+async function follow() {
+  try {
+    const body = await bytes(`/api/map?since=${map.seq}`);
+    if (!body) return;
+    const length = new DataView(body).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, length)));
+    const n = (body.byteLength - 4 - length) / 4;
+    map.seq = header.seq;
+    map.ids = header.clusters;
+    map.codes = new Uint16Array(body, 4 + length, n);
+    map.certainty = new Uint8Array(body, 4 + length + 2 * n, n);
+    map.kinds = new Uint8Array(body, 4 + length + 3 * n, n);
+    map.items.clear();
+    show();
+  } catch (error) { toast(error.message); }
 }
 
-export class Plot {
-  constructor(points, rings) {
-    this.points = points;
-    this.rings = rings;
-    this.pen = points.getContext("2d", { alpha: false });
-    this.ink = rings.getContext("2d");
-    this.n = 0;
-    this.selected = new Set();
-    this.lasso = []; // screen positions
-    this.current = this.hover = -1; // rows that are marked
-    this.moving = false;
-    this.coarse = 1; // screen pixels a drawn pixel, while the map moves and drawing is slow
-    this.frames = []; // ms that the last frames took
-    this.width = this.height = 0;
-    this.dirty = this.dirtyRings = false;
-  }
-
-  // ------------------------------------------------------------------ what is shown
-
-  /** Rows lie here: x0, y0, x1, y1, ... from 0 to 65,535, y upward. */
-  place(xy) {
-    this.n = xy.length / 2;
-    this.xy = xy;
-    this.grid = new Grid(xy);
-    this.fit();
-  }
-
-  /** Each row's code, certainty (0 to 255) and kind; `colours` by code, `grey` for rows without one. */
-  look({ codes, certainty, kinds, colours, grey, paper, line, only = -1 }) {
-    Object.assign(this, { codes, certainty, kinds, line });
-    const table = [...colours, grey].map(channels);
-    const none = table.length - 1;
-    const [r0, g0, b0] = channels(paper);
-    this.paper = (255 << 24) | (b0 << 16) | (g0 << 8) | r0;
-    this.rb = new Int32Array(this.n);
-    this.g = new Int32Array(this.n);
-    this.alpha = new Uint8Array(this.n);
-    for (let i = 0; i < this.n; i += 1) {
-      const known = codes[i] !== NO_CLUSTER;
-      const away = only >= 0 && codes[i] !== only;
-      const [r, g, b] = table[known && !away ? codes[i] : none];
-      this.rb[i] = (b << 16) | r;
-      this.g[i] = g;
-      // a doubtful row is paler, and still seen
-      const strength = away ? 20 : known ? 26 + 102 * (certainty[i] / 255) ** 1.5 : 70;
-      this.alpha[i] = this.selected.size && !this.selected.has(i) ? strength / 4 : strength;
-    }
-    this.anchors = [];
-    for (let i = 0; i < this.n; i += 1) if (kinds[i] === ANSWERED) this.anchors.push(i);
-    this.redraw();
-  }
-
-  /** The middle of the square and as much of it as holds nearly all rows: single far ones may lie outside. */
-  fit() {
-    const axis = (offset) => {
-      const step = Math.max(1, Math.floor(this.n / 20000)), values = [];
-      for (let i = 0; i < this.n; i += step) values.push(this.xy[2 * i + offset]);
-      values.sort((a, b) => a - b);
-      const at = (share) => values[Math.round(share * (values.length - 1))];
-      const [low, high, inner, outer] = [at(0), at(1), at(0.002), at(0.998)];
-      return outer - inner > 0.4 * (high - low) ? [low, high] : [inner, outer];
-    };
-    if (!this.n || !this.width) return;
-    const [left, right] = axis(0), [bottom, top] = axis(1);
-    const margin = 24;
-    const wide = Math.max(right - left, 1), tall = Math.max(top - bottom, 1);
-    this.scale = Math.min((this.width - 2 * margin) / wide, (this.height - 2 * margin) / tall);
-    this.whole = this.scale;
-    this.x0 = this.width / 2 - (this.scale * (left + right)) / 2;
-    this.y0 = this.height / 2 + (this.scale * (bottom + top)) / 2;
-    this.redraw();
-  }
-
-  resize(width, height, ratio) {
-    const middle = this.scale ? [(this.width / 2 - this.x0) / this.scale, (this.y0 - this.height / 2) / this.scale] : null;
-    const zoom = this.scale ? this.scale / this.whole : 1;
-    Object.assign(this, { width, height, ratio });
-    this.rings.width = Math.round(width * ratio);
-    this.rings.height = Math.round(height * ratio);
-    this.fit();
-    if (middle && this.n) {
-      this.scale = this.whole * zoom;
-      this.x0 = width / 2 - this.scale * middle[0];
-      this.y0 = height / 2 + this.scale * middle[1];
-    }
-    this.redraw();
-  }
-
-  // ------------------------------------------------------------------ moving about
-
-  pan(dx, dy) { this.x0 += dx; this.y0 += dy; this.redraw(); }
-
-  zoom(times, x = this.width / 2, y = this.height / 2) {
-    const scale = Math.max(this.whole * 0.5, Math.min(this.whole * 400, this.scale * times));
-    this.x0 = x - ((x - this.x0) * scale) / this.scale;
-    this.y0 = y - ((y - this.y0) * scale) / this.scale;
-    this.scale = scale;
-    this.redraw();
-  }
-
-  /** Draw in full again once the map has come to rest. */
-  rest() {
-    this.moving = false;
-    if (this.coarse > 1) { this.coarse = 1; this.redraw(); }
-  }
-
-  x(row) { return this.x0 + this.scale * this.xy[2 * row]; }
-  y(row) { return this.y0 - this.scale * this.xy[2 * row + 1]; }
-
-  /** Bring a row into sight. */
-  reveal(row) {
-    const margin = 30, x = this.x(row), y = this.y(row);
-    const dx = x < margin ? margin - x : x > this.width - margin ? this.width - margin - x : 0;
-    const dy = y < margin ? margin - y : y > this.height - margin ? this.height - margin - y : 0;
-    if (dx || dy) this.pan(dx, dy);
-  }
-
-  // ------------------------------------------------------------------ finding rows
-
-  /** The row that lies nearest to a screen position within `reach` pixels, or -1. */
-  nearest(x, y, reach = 10) {
-    if (!this.n) return -1;
-    let best = -1, least = reach * reach;
-    this.near(x, y, reach, (row) => {
-      const dx = this.x(row) - x, dy = this.y(row) - y, far = dx * dx + dy * dy;
-      if (far < least || (far === least && row < best)) { best = row; least = far; }
-    });
-    return best;
-  }
-
-  near(x, y, reach, visit) {
-    const left = (x - reach - this.x0) / this.scale, right = (x + reach - this.x0) / this.scale;
-    const bottom = (this.y0 - y - reach) / this.scale, top = (this.y0 - y + reach) / this.scale;
-    this.grid.within(left, bottom, right, top, visit);
-  }
-
-  /** The `count` rows that lie nearest to a row, itself first. */
-  around(row, count, admits) {
-    const x = this.x(row), y = this.y(row);
-    for (let reach = 16; ; reach *= 2) {
-      const found = [];
-      this.near(x, y, reach, (other) => {
-        const far = Math.hypot(this.x(other) - x, this.y(other) - y);
-        if (far <= reach && admits(other)) found.push([far, other]);
-      });
-      if (found.length >= count || reach > SIDE * this.scale * 2)
-        return found.sort((a, b) => a[0] - b[0] || a[1] - b[1]).slice(0, count).map(([, other]) => other);
-    }
-  }
-
-  /** The nearest row in a direction (dx, dy), for arrow keys; -1 where there is none. */
-  toward(row, dx, dy) {
-    let best = -1, least = Infinity;
-    const x = this.x(row), y = this.y(row);
-    for (let other = 0; other < this.n; other += 1) {
-      const sx = this.x(other) - x, sy = this.y(other) - y;
-      const along = sx * dx + sy * dy, aside = Math.abs(sx * dy - sy * dx);
-      if (along < 0.5 || aside > along) continue; // a quarter of the circle
-      const cost = along + 2 * aside;
-      if (cost < least) { best = other; least = cost; }
-    }
-    return best;
-  }
-
-  /** Rows within a polygon of screen positions. */
-  inside(polygon) {
-    const xs = polygon.map((p) => p[0]), ys = polygon.map((p) => p[1]);
-    const left = Math.min(...xs), right = Math.max(...xs), top = Math.floor(Math.min(...ys)), bottom = Math.ceil(Math.max(...ys));
-    // where the outline crosses the middle of each line of pixels: a row looks at its own line only
-    const crossings = Array.from({ length: bottom - top + 1 }, () => []);
-    for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
-      const [xi, yi] = polygon[i], [xj, yj] = polygon[j];
-      for (let line = Math.ceil(Math.min(yi, yj) - 0.5); line + 0.5 < Math.max(yi, yj); line += 1)
-        crossings[line - top]?.push(xi + ((xj - xi) * (line + 0.5 - yi)) / (yj - yi));
-    }
-    const found = [];
-    this.near((left + right) / 2, (top + bottom) / 2, Math.max(right - left, bottom - top) / 2, (row) => {
-      const x = this.x(row), y = this.y(row);
-      if (x < left || x > right || y < top || y > bottom) return;
-      let odd = false;
-      for (const crossing of crossings[Math.floor(y) - top]) if (x < crossing) odd = !odd;
-      if (odd) found.push(row);
-    });
-    return found;
-  }
-
-  // ------------------------------------------------------------------ drawing
-
-  redraw() { this.dirty = true; this.mark(); }
-
-  mark() {
-    this.dirtyRings = true;
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      if (!this.width || !this.n || !this.codes) return;
-      if (this.dirty) this.drawPoints();
-      this.drawRings();
-      this.dirty = this.dirtyRings = false;
-    });
-  }
-
-  /** Radius of a dot in screen pixels: many rows are small, nearer ones larger. */
-  get radius() {
-    const far = Math.max(1.1, Math.min(5, 3 * (4000 / this.n) ** 0.3));
-    return Math.min(9, far * (this.scale / this.whole) ** 0.35);
-  }
-
-  drawPoints() {
-    const began = performance.now();
-    const ratio = this.ratio / this.coarse;
-    const wide = Math.max(1, Math.round(this.width * ratio)), tall = Math.max(1, Math.round(this.height * ratio));
-    if (this.points.width !== wide || this.points.height !== tall) { this.points.width = wide; this.points.height = tall; }
-    const radius = Math.max(0.7, this.radius * ratio);
-    const border = 2 * Math.ceil(radius) + 1, // dots that are half outside are drawn there
-       width = wide + 2 * border, height = tall + 2 * border;
-    if (this.image?.width !== width || this.image?.height !== height) {
-      this.image = new ImageData(width, height);
-      this.pixels = new Int32Array(this.image.data.buffer);
-    }
-    this.pixels.fill(this.paper);
-    const shape = dot(radius, width);
-    const kx = this.scale * ratio, x0 = this.x0 * ratio + border, y0 = this.y0 * ratio + border;
-    const low = border - Math.ceil(radius), right = wide + border + Math.ceil(radius), bottom = tall + border + Math.ceil(radius);
-    const { xy, rb, g, alpha, pixels } = this, { at, cover } = shape, size = at.length;
-    for (let row = 0; row < this.n; row += 1) {
-      const x = Math.round(x0 + kx * xy[2 * row]), y = Math.round(y0 - kx * xy[2 * row + 1]);
-      if (x < low || y < low || x >= right || y >= bottom) continue;
-      const middle = y * width + x, strength = alpha[row], red = rb[row], green = g[row];
-      for (let i = 0; i < size; i += 1) {
-        const pixel = middle + at[i], a = (cover[i] * strength) >> 7, under = pixels[pixel], rest = OPAQUE - a;
-        pixels[pixel] = -16777216 | ((((under & 0xff00ff) * rest + red * a) >> 7) & 0xff00ff)
-          | (((((under >> 8) & 255) * rest + green * a) >> 7) << 8);
-      }
-    }
-    this.pen.putImageData(this.image, -border, -border);
-    const took = performance.now() - began;
-    this.frames = [...this.frames.slice(-99), took];
-    if (this.moving && took > SLOW && this.coarse < 3) this.coarse += 0.5;
-  }
-
-  drawRings() {
-    const { ink, ratio } = this;
-    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ink.clearRect(0, 0, this.width, this.height);
-    const ring = this.radius + 1.5;
-    const visible = (row) => { const x = this.x(row), y = this.y(row); return x > -20 && y > -20 && x < this.width + 20 && y < this.height + 20; };
-    const circles = (rows, radius) => {
-      ink.beginPath();
-      for (const row of rows) if (visible(row)) { ink.moveTo(this.x(row) + radius, this.y(row)); ink.arc(this.x(row), this.y(row), radius, 0, 7); }
-      ink.stroke();
-    };
-    ink.strokeStyle = this.line;
-    ink.lineWidth = 1.5;
-    if (this.anchors.length) circles(this.anchors, ring);
-    if (this.selected.size && this.selected.size <= FEW) {
-      ink.lineWidth = 2;
-      ink.strokeStyle = this.accent;
-      circles(this.selected, ring);
-    }
-    ink.lineWidth = 3;
-    ink.strokeStyle = this.accent;
-    if (this.current >= 0) circles([this.current], ring + 6);
-    if (this.hover >= 0) { ink.strokeStyle = this.line; ink.lineWidth = 2.5; circles([this.hover], ring + 2); }
-    if (this.lasso.length > 1) {
-      ink.beginPath();
-      ink.moveTo(...this.lasso[0]);
-      for (const p of this.lasso.slice(1)) ink.lineTo(...p);
-      ink.closePath();
-      ink.fillStyle = this.wash;
-      ink.fill();
-      ink.setLineDash([5, 4]);
-      ink.lineWidth = 1.5;
-      ink.strokeStyle = this.accent;
-      ink.stroke();
-      ink.setLineDash([]);
-    }
-  }
+function colour() {
+  if (!map.codes || !map.plot.n) return;
+  const style = getComputedStyle($("map-box"));
+  const of = (name) => style.getPropertyValue(name).trim();
+  Object.assign(map.plot, { accent: of("--accent"), wash: of("--lasso") });
+  map.plot.look({
+    codes: map.codes, certainty: map.certainty, kinds: map.kinds, only: map.only,
+    colours: map.ids.map((id) => keys.colour(id)), grey: of("--soft"), paper: of("--stage"), line: of("--ink"),
+  });
 }
+
+/** The colours, the list of clusters, and what is picked. */
+function show() {
+  colour();
+  const known = new Set(clusters().map((c) => c.id));
+  $("map-legend").replaceChildren(...map.ids.map((id, code) => legend(id, code)).filter((_, code) => known.has(map.ids[code])));
+  showPicked();
+}
+
+function legend(id, code) {
+  const cluster = clusters().find((c) => c.id === id) ?? { text: id, rows: 0 };
+  return h("button", { type: "button", "aria-pressed": map.only === code, title: "Show this cluster alone", onclick: () => {
+    map.only = map.only === code ? -1 : code;
+    show();
+    $("map-legend").children[code]?.focus();
+  } }, h("i", { class: "swatch", colour: keys.colour(id) }), h("span", { class: "name", textContent: cluster.text }), h("small", { textContent: cluster.rows.toLocaleString("en") }));
+}
+
+// ------------------------------------------------------------------ one row
+
+const guess = (row) => {
+  const kind = map.kinds?.[row], id = map.ids[map.codes?.[row]];
+  const name = clusters().find((c) => c.id === id)?.text;
+  if (kind === ANSWERED) return `answered: ${short(name ?? "?", 40)}`;
+  const words = name === undefined ? "nothing known yet" : `likely ${short(name, 40)}, ${percent(map.certainty[row] / 255)}`;
+  return kind === ASIDE ? `set aside; ${words}` : words;
+};
+
+async function question(row) {
+  if (!map.items.has(row)) {
+    if (map.items.size > 200) map.items.delete(map.items.keys().next().value);
+    map.items.set(row, call(`/api/rows/${row}`).then((reply) => reply.query));
+  }
+  try { return await map.items.get(row); } catch (error) { map.items.delete(row); throw error; }
+}
+
+let carding = null;
+
+/** The row's card beside its point. */
+function card(row, touched = false) {
+  clearTimeout(carding);
+  const box = $("map-card");
+  if (map.plot.hover !== row) { map.plot.hover = row; map.plot.mark(); }
+  if (row < 0) { box.hidden = true; return; }
+  carding = setTimeout(async () => {
+    try {
+      const query = await question(row);
+      if (map.plot.hover !== row) return;
+      box.replaceChildren(itemView(query.item), h("p", {}, h("b", { textContent: short(query.item.title, 60) }), h("br"), guess(row)),
+        ...(touched ? [h("button", { type: "button", class: "primary", textContent: "Ask about it", onclick: () => askAboutRow(row) })] : []));
+      box.hidden = false;
+      box.classList.toggle("touched", touched);
+      const x = map.plot.x(row), y = map.plot.y(row), { width, height } = map.plot;
+      box.style.left = `${Math.max(4, x + 18 + box.offsetWidth < width ? x + 18 : x - 18 - box.offsetWidth)}px`;
+      box.style.top = `${Math.max(4, Math.min(height - box.offsetHeight - 4, y - box.offsetHeight / 2))}px`;
+    } catch (error) { toast(error.message); }
+  }, touched ? 0 : 40);
+}
+
+/** Where the keyboard is: shown, and said to a screen reader. */
+function cursor(row) {
+  if (row < 0) return;
+  map.cursor = row;
+  map.plot.reveal(row);
+  card(row);
+  say("map-said", `Row ${row}, ${guess(row)}${map.plot.selected.has(row) ? ", picked" : ""}`);
+}
+
+// ------------------------------------------------------------------ many rows
+
+function select(rows, added = false) {
+  if (!added) map.plot.selected = new Set();
+  for (const row of rows) map.plot.selected.add(row);
+  showSelection();
+}
+
+/** Rows of the selection that an answer would go to: answered ones are left alone unless they are wanted. */
+const wanted = () => [...map.plot.selected].filter((row) => map.withAnswered || map.kinds?.[row] !== ANSWERED);
+
+let sampling = 0;
+
+function showSelection() {
+  colour(); // the others turn pale
+  showPicked();
+}
+
+async function showPicked() {
+  const all = map.plot.selected.size, rows = wanted(), answered = [...map.plot.selected].filter((row) => map.kinds?.[row] === ANSWERED).length;
+  const box = $("map-selection");
+  box.hidden = all === 0;
+  const words = rows.length > MOST ? `${rows.length.toLocaleString("en")} rows: at most ${MOST.toLocaleString("en")} at once, draw a smaller lasso`
+    : `${rows.length.toLocaleString("en")} row${rows.length === 1 ? "" : "s"} picked`;
+  say("map-picked", all ? words : "");
+  $("map-with-answered").parentElement.hidden = !answered;
+  say("map-answered-count", `Change ${answered.toLocaleString("en")} answered one${answered === 1 ? "" : "s"} too`);
+  const can = rows.length > 0 && rows.length <= MOST;
+  for (const field of box.querySelectorAll("#map-name-form input, #map-name-form button")) field.disabled = !can;
+  $("map-clusters").replaceChildren(...likely(rows).map((c) => h("button", { type: "button", disabled: !can, onclick: () => label({ cluster: c.id }, c.text) },
+    h("i", { class: "swatch", colour: keys.colour(c.id) }), h("span", { class: "name", textContent: c.text }))));
+  if (!all) { $("map-samples").replaceChildren(); return; }
+  const turn = ++sampling, step = Math.max(1, rows.length / SAMPLES);
+  const some = Array.from({ length: Math.min(SAMPLES, rows.length) }, (_, i) => rows[Math.floor(i * step)]);
+  try {
+    const queries = some.length ? (await call(`/api/rows?of=${some.join(",")}`)).queries : [];
+    if (turn !== sampling) return;
+    $("map-samples").replaceChildren(...queries.map((q) => h("button", { type: "button", class: "tile", title: "Leave this row out", "aria-label": `Leave out ${q.item.title}`, onclick: () => {
+      map.plot.selected.delete(q.row);
+      showSelection();
+    } }, itemView(q.item, true))));
+  } catch (error) { toast(error.message); }
+}
+
+/** Clusters, those that most of the rows look like first. */
+function likely(rows) {
+  const count = new Map();
+  for (const row of rows) { const id = map.ids[map.codes?.[row]]; count.set(id, (count.get(id) ?? 0) + 1); }
+  return clusters().map((c, i) => [count.get(c.id) ?? 0, -i, c]).sort((a, b) => b[0] - a[0] || b[1] - a[1]).map(([, , c]) => c);
+}
+
+function label(given, name) {
+  const rows = wanted();
+  if (!rows.length || rows.length > MOST) return;
+  labelMany(rows, given, "lasso");
+  const code = map.ids.findIndex((id) => clusters().find((c) => c.id === id)?.text === name);
+  for (const row of rows) { // at once; the next posterior says the same
+    map.kinds[row] = ANSWERED;
+    if (code >= 0) { map.codes[row] = code; map.certainty[row] = 255; }
+  }
+  select([]);
+  $("map-points").focus({ preventScroll: true });
+}
+
+// ------------------------------------------------------------------ pointer and keys
+
+const pointers = new Map();
+let gesture = null; // {kind: "pan" | "lasso" | "pinch", ...}
+let resting = null;
+
+function rest() {
+  clearTimeout(resting);
+  resting = setTimeout(() => map.plot.rest(), 140);
+}
+
+const at = (event) => { const box = $("map-points").getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+
+function down(event) {
+  if (event.button !== 0) return;
+  event.target.setPointerCapture(event.pointerId);
+  const [x, y] = at(event);
+  pointers.set(event.pointerId, [x, y]);
+  if (pointers.size === 2) {
+    const [a, b] = [...pointers.values()];
+    gesture = { kind: "pinch", far: Math.hypot(a[0] - b[0], a[1] - b[1]) };
+    map.plot.lasso = [];
+    return;
+  }
+  const drawn = (map.tool === "lasso") !== event.shiftKey;
+  gesture = { kind: drawn ? "lasso" : "pan", x, y, moved: 0, added: event.ctrlKey || event.metaKey };
+  map.plot.lasso = drawn ? [[x, y]] : [];
+}
+
+function move(event) {
+  const [x, y] = at(event);
+  if (!gesture) { if (event.pointerType !== "touch") card(map.plot.nearest(x, y)); return; }
+  const before = pointers.get(event.pointerId);
+  if (!before) return;
+  pointers.set(event.pointerId, [x, y]);
+  map.plot.moving = true;
+  if (gesture.kind === "pinch") {
+    const [a, b] = [...pointers.values()], far = Math.hypot(a[0] - b[0], a[1] - b[1]);
+    map.plot.zoom(far / Math.max(1, gesture.far), (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
+    map.plot.pan((x - before[0]) / 2, (y - before[1]) / 2);
+    gesture.far = far;
+    return;
+  }
+  gesture.moved += Math.hypot(x - before[0], y - before[1]);
+  if (gesture.moved > 4) card(-1);
+  if (gesture.kind === "pan") { if (gesture.moved > 4) map.plot.pan(x - before[0], y - before[1]); return; }
+  const last = map.plot.lasso.at(-1);
+  if (Math.hypot(x - last[0], y - last[1]) > 3) { map.plot.lasso.push([x, y]); map.plot.mark(); }
+}
+
+function up(event) {
+  pointers.delete(event.pointerId);
+  if (!gesture || (gesture.kind === "pinch" && pointers.size)) return;
+  const { kind, moved, x, y, added } = gesture;
+  gesture = null;
+  rest();
+  if (kind === "lasso" && moved > 4 && event.type === "pointerup") {
+    select(map.plot.inside(map.plot.lasso), added);
+    map.plot.lasso = [];
+    if (!map.plot.selected.size) toast("No row lies in there.");
+    return;
+  }
+  map.plot.lasso = [];
+  map.plot.mark();
+  if (moved > 4 || kind === "pinch" || event.type !== "pointerup") return;
+  const row = map.plot.nearest(x, y, event.pointerType === "touch" ? 22 : 10);
+  if (event.pointerType === "touch") card(row, true); // a finger hides what it points at: look first, then ask
+  else if (row >= 0) askAboutRow(row);
+}
+
+function wheel(event) {
+  event.preventDefault();
+  map.plot.moving = true;
+  card(-1);
+  const lines = event.deltaMode === 1 ? 30 : 1;
+  map.plot.zoom(Math.exp(-Math.max(-240, Math.min(240, event.deltaY * lines)) / 300), ...at(event));
+  rest();
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function key(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { plot } = map, arrow = ARROWS[event.key];
+  if (arrow && event.shiftKey) plot.pan(-arrow[0] * STEP, -arrow[1] * STEP);
+  else if (arrow) cursor(map.cursor < 0 ? begin() : plot.toward(map.cursor, ...arrow));
+  else if (event.key === "Enter" && map.cursor >= 0) askAboutRow(map.cursor);
+  else if (event.key === " ") {
+    if (map.cursor < 0) return;
+    if (!plot.selected.delete(map.cursor)) plot.selected.add(map.cursor);
+    showSelection();
+    cursor(map.cursor);
+  } else if (event.key === "+" || event.key === "=") plot.zoom(1.4);
+  else if (event.key === "-") plot.zoom(1 / 1.4);
+  else if (event.key === "0") plot.fit();
+  else if (event.key === "Escape") { card(-1); select([]); }
+  else return;
+  event.preventDefault();
+}
+
+/** The row that the keyboard begins at: the one that is asked about, or the one in the middle. */
+const begin = () => (page.current ? page.current.row : map.plot.nearest(map.plot.width / 2, map.plot.height / 2, 1e4));
+
+// ------------------------------------------------------------------ the view
+
+function build() {
+  const views = Object.entries(VIEWS).flatMap(([name, text]) => Array.from({ length: PAIRS }, (_, i) => ({ value: `${name}/${i}`, textContent: `${text}, axes ${2 * i + 1} and ${2 * i + 2}` })));
+  const tool = (name, text) => h("button", { type: "button", "data-tool": name, textContent: text, onclick: () => pickTool(name) });
+  const step = (name, text, run) => h("button", { type: "button", class: "square", "aria-label": name, title: name, textContent: text, onclick: run });
+  $("view-map").replaceChildren(
+    h("div", { class: "panel-head" }, h("h2", { textContent: "All rows" }),
+      h("label", { class: "inline" }, "View ", h("select", { id: "map-axes", onchange: (event) => pick(event.target.value) }, views.map((v) => h("option", v)))),
+      h("div", { class: "tool-group", role: "group", "aria-label": "Dragging" }, tool("move", "Move"), tool("lasso", "Lasso")),
+      h("div", { class: "tool-group", role: "group", "aria-label": "Zoom" }, step("Zoom in", "+", () => map.plot.zoom(1.5)), step("Zoom out", "−", () => map.plot.zoom(1 / 1.5)), step("Show all", "⤢", () => map.plot.fit()))),
+    h("div", { class: "map" },
+      h("div", { class: "panel map-box", id: "map-box" },
+        h("canvas", { id: "map-points", tabIndex: 0, role: "application", "aria-label": "Map of all rows", "aria-describedby": "map-help" }),
+        h("canvas", { id: "map-rings", "aria-hidden": "true" }),
+        h("div", { id: "map-card", class: "panel map-card", hidden: true })),
+      h("aside", { class: "map-side", "aria-label": "What is picked on the map" },
+        h("section", { id: "map-selection", class: "panel pad", hidden: true },
+          h("h3", { id: "map-picked", role: "status" }),
+          h("div", { class: "tiles", id: "map-samples" }),
+          h("label", { class: "check", hidden: true }, h("input", { type: "checkbox", id: "map-with-answered", onchange: (event) => { map.withAnswered = event.target.checked; showSelection(); } }), h("span", { id: "map-answered-count" })),
+          h("p", { class: "small-caps", textContent: "They all are …" }),
+          h("div", { class: "others", id: "map-clusters" }),
+          h("form", { id: "map-name-form", class: "name-form", onsubmit: (event) => {
+            event.preventDefault();
+            const name = $("map-name").value.trim();
+            if (name) { $("map-name").value = ""; label({ name }, name); }
+          } }, h("input", { id: "map-name", maxLength: 200, placeholder: "New or other cluster", "aria-label": "New or other cluster", list: "cluster-names", spellcheck: false }), h("button", { type: "submit", class: "primary", textContent: "Label" })),
+          h("button", { type: "button", textContent: "Pick none", onclick: () => select([]) })),
+        h("section", { class: "panel pad" }, h("h3", { textContent: "Clusters" }), h("div", { id: "map-legend", class: "legend-list" }),
+          h("p", { class: "hint", textContent: "Paler is less certain; ringed rows have been answered." })),
+        h("section", { class: "panel pad", id: "map-help" },
+          h("p", { class: "hint", textContent: "Drag to move, scroll to zoom, click a row to be asked about it. With Lasso, or Shift held, draw round rows to label them together." }),
+          h("p", { class: "hint keys-hint", textContent: "By keyboard: arrows go from row to row (with Shift they move the map), Enter asks, Space picks, + − 0 zoom, Escape picks none." }),
+          h("form", { class: "name-form", onsubmit: (event) => {
+            event.preventDefault();
+            if (map.cursor < 0) cursor(begin());
+            select(map.plot.around(map.cursor, Math.max(1, Math.min(MOST, Number($("map-count").value) || 1)), (row) => map.kinds?.[row] !== ANSWERED));
+          } }, h("label", { class: "inline" }, "Nearest ", h("input", { id: "map-count", type: "number", min: 1, max: MOST, value: 24 }), " rows"), h("button", { type: "submit", textContent: "Pick" })))),
+      h("p", { id: "map-said", class: "visually-hidden", role: "status" })));
+  map.plot = new Plot($("map-points"), $("map-rings"));
+  const canvas = $("map-points");
+  for (const [name, listener] of Object.entries({ pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, keydown: key }))
+    canvas.addEventListener(name, listener);
+  canvas.addEventListener("pointerleave", (event) => { if (!gesture && event.pointerType !== "touch") card(-1); });
+  canvas.addEventListener("wheel", wheel, { passive: false });
+  canvas.addEventListener("blur", () => { if (!$("map-card").matches(":hover, .touched")) card(-1); });
+  new ResizeObserver(() => { const { width, height } = $("map-box").getBoundingClientRect(); if (width) map.plot.resize(width - 2, height - 2, devicePixelRatio || 1); }).observe($("map-box"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colour);
+  new MutationObserver(colour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  pickTool("move");
+}
+
+function pickTool(name) {
+  map.tool = name;
+  for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === name);
+  $("map-box").classList.toggle("drawing", name === "lasso");
+}
+
+async function pick(name) {
+  map.shown = name;
+  try { await place(name); show(); } catch (error) { toast(error.message); }
+}
+
+views.map = {
+  async open() {
+    if (!map.plot) build();
+    map.plot.current = page.current?.row ?? -1;
+    listeners.add(follow);
+    if (!map.shown) await pick($("map-axes").value);
+    await follow();
+    show();
+  },
+  close() { listeners.delete(follow); card(-1); },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (page.view !== "map" || !(event.ctrlKey || event.metaKey) || event.key !== "z" || event.target.closest("input, textarea")) return;
+  event.preventDefault();
+  undo();
+});

@@ -6,7 +6,7 @@
 
 import { $, h, itemView, percent, say, short, toast } from "./dom.js";
 import { call, outbox, Refused } from "./server.js";
-import { clusters, keys, page, remember } from "./run.js";
+import { clusters, keys, page, remember } from "./state.js";
 
 const AHEAD = 3; // rows held here: the one that is shown, and those after it
 const SHOWN = 5; // suggestions that get a bar

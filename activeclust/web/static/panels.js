@@ -2,7 +2,7 @@
 
 import { $, h, percent, short, svg, toast } from "./dom.js";
 import { call } from "./server.js";
-import { keys, page } from "./run.js";
+import { keys, page } from "./state.js";
 import { askAboutRow, catchUp, changed, panel, thumb, write } from "./page.js";
 
 // clusters ------------------------------------------------------------

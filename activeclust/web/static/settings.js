@@ -2,7 +2,7 @@
 
 import { $, h, short } from "./dom.js";
 import { call, kept } from "./server.js";
-import { clusters, COMMAND_NAMES, COMMANDS, keys, page } from "./run.js";
+import { clusters, COMMAND_NAMES, COMMANDS, keys, page } from "./state.js";
 import { refill, showKeys, showQuestion } from "./page.js";
 
 export function applyTheme(theme) {

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from activeclust.errors import DataFileError, InvalidInput
 from activeclust.store.base import Event, Kind
 from activeclust.store.label_studio import CONTROL, UNSURE_CONTROL, from_tasks
-from activeclust.web import wire
-from activeclust.web.labelling import Control, find_control
+from activeclust.web import payload as wire
+from activeclust.web.label_studio.project import Control, find_control
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
-    from activeclust.web.view import View
+    from activeclust.web.page_state import View
+    from activeclust.web.service import Desk
 
 AHEAD = 48  #: rows whose order the strategy chooses; the others follow, the least certain first
 SPAN, TOP = 1_000, 2**31 - 1  #: clusters a row's number leaves room for; Label Studio's integers

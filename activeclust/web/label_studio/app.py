@@ -17,12 +17,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from activeclust.errors import ActiveClustError
-from activeclust.web.desk import complaint
-from activeclust.web.label_studio import Backend
+from activeclust.web.label_studio.backend import Backend
 from activeclust.web.security import TooLarge, bounded
+from activeclust.web.service import complaint
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
+    from activeclust.web.service import Desk
 
 LARGEST_BODY = 32 * 1024 * 1024  #: bytes; a batch of tasks holds the rows' data
 

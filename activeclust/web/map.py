@@ -18,11 +18,11 @@ from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
 from activeclust.web.items import KEPT
-from activeclust.web.wire import cluster_id
+from activeclust.web.payload import cluster_id
 
 if TYPE_CHECKING:
-    from activeclust.web.desk import Desk
-    from activeclust.web.view import View
+    from activeclust.web.page_state import View
+    from activeclust.web.service import Desk
 
 AXES = 6  #: principal axes a view is shown by, in pairs
 FULL = 65_535  #: the longer side of the map
@@ -77,7 +77,7 @@ def looks(view: View) -> bytes:
 
     ``uint32 length | header | uint16 code (n) | uint8 certainty (n) | uint8 kind (n)``, little-endian. The
     header is padded to four bytes; a certainty of 255 is a probability of 1; the kinds are those of
-    :class:`~activeclust.web.view.View`.
+    :class:`~activeclust.web.page_state.View`.
     """
     header = {"seq": view.seq, "clusters": [cluster_id(cluster) for cluster in view.clusters]}
     text = json.dumps(header).encode()

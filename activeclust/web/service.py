@@ -20,7 +20,7 @@ from activeclust.loop.stopping import parse_stop
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS
-from activeclust.web.view import OPEN, View
+from activeclust.web.page_state import OPEN, View
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop

@@ -1,0 +1,1 @@
+"""Label Studio's machine-learning back end: predictions out, annotations in."""
