@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.datasets import make_blobs
 
-from activeclust.cli_compare import compare_command
+from activeclust.cli.compare import compare_command
 from activeclust.compare import compare, execute, make_plan
 from activeclust.compare.comparison import Comparison
 from activeclust.compare.report import save_all, to_html, to_markdown, to_table

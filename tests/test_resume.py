@@ -144,7 +144,7 @@ def test_resume_is_by_name_and_only_of_the_same_run(make, blobs, tmp_path):
 def test_a_run_of_another_version_is_resumed_with_a_warning(make, monkeypatch):
     store = open_store()
     make(store=store, name="r")
-    monkeypatch.setattr("activeclust.__version__", "9.9.9")
+    monkeypatch.setattr("activeclust.loop.active_loop.__version__", "9.9.9")
     with pytest.warns(UserWarning, match="made by activeclust"):
         make(store=store, name="r", resume=True)
 

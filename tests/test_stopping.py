@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
 
 from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
-from activeclust.cli_compare import audit_command
+from activeclust.cli.compare import audit_command
 from activeclust.errors import InvalidInput
 from activeclust.loop.stopping import audit, converged, estimate, expected_gain, parse_stop
 from activeclust.testing.strategies import make_state

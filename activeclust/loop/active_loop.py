@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-import activeclust
 from activeclust import strategies
+from activeclust._version import __version__
 from activeclust.annotators.calling import Asker
 from activeclust.annotators.oracles import LabelOracle, Query
 from activeclust.errors import InvalidInput
@@ -137,7 +137,7 @@ class ActiveLoop(Dialogue):
             model_hash=self.clusterer.model_hash,
             batch_size=self.batch_size,
             source=source,
-            package_version=activeclust.__version__,
+            package_version=__version__,
             options=options or {},
         )
         self.stored = open_run(store, spec, resume=resume, strict=strict)

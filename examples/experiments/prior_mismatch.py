@@ -32,7 +32,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
 from activeclust import PFNClusterer
-from activeclust.pfn.cli import pretrain
+from activeclust.cli.pretrain import pretrain
 
 COUNTS = (0, 1, 2, 5, 10, 20)
 N, DRAWS, STEPS = 900, 6, 60

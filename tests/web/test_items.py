@@ -13,8 +13,8 @@ from rich.console import Console
 
 from activeclust.annotators import Query
 from activeclust.annotators.terminal_view import item_view
-from activeclust.cli_annotate import _default_ui, annotate_command
-from activeclust.cli_label_studio import label_studio_command
+from activeclust.cli.annotate import _default_ui, annotate_command
+from activeclust.cli.label_studio import label_studio_command
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.web.items import WIDEST, item_json, picture
 

@@ -19,7 +19,7 @@ pytest.importorskip("starlette", reason="the back end needs activeclust[web]")
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from activeclust.cli_label_studio import label_studio_command
+from activeclust.cli.label_studio import label_studio_command
 from activeclust.loop import ActiveLoop
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind

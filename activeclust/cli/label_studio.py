@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from activeclust.cli_annotate import data_run
-from activeclust.cli_options import data_options, db_option, load_data, views_options, writable_folder
+from activeclust.cli.annotate import data_run
+from activeclust.cli.options import data_options, db_option, load_data, views_options, writable_folder
 from activeclust.errors import InvalidInput, RunNotFound
 
 PORT = 9090  #: of Label Studio's back ends

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activeclust.cli_options import (
+from activeclust.cli.options import (
     bars,
     clusterer_of,
     data_options,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from activeclust.cli_options import (
+from activeclust.cli.options import (
     bars,
     clusterer_of,
     data_options,
@@ -223,7 +223,7 @@ def bar(budget: int, done: int) -> Iterator[Any]:
 
 def finish(loop: ActiveLoop, history: History, out: Path, *, as_json: bool) -> None:
     """Write the files, and print the table or the JSON document."""
-    from activeclust.cli_runs import print_run
+    from activeclust.cli.runs import print_run
 
     print_run(loop.stored, history, out, as_json=as_json)
 

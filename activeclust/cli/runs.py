@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activeclust.cli_options import db_option, stdout_console, writable_folder
+from activeclust.cli.options import db_option, stdout_console, writable_folder
 
 if TYPE_CHECKING:
     from activeclust.loop.history import History

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activeclust.cli_options import (
+from activeclust.cli.options import (
     data_options,
     db_option,
     load_data,

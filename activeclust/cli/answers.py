@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from activeclust.cli_options import DATABASE, db_option
+from activeclust.cli.options import DATABASE, db_option
 from activeclust.errors import DataFileError
 
 if TYPE_CHECKING:

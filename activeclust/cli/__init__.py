@@ -14,27 +14,27 @@ from collections.abc import Sequence
 
 import click
 
-from activeclust import __version__
+from activeclust._version import __version__
 from activeclust.errors import ActiveClustError, SchemaMismatch
 
 #: command -> module that lists it in ``COMMANDS``; modules import what they need when a command runs
 HOMES = {
-    "loop": "activeclust.cli_loop",
-    "annotate": "activeclust.cli_annotate",
-    "label-studio": "activeclust.cli_label_studio",
-    "audit": "activeclust.cli_compare",
-    "cluster": "activeclust.cli_cluster",
-    "compare": "activeclust.cli_compare",
-    "runs": "activeclust.cli_runs",
-    "report": "activeclust.cli_runs",
-    "log": "activeclust.cli_store",
-    "review": "activeclust.cli_store",
-    "agreement": "activeclust.cli_store",
-    "export": "activeclust.cli_store",
-    "import": "activeclust.cli_store",
-    "db": "activeclust.cli_store",
-    "pretrain": "activeclust.pfn.cli",
-    "pretrain-zero-shot": "activeclust.cli_partitions",
+    "loop": "activeclust.cli.loop",
+    "annotate": "activeclust.cli.annotate",
+    "label-studio": "activeclust.cli.label_studio",
+    "audit": "activeclust.cli.compare",
+    "cluster": "activeclust.cli.cluster",
+    "compare": "activeclust.cli.compare",
+    "runs": "activeclust.cli.runs",
+    "report": "activeclust.cli.runs",
+    "log": "activeclust.cli.answers",
+    "review": "activeclust.cli.answers",
+    "agreement": "activeclust.cli.answers",
+    "export": "activeclust.cli.answers",
+    "import": "activeclust.cli.answers",
+    "db": "activeclust.cli.answers",
+    "pretrain": "activeclust.cli.pretrain",
+    "pretrain-zero-shot": "activeclust.cli.pretrain",
 }
 
 
