@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,38 +33,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loop": {
         "errors", "_version", "validation", "metrics", "strategy", "strategies", "clusterer", "store", "annotators",
     },
-    "audit": {"errors", "validation", "metrics", "annotators", "loop"},
     "compare": {
         "errors", "validation", "metrics", "strategies", "clusterer", "store", "annotators", "datasets", "loop",
     },
     "integrations": {"errors", "validation", "strategy", "strategies", "views", "clusterer"},
     "web": {
-        "errors", "resources", "validation", "metrics", "clusterer", "store", "annotators", "datasets", "loop", "audit",
+        "errors", "resources", "validation", "metrics", "clusterer", "store", "annotators", "datasets", "loop",
     },
     "testing": {"errors", "strategy", "strategies", "store"},
 }  # fmt: skip
 MAY_IMPORT["cli"] = set(MAY_IMPORT) - {"integrations", "testing"}
-
-#: module -> room, for modules that do not yet lie in their room's folder
-ROOM_OF = {
-    "rows": "validation", "cache": "resources", "memory": "resources", "progress": "resources",
-    "asking": "annotators", "card": "annotators", "terminal": "annotators", "terminal_view": "annotators",
-    "beliefs": "loop", "dialogue": "loop", "history": "loop", "pool": "loop", "rounds": "loop", "runs": "loop",
-    "stopping": "loop", "report": "loop",
-    "prepared": "clusterer", "predictor": "clusterer", "partitioned": "clusterer",
-    "modal": "integrations", "modal_learner": "integrations", "skactiveml": "integrations",
-    "comparison": "compare", "compare_plots": "compare", "compare_report": "compare",
-    "tables": "datasets", "columns": "datasets", "arrays": "datasets", "images": "datasets",
-    "hub": "datasets", "sources": "datasets", "reduction": "datasets", "embedding": "datasets",
-    "__version__": "_version",
-}  # fmt: skip
-IN_PFN = {
-    "cli": "cli",
-    **dict.fromkeys(("views", "order", "neighbors", "spectrum", "extension", "packing", "sizes"), "views"),
-    **dict.fromkeys(
-        ("zeroshot", "selector_train", "partitions", "trees", "mixtures", "describe", "selector"), "zeroshot"
-    ),
-}
 
 #: libraries that stay in their rooms
 ONLY_IN = {
@@ -83,97 +63,145 @@ STRATEGY_LIBRARIES = {"numpy", "scipy", "sklearn"}
 
 
 def room_of(module: str) -> str:
-    """The room of a module named relative to the package."""
-    first, _, rest = module.partition(".")
-    if first.startswith("cli_"):
-        return "cli"
-    if first == "pfn":
-        return IN_PFN.get(rest.split(".")[0], "pfn")
-    return ROOM_OF.get(first, first)
+    """The room of a module named relative to the package: its folder, or itself."""
+    return module.split(".")[0]
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its name relative to it; ``""`` is the package's ``__init__``."""
+    found = {}
+    for folder, prefix in ((PACKAGE, ()), (STRATEGIES, ("strategies",))):
+        for file in folder.rglob("*.py"):
+            if folder is PACKAGE and PACKAGE / "strategies" in file.parents:
+                continue
+            parts = (*prefix, *file.relative_to(folder).with_suffix("").parts)
+            found[".".join(part for part in parts if part != "__init__")] = file
+    return dict(sorted(found.items()))
+
+
+MODULES = modules()
 
 
 class Imports(ast.NodeVisitor):
-    """Modules that are imported when the code runs, at the top or within functions."""
+    """What code imports when it runs: at the top, within functions, and by name through importlib.
+
+    ``ours`` are modules of this package, relative to it; ``libraries`` the first parts of the names of others.
+    """
 
     def __init__(self) -> None:
-        self.found: set[str] = set()
+        self.ours: set[str] = set()
+        self.libraries: set[str] = set()
 
     def visit_If(self, node: ast.If) -> None:
         if ast.unparse(node.test) not in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
-        self.found |= {alias.name for alias in node.names}
+        for alias in node.names:
+            self._add(alias.name)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         assert node.level == 0, "imports are absolute here"
-        if node.module == "activeclust":
-            self.found |= {f"activeclust.{alias.name}" for alias in node.names}
-        else:
-            self.found.add(str(node.module))
+        for alias in node.names:
+            self._add(f"{node.module}.{alias.name}")
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        # a module named by a string is imported through importlib: nothing else holds such strings
+        name = node.value if isinstance(node.value, str) else ""
+        if name.startswith("activeclust.") and name.removeprefix("activeclust.") in MODULES:
+            self._add(name)
+
+    def _add(self, name: str) -> None:
+        first, *rest = name.split(".")
+        if first != "activeclust":
+            self.libraries.add(first)
+            return
+        while ".".join(rest) not in MODULES:  # a name within a module
+            rest.pop()
+        self.ours.add(".".join(rest))
 
 
-def imports_of(file: Path) -> set[str]:
+def imports_of(code: str) -> Imports:
     visitor = Imports()
-    visitor.visit(ast.parse(file.read_text(encoding="utf-8")))
-    return visitor.found
+    visitor.visit(ast.parse(code))
+    return visitor
 
 
-def modules() -> list[tuple[str, Path]]:
-    own = [
-        (".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), file)
-        for file in PACKAGE.rglob("*.py")
-        if PACKAGE / "strategies" not in file.parents and file != PACKAGE / "__init__.py"
-    ]
-    return sorted(own + [(f"strategies.{file.stem}", file) for file in STRATEGIES.glob("*.py")])
-
-
-def wrong_arrows(module: str, imports: set[str]) -> list[str]:
+def wrong_arrows(module: str, imports: Imports) -> list[str]:
     room = room_of(module)
-    ours = {name.removeprefix("activeclust.") for name in imports if name.startswith("activeclust.")}
-    wrong = [name for name in ours if room_of(name) not in MAY_IMPORT[room] | {room}]
-    libraries = {name.split(".")[0] for name in imports} - {"activeclust"}
-    wrong += [name for name in libraries if name in ONLY_IN and room not in ONLY_IN[name]]
+    wrong = [f"activeclust.{name}" for name in imports.ours if room_of(name) not in MAY_IMPORT[room] | {room}]
+    wrong += [name for name in imports.libraries if name in ONLY_IN and room not in ONLY_IN[name]]
     if room == "strategies":
-        foreign = libraries - STRATEGY_LIBRARIES - set(sys.stdlib_module_names)
-        wrong += sorted(foreign)
+        wrong += sorted(imports.libraries - STRATEGY_LIBRARIES - set(sys.stdlib_module_names))
     return wrong
 
 
-@pytest.mark.parametrize(
-    ("module", "file"), modules(), ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_imports_point_one_way(module, file):
-    assert room_of(module) in MAY_IMPORT, f"{module} is in no room: name it in ROOM_OF or MAY_IMPORT"
-    wrong = wrong_arrows(module, imports_of(file))
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def table() -> str:
+    """The table of docs/architecture.md: each room, what it is for (its docstring), what it may import."""
+    lines = ["| room | what it is for | may import |", "|---|---|---|"]
+    for room, others in MAY_IMPORT.items():
+        said = str(ast.get_docstring(ast.parse(MODULES[room].read_text(encoding="utf-8")))).split("\n\n")[0]
+        name = f"`{room}/`" if MODULES[room].name == "__init__.py" else f"`{room}`"
+        everything = set(MAY_IMPORT) - {"integrations", "testing", "cli"}
+        listed = "everything below it" if others == everything else ", ".join(sorted(others)) or "nothing"
+        lines.append(f"| {name} | {' '.join(said.split())} | {listed} |")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_imports_point_one_way(module):
+    assert room_of(module) in MAY_IMPORT, f"{module} is in no room: name its room in MAY_IMPORT"
+    wrong = wrong_arrows(module, imports_of(MODULES[module].read_text(encoding="utf-8")))
     assert not wrong, f"{module} may not import {', '.join(wrong)}"
 
 
+def test_every_room_is_there():
+    assert {room_of(name) for name in MODULES if name} == set(MAY_IMPORT)
+    assert len(MAY_IMPORT) <= 24
+
+
 def test_the_rooms_themselves_have_no_circle():
-    order: list[str] = []
-    rooms = {room: others - {room, "__version__"} for room, others in MAY_IMPORT.items()}
-    while rooms:
-        free = [room for room, others in rooms.items() if others <= set(order)]
-        assert free, f"a circle among {sorted(rooms)}"
-        order += free
-        rooms = {room: others for room, others in rooms.items() if room not in free}
+    assert not circles(MAY_IMPORT)
+
+
+def test_there_is_no_circle_between_files():
+    graph = {name: imports_of(f.read_text(encoding="utf-8")).ours - {name} for name, f in MODULES.items()}
+    found = circles(graph)
+    assert not found, " -> ".join(found)
+
+
+def test_a_circle_between_files_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert not circles({"a": {"b", "c"}, "b": {"c"}})
+
+
+def test_the_table_in_the_documentation_is_that_of_the_code():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert table() in text, "write it anew with `python tests/test_architecture.py`"
 
 
 @pytest.mark.parametrize(
     ("module", "code"),
     [
         ("strategies.mine", "from activeclust.loop import ActiveLoop"),
+        ("strategies.mine", "import importlib\nimportlib.import_module('activeclust.loop.rounds')"),
         ("strategies.mine", "import torch"),
         ("strategies.mine", "def f():\n    import pandas"),
         ("loop.rounds", "import sqlalchemy"),
         ("metrics", "from activeclust import loop"),
-        ("store.sql", "from activeclust.loop import ActiveLoop"),
+        ("store.sql.run", "from activeclust.loop import ActiveLoop"),
     ],
 )
 def test_a_wrong_arrow_is_seen(module, code):
-    visitor = Imports()
-    visitor.visit(ast.parse(code))
-    assert wrong_arrows(module, visitor.found)
+    assert wrong_arrows(module, imports_of(code))
 
 
 HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "sqlalchemy", "scipy", "mlxtend", "modAL", "rich")
@@ -217,3 +245,13 @@ def test_strategies_under_another_name_are_refused(tmp_path):
 
 def test_the_strategies_folder_is_the_package_folder():
     assert (PACKAGE / "strategies").resolve() == STRATEGIES
+
+
+if __name__ == "__main__":
+    page = ROOT / "docs" / "architecture.md"
+    page.write_text(
+        re.sub(
+            r"\| room \|.*?\n(?!\|)", lambda _: table() + "\n", page.read_text(encoding="utf-8"), flags=re.S
+        ),
+        encoding="utf-8",
+    )

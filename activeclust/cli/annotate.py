@@ -73,13 +73,14 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
 
 
 def _default_ui() -> str:
-    from activeclust.web import missing
+    from activeclust.web.installed import missing
 
     return "web" if sys.stdin.isatty() and not missing() else "terminal"
 
 
 def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
-    from activeclust.web import check_installed, serve
+    from activeclust.web import serve
+    from activeclust.web.installed import check_installed
 
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
     loop = data_run(store, source, None, given)

@@ -58,7 +58,7 @@ def label_studio_command(source: str, **given: Any) -> None:
     """
     from activeclust import strategies
     from activeclust.store import open_store
-    from activeclust.web import check_installed
+    from activeclust.web.installed import check_installed
 
     check_installed("This back end")
     _check_reach(given["host"], given["auth"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from activeclust.pfn.batches import batch_of, stacked
 from activeclust.pfn.evidence import Rules
-from activeclust.pfn.model import PFN, Batch
+from activeclust.pfn.model import PFN
 
 _ELEMENTS = 8_000_000  # hypotheses x rows x (clusters x pair features + anchors x bias features) of a batch
 
@@ -35,8 +34,6 @@ def posteriors(
     ndarray (H, m, n_clusters + 2)
         The known clusters, the one that the answer opens (0 where it opens none), none of these.
     """
-    from activeclust.pfn.inference import batch_of
-
     out = np.zeros((len(contexts), len(at), n_clusters + 2))
     cost = len(at) * ((n_clusters + 1) * 48 + contexts[0].k * 10)
     size = max(1, _ELEMENTS // cost)
@@ -57,23 +54,3 @@ def _alike(samples: Sequence[Tensor]) -> list[list[int]]:
     for h, sample in enumerate(samples):
         groups.setdefault(len(sample), []).append(h)
     return list(groups.values())
-
-
-def stacked(batches: Sequence[Batch], n_clusters: int) -> Batch:
-    """Batches of one, alike but for their clusters, as one batch padded to ``n_clusters``."""
-    parts: dict[str, Tensor] = {}
-    for name in (field.name for field in fields(Batch)):
-        dim = {"pair": 2, "anchor_pair": 2, "cluster_mask": 1}.get(name)
-        tensors = [getattr(batch, name) for batch in batches]
-        if dim is not None:
-            tensors = [_padded(tensor, dim, n_clusters) for tensor in tensors]
-        parts[name] = torch.cat(tensors)
-    return Batch(**parts)
-
-
-def _padded(tensor: Tensor, dim: int, size: int) -> Tensor:
-    missing = size - tensor.shape[dim]
-    if missing == 0:
-        return tensor
-    shape = [*tensor.shape[:dim], missing, *tensor.shape[dim + 1 :]]
-    return torch.cat([tensor, tensor.new_zeros(shape)], dim)

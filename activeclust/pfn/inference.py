@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import WeightsError
-from activeclust.pfn.basis import Basis, Columns, Where
+from activeclust.pfn.basis import Basis, Columns
+from activeclust.pfn.batches import batch_of
 from activeclust.pfn.chunks import in_chunks
 from activeclust.pfn.evidence import Rules
-from activeclust.pfn.model import PFN, Batch, Config, Context
+from activeclust.pfn.hypothetical import posteriors
+from activeclust.pfn.model import PFN, Config, Context
 from activeclust.views.views import Views
 
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
@@ -155,8 +157,6 @@ class Session:
         one batch. ``answers[h]`` is a code up to C; C itself opens a cluster. Columns: the C clusters, the
         opened one (0 where none is), none of these.
         """
-        from activeclust.pfn.hypothetical import posteriors
-
         with torch.inference_mode():
             self._columns_at(np.unique(np.concatenate([rows, tried])))  # those not met yet, all at once
             contexts = [
@@ -219,14 +219,3 @@ class Session:
             return log_posterior[0].double().exp().cpu().numpy()
 
         return in_chunks(self.basis.n, chunk, serve)
-
-
-def batch_of(rules: Rules, rows: Where) -> Batch:
-    """What the rules say at ``rows`` and at their anchors, as a batch of one."""
-    pair, row, bias = rules.at(rows)
-    anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
-    ones = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool, device=pair.device)
-    return Batch(
-        pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
-        rules.codes[None], rules.task[None], ones[:, : rules.C], ones[:, : rules.k],
-    )  # fmt: skip

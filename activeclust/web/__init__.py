@@ -5,27 +5,12 @@ Needs the extra ``[web]``. :func:`serve` is all that the rest of the package cal
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
-from activeclust.errors import MissingDependency
+from activeclust.web.installed import check_installed
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
-
-PORT = 8421  #: tried first, so that answers that wait in a browser find the page again after a restart
-_NEEDED = ("starlette", "uvicorn", "jinja2", "PIL")
-
-
-def missing() -> list[str]:
-    """Packages of the extra ``[web]`` that are not installed."""
-    return [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-
-
-def check_installed(what: str = "The page", instead: str = "") -> None:
-    """:class:`MissingDependency` where the extra is not installed."""
-    if absent := missing():
-        raise MissingDependency(f"{what} needs {', '.join(absent)}: pip install 'activeclust[web]'{instead}.")
 
 
 def serve(

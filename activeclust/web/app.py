@@ -25,7 +25,7 @@ def make_app(desk: Desk, session: Session) -> Starlette:
     """The application for one desk and one start's secrets."""
     files = {
         file.name: file.read_bytes()
-        for file in (resources.files("activeclust.web") / "static").iterdir()
+        for file in (resources.files(__package__) / "static").iterdir()
         if "." + file.name.rpartition(".")[2] in _TYPES
     }
     templates = jinja2.Environment(

@@ -9,13 +9,13 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from activeclust.errors import InvalidInput
-from activeclust.web import PORT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from activeclust.web.service import Desk
 
+PORT = 8421  #: tried first, so that answers that wait in a browser find the page again after a restart
 ADDRESS = "127.0.0.1"
 TRIED = 20  #: ports that are tried from the first one on
 
