@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from activeclust import modal, strategies
+from activeclust import strategies
+from activeclust.integrations import modal
 from activeclust.testing.strategies import make_state
 
 N_ROWS, WIDTH = 70_000, 64

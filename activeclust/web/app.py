@@ -29,7 +29,7 @@ def make_app(desk: Desk, session: Session) -> Starlette:
         if "." + file.name.rpartition(".")[2] in _TYPES
     }
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("activeclust.web"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader(__package__), autoescape=True, undefined=jinja2.StrictUndefined
     )
 
     async def page(request: Request) -> Response:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
-from activeclust.web import payload as wire
+from activeclust.web import payload
 from activeclust.web.items import KEPT, is_picture, item_json, picture
 from activeclust.web.map import Scatter
 from activeclust.web.panels import Panels
@@ -125,7 +125,7 @@ class Routes:
 
     def row(self, request: Request) -> Answer:
         """Any row, answered or not."""
-        row = wire.row_of(request.path_params["row"], self.desk.n_rows)
+        row = payload.row_of(request.path_params["row"], self.desk.n_rows)
         return {"query": query_json(self.desk, row)}
 
     def some(self, request: Request) -> Answer:
@@ -133,12 +133,12 @@ class Routes:
         numbers = request.query_params.get("of", "").split(",")
         if not all(number.isascii() and number.isdigit() and len(number) < 12 for number in numbers):
             raise InvalidInput("of lists row numbers, as in of=1,2,3.")
-        rows = wire.rows_of([int(number) for number in numbers], self.desk.n_rows, MOST_SHOWN)
+        rows = payload.rows_of([int(number) for number in numbers], self.desk.n_rows, MOST_SHOWN)
         return {"queries": [query_json(self.desk, row) for row in rows]}
 
     def picture(self, request: Request) -> Answer:
         """A row's picture, by its number."""
-        row = wire.row_of(request.path_params["row"], self.desk.n_rows)
+        row = payload.row_of(request.path_params["row"], self.desk.n_rows)
         item = self.desk.items[row]
         if not is_picture(item):
             return JSONResponse({"error": f"Row {row} is no picture."}, 404)
@@ -159,22 +159,22 @@ class Routes:
 
     def next(self, body: dict[str, Any]) -> Answer:
         """Rows to be asked about next, with today's suggestions."""
-        want = min(max(wire.row_of(body.get("want", 3), 1000), 0), MOST_AHEAD)
-        have = wire.rows_of(body.get("have", []), self.desk.n_rows, MOST_AHEAD * 8)
+        want = min(max(payload.row_of(body.get("want", 3), 1000), 0), MOST_AHEAD)
+        have = payload.rows_of(body.get("have", []), self.desk.n_rows, MOST_AHEAD * 8)
         rows = self.desk.take(_who(body), have, want)
         return {"queries": [query_json(self.desk, row) for row in rows], "state": state_json(self.desk)}
 
     def answer(self, body: dict[str, Any]) -> Answer:
         """One row's answer; a second one for a row replaces the first."""
         desk = self.desk
-        kind, cluster = wire.answer_of(body, desk.clusters())
+        kind, cluster = payload.answer_of(body, desk.clusters())
         event = Event(
             kind,
-            row=wire.row_of(body.get("row"), desk.n_rows),
+            row=payload.row_of(body.get("row"), desk.n_rows),
             cluster=cluster,
             annotator=_who(body),
             client_id=_client(body),
-            details=wire.details_of(body),
+            details=payload.details_of(body),
         )
         written = desk.write(event)[0]
         more = self.next(body) if "want" in body else {}
@@ -183,25 +183,25 @@ class Routes:
 
     def label_many(self, body: dict[str, Any]) -> Answer:
         """One answer for many rows: a grid, a lasso."""
-        kind, cluster = wire.answer_of(body, self.desk.clusters())
-        rows = wire.rows_of(body.get("rows"), self.desk.n_rows)
+        kind, cluster = payload.answer_of(body, self.desk.clusters())
+        rows = payload.rows_of(body.get("rows"), self.desk.n_rows)
         if kind is not Kind.LABEL or cluster is None or not rows:
             raise InvalidInput("Many rows are answered with a cluster, and there must be one at least.")
-        how = {"gesture": wire.text_of(body, "gesture", 20)}
+        how = {"gesture": payload.text_of(body, "gesture", 20)}
         written = self.desk.label_many(rows, cluster, _who(body), _client(body), how)
         return {"seq": written[-1].seq, "cluster": _named(cluster), "rows": len(written)}
 
     def alike(self, body: dict[str, Any]) -> Answer:
         """Open rows that look like a cluster."""
-        n = min(wire.row_of(body.get("n", 24), 1000), 60)
-        rows = self.desk.lease_alike(_who(body), wire.to_cluster(body.get("cluster")), n)
+        n = min(payload.row_of(body.get("n", 24), 1000), 60)
+        rows = self.desk.lease_alike(_who(body), payload.to_cluster(body.get("cluster")), n)
         return {"queries": [query_json(self.desk, row) for row in rows]}
 
     def undo(self, body: dict[str, Any]) -> Answer:
         """Take the last answer back, or the event ``target``."""
         target = body.get("target")
         if target is not None:
-            target = wire.row_of(target, 2**53)
+            target = payload.row_of(target, 2**53)
         back, _ = self.desk.undo(_who(body), _client(body), target)
         undone = [{"row": e.row, "kind": e.kind.value, "cluster": _named(e.cluster)} for e in back]
         rows = [query_json(self.desk, e.row) for e in back[:MOST_AHEAD] if e.row is not None]
@@ -209,30 +209,30 @@ class Routes:
 
     def rename(self, body: dict[str, Any]) -> Answer:
         """Another name for a cluster."""
-        return self._change(Kind.RENAME, body, wire.check_name(body.get("name")))
+        return self._change(Kind.RENAME, body, payload.check_name(body.get("name")))
 
     def merge(self, body: dict[str, Any]) -> Answer:
         """One cluster becomes part of another."""
-        return self._change(Kind.MERGE, body, wire.to_cluster(body.get("into")))
+        return self._change(Kind.MERGE, body, payload.to_cluster(body.get("into")))
 
     def _change(self, kind: Kind, body: dict[str, Any], new: Cluster) -> Answer:
-        cluster = wire.to_cluster(body.get("cluster"))
+        cluster = payload.to_cluster(body.get("cluster"))
         event = Event(kind, cluster=cluster, new_cluster=new, annotator=_who(body), client_id=_client(body))
         written = self.desk.write(event)[0]
         return {"seq": written.seq, "cluster": _named(written.new_cluster)}
 
     def put_back(self, body: dict[str, Any]) -> Answer:
         """Give up rows that one was to be asked about."""
-        self.desk.put_back(_who(body), wire.rows_of(body.get("rows"), self.desk.n_rows, 200))
+        self.desk.put_back(_who(body), payload.rows_of(body.get("rows"), self.desk.n_rows, 200))
         return {}
 
 
 def _who(body: dict[str, Any]) -> str:
-    return wire.text_of(body, "who", 100).strip()
+    return payload.text_of(body, "who", 100).strip()
 
 
 def _client(body: dict[str, Any]) -> str:
-    given = wire.text_of(body, "client_id", 100)
+    given = payload.text_of(body, "client_id", 100)
     if not given:
         raise InvalidInput("A write has a client_id of its own, so that sent twice it counts once.")
     return given

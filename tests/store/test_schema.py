@@ -16,8 +16,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from activeclust.errors import SchemaMismatch, StoreError
-from activeclust.store import open_store, schema, sql, upgrade
+from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.sql import schema, upgrade
+from activeclust.store.sql import store as sql
 
 FROZEN = sorted((Path(__file__).parents[1] / "fixtures" / "store").glob("schema-*.db"))
 SPEC = RunSpec("mine", "entropy", 0, 1000, "h", "m")

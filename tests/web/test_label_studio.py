@@ -23,8 +23,8 @@ from activeclust.cli.label_studio import label_studio_command
 from activeclust.loop import ActiveLoop
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind
-from activeclust.web.label_studio import AHEAD
 from activeclust.web.label_studio.app import make_backend
+from activeclust.web.label_studio.backend import AHEAD
 from activeclust.web.service import Desk
 
 REQUESTS = json.loads((Path(__file__).parents[1] / "fixtures/label_studio/requests.json").read_text())

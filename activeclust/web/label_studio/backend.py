@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from activeclust.errors import DataFileError, InvalidInput
 from activeclust.store.base import Event, Kind
 from activeclust.store.label_studio import CONTROL, UNSURE_CONTROL, from_tasks
-from activeclust.web import payload as wire
+from activeclust.web import payload
 from activeclust.web.label_studio.project import Control, find_control
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Backend:
                 f"A task's data name the row they show in the field {ROW!r}; tasks that do are written by "
                 "activeclust label-studio DATA --write FOLDER."
             )
-        row = wire.row_of(number, self.desk.n_rows)
+        row = payload.row_of(number, self.desk.n_rows)
         if isinstance(task.get("id"), int):
             self._rows[task["id"]] = row
         return row
@@ -153,7 +153,7 @@ class Backend:
             raise InvalidInput(f"Annotation {annotation['id']} cannot be understood: {error}") from error
         cluster = answer.cluster
         if isinstance(cluster, str):
-            cluster = wire.meant(cluster, self.desk.clusters())
+            cluster = payload.meant(cluster, self.desk.clusters())
         moment = annotation.get("updated_at") or annotation.get("created_at") or ""
         return Event(
             answer.kind,

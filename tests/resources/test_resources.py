@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from activeclust import PFNClusterer, cache, memory, prepared
+from activeclust import PFNClusterer
+from activeclust.clusterer import prepared
 from activeclust.errors import InvalidInput, NotEnoughMemory
 from activeclust.pfn.chunks import SMALLEST, in_chunks
+from activeclust.resources import cache, memory
 from activeclust.views.packing import pack, unpack
 from activeclust.views.views import make_views
 

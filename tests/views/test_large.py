@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from activeclust.pfn import neighbors, spectrum, views
 from activeclust.resources.progress import listening
+from activeclust.views import neighbors, spectrum, views
 from activeclust.views.extension import spread
 from activeclust.views.neighbors import Neighbors
 from activeclust.views.views import make_views

@@ -17,8 +17,9 @@ from modAL.utils.selection import multi_argmin
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from activeclust import modal, strategies
+from activeclust import strategies
 from activeclust.errors import InvalidInput, UnknownName
+from activeclust.integrations import modal
 from activeclust.integrations.modal import Learner, adapt, as_modal
 from activeclust.testing.strategies import StrategyContract, make_state
 
