@@ -41,7 +41,7 @@ class Server:
     """``activeclust annotate`` in a process of its own."""
 
     def __init__(self, data: str, folder: str) -> None:
-        command = [sys.executable, "-m", "activeclust.cli", "annotate", data, "--ui", "web", "--no-browser"]
+        command = [sys.executable, "-m", "activeclust", "annotate", data, "--ui", "web", "--no-browser"]
         more = ["--port", str(PORT), "--seed", "0", "--name", "bench"]
         self.process = subprocess.Popen([*command, *more], cwd=folder, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None

@@ -24,7 +24,7 @@ def main() -> None:
     """Overwrite the README's block of each command and the figure beside it."""
     for command, figure in COMMANDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            words = [sys.executable, "-m", "activeclust.cli", *command.split(), "--out", folder]
+            words = [sys.executable, "-m", "activeclust", *command.split(), "--out", folder]
             words += ["--db", str(Path(folder) / "runs.db")]
             table = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
             if figure is not None:

@@ -105,7 +105,3 @@ def _run(args: Sequence[str] | None) -> int:
 
 def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     click.echo(f"Warning: {message}", err=True)
-
-
-if __name__ == "__main__":
-    main()

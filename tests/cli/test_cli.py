@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-W", "error", "-m", "activeclust.cli"]
+COMMAND = [sys.executable, "-W", "error", "-m", "activeclust"]
 
 
 def assert_same_rounds(rounds: list[dict], others: list[dict]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-COMMAND = [sys.executable, "-W", "error", "-m", "activeclust.cli"]
+COMMAND = [sys.executable, "-W", "error", "-m", "activeclust"]
 
 
 def spoil(path: Path, text: str) -> Path:

@@ -76,7 +76,9 @@ def test_ray_gives_what_one_process_gives(data, here):
     from ray.util.joblib import register_ray
 
     register_ray()
-    path = {"PYTHONPATH": str(Path(__file__).parents[1])}  # where the workers find this test's own model
+    path = {
+        "PYTHONPATH": str(Path(__file__).parents[1] / "support")
+    }  # where the workers find this test's own model
     ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": path})
     try:
         with joblib.parallel_config(backend="ray"):

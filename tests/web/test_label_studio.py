@@ -222,7 +222,7 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
     image = base64.b64decode(tasks[0]["data"]["image"].partition(",")[2])
     assert len(tasks) == 40 and image.startswith(b"\x89PNG")
     config = (tmp_path / "project/config.xml").read_text()
-    command = [sys.executable, "-m", "activeclust.cli", "label-studio", "d.npz", "--port", "9391"]
+    command = [sys.executable, "-m", "activeclust", "label-studio", "d.npz", "--port", "9391"]
     server = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None

@@ -47,7 +47,7 @@ class Server:
     def start(self) -> None:
         words = f"annotate d.npz --ui web --no-browser --port {self.port} --seed 0 --db a.db --name digits"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "activeclust.cli", *words.split()],
+            [sys.executable, "-m", "activeclust", *words.split()],
             cwd=self.folder,
             stderr=subprocess.PIPE,
             text=True,
