@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from activeclust.loop.anchors import Answers
+from activeclust.loop.anchors import Anchors
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, Round, Run, RunSpec
 
@@ -115,13 +115,13 @@ def measure(url: str) -> Iterator[tuple[str, np.ndarray]]:
     def open_run(_: int) -> None:  # what a loop and a page read before the first question
         fresh = open_store(url)
         run = fresh.open_run("big")
-        answers, rounds = Answers(run), run.rounds()
+        answers, rounds = Anchors(run), run.rounds()
         assert len(answers) > 40_000 and len(rounds) == N_EVENTS // 20
         fresh.close()
 
     def open_past(_: int) -> None:  # and, for the agreement with the last round, what it knew
         fresh = open_store(url)
-        assert len(Answers(fresh.open_run("big"), N_EVENTS - 20)) > 40_000
+        assert len(Anchors(fresh.open_run("big"), N_EVENTS - 20)) > 40_000
         fresh.close()
 
     def read_log(_: int) -> None:

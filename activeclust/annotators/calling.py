@@ -12,7 +12,7 @@ from activeclust.annotators.oracles import STOP, Answer, Query, check_answer
 from activeclust.errors import AnnotatorFailed, InvalidInput
 
 
-class Asker:
+class AnnotatorCaller:
     """Calls an annotator and gives back one checked answer per question.
 
     A plain run drives coroutines on an event loop of its own, the same for the whole run, so that a
@@ -33,7 +33,7 @@ class Asker:
         self.whole_batches = bool(getattr(annotator, "answers_batches", False))
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __enter__(self) -> Asker:
+    def __enter__(self) -> AnnotatorCaller:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.resources.cache import kept
-from activeclust.resources.memory import ask, available
+from activeclust.resources.cache import cached
+from activeclust.resources.memory import available, require_memory
 from activeclust.views.packing import key_of, pack, unpack
 from activeclust.views.sizes import fitting_landmarks, posterior_bytes, views_bytes
 from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
@@ -79,7 +79,7 @@ class Prepared:
         """Raise :class:`NotEnoughMemory` where a posterior (k ``anchors``, C ``clusters``) would not fit."""
         graph = self.source.n_rows
         fewer = max(1_000, graph // 4)
-        ask(
+        require_memory(
             posterior_bytes(self.n_rows, graph, anchors, clusters),
             f"The posteriors of {self.n_rows:,} rows and {clusters:,} clusters from {anchors:,} anchors",
             f"Take fewer rows with views of their own: --landmarks {fewer} (landmarks={fewer}).",
@@ -119,7 +119,7 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
 
     if not cache or len(X) < CACHED_FROM:
         return Prepared(make())
-    return Prepared(unpack(kept(key_of(X, landmarks), lambda: pack(make()))))
+    return Prepared(unpack(cached(key_of(X, landmarks), lambda: pack(make()))))
 
 
 def _ask_for_views(n: int, d: int, landmarks: int | None) -> None:
@@ -129,4 +129,4 @@ def _ask_for_views(n: int, d: int, landmarks: int | None) -> None:
         if fits
         else "Take fewer rows or columns, or a machine with more memory."
     )
-    ask(views_bytes(n, d, landmarks), f"The views of {n:,} x {d:,}", remedy)
+    require_memory(views_bytes(n, d, landmarks), f"The views of {n:,} x {d:,}", remedy)

@@ -11,7 +11,7 @@ import numpy as np
 
 from activeclust.datasets.images import read_picture
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
-from activeclust.resources.cache import kept
+from activeclust.resources.cache import cached
 from activeclust.resources.progress import report
 from activeclust.validation import counted
 
@@ -50,7 +50,7 @@ def embed(
         raise InvalidInput("--embed needs pictures or a column of text, and these rows have neither.")
     what = "text" if pictures is None else "picture"
     items: Any = texts if pictures is None else pictures
-    X = kept(_key(model, items), lambda: {"X": _vectors(model, items, what)})["X"]
+    X = cached(_key(model, items), lambda: {"X": _vectors(model, items, what)})["X"]
     return X, (f"{counted(len(items), what)} embedded by {model}: {counted(X.shape[1], 'column')}.",)
 
 

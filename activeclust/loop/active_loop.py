@@ -14,13 +14,13 @@ import numpy as np
 
 from activeclust import strategies
 from activeclust._version import __version__
-from activeclust.annotators.calling import Asker
+from activeclust.annotators.calling import AnnotatorCaller
 from activeclust.annotators.oracles import LabelOracle, Query
 from activeclust.errors import InvalidInput
-from activeclust.loop.anchors import Answers
+from activeclust.loop.anchors import Anchors
 from activeclust.loop.dialogue import Dialogue, positive
 from activeclust.loop.history import History
-from activeclust.loop.posteriors import Beliefs
+from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.resume import find_seed, find_store, open_run
 from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule, parse_stop
@@ -114,7 +114,7 @@ class ActiveLoop(Dialogue):
         self.X = check_rows(X)
         n = len(self.X)
         self.annotator = annotator
-        self._asker = None if annotator is None else Asker(annotator)
+        self._asker = None if annotator is None else AnnotatorCaller(annotator)
         self.items = self.X if items is None else items
         self.batch_size = positive(batch_size, "batch_size")
         self.labels_true = None if labels_true is None else list(labels_true)
@@ -142,8 +142,8 @@ class ActiveLoop(Dialogue):
         )
         self.stored = open_run(store, spec, resume=resume, strict=strict)
         self.seed = self.stored.spec.seed
-        self._answers = Answers(self.stored)
-        self._beliefs = Beliefs(self.clusterer, self.prepared)
+        self._answers = Anchors(self.stored)
+        self._beliefs = PosteriorCache(self.clusterer, self.prepared)
         self._rounds = Rounds(
             self.stored,
             self._answers,
@@ -209,7 +209,7 @@ class ActiveLoop(Dialogue):
             self._leave()
         return self.history
 
-    def _start(self, budget: int, stop: str | StopRule | None) -> Asker:
+    def _start(self, budget: int, stop: str | StopRule | None) -> AnnotatorCaller:
         if self._asker is None:
             raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
         self._budget = positive(budget, "budget")

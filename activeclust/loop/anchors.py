@@ -7,7 +7,7 @@ import numpy as np
 from activeclust.store.base import Anchor, Cluster, Event, Kind, Run, Snapshot
 
 
-class Answers:
+class Anchors:
     """The current anchors of a run, kept in step with its store.
 
     Clusters are coded 0, 1, 2, ... by their earliest anchor, so the codes follow from the stored

@@ -10,9 +10,9 @@ import numpy as np
 
 from activeclust.annotators.oracles import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
 from activeclust.errors import InvalidInput
-from activeclust.loop.anchors import Answers
+from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import Ended, History
-from activeclust.loop.posteriors import Beliefs
+from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, Run
@@ -40,8 +40,8 @@ class Dialogue:
     items: Sequence[Any] | np.ndarray
     who: str
     stored: Run
-    _answers: Answers
-    _beliefs: Beliefs
+    _answers: Anchors
+    _beliefs: PosteriorCache
     _rounds: Rounds
     _ended: Ended = None
     _budget: int | None = None

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.loop.anchors import Answers
+from activeclust.loop.anchors import Anchors
 from activeclust.store.base import Cluster
 from activeclust.strategy.selections import PoolState, one_by_one
 
 
 @dataclass(frozen=True)
-class Belief:
+class NamedPosterior:
     """The posterior under one set of anchors; n rows, C clusters, k anchors.
 
     Attributes
@@ -55,7 +55,7 @@ class Belief:
         return tuple((self.clusters[code], float(mass[code])) for code in best)
 
 
-class Beliefs:
+class PosteriorCache:
     """Posteriors of a clusterer over prepared rows, each set of anchors computed once.
 
     Parameters
@@ -66,20 +66,20 @@ class Beliefs:
 
     def __init__(self, clusterer: Any, prepared: Any) -> None:
         self.clusterer, self.prepared = clusterer, prepared
-        self._kept: dict[tuple, Belief] = {}
+        self._kept: dict[tuple, NamedPosterior] = {}
 
-    def of(self, answers: Answers) -> Belief:
+    def of(self, answers: Anchors) -> NamedPosterior:
         """The belief under these answers."""
         rows, codes, clusters = answers.rows, answers.codes, answers.clusters
         key = (rows.tobytes(), codes.tobytes(), clusters)
         if key not in self._kept:
             posterior, new = self.clusterer.posterior(self.prepared, rows, codes)
-            belief = Belief(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
+            belief = NamedPosterior(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
             # the last round's and this one's are all that is ever asked for again
             self._kept = {**dict(list(self._kept.items())[-1:]), key: belief}
         return self._kept[key]
 
-    def state(self, answers: Answers, candidates: np.ndarray) -> PoolState:
+    def state(self, answers: Anchors, candidates: np.ndarray) -> PoolState:
         """What a strategy sees; its arrays cannot be written to."""
         belief, prepared = self.of(answers), self.prepared
 

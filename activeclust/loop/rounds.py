@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput, RoundTaken
-from activeclust.loop.anchors import Answers, renamed
-from activeclust.loop.posteriors import Belief, Beliefs
+from activeclust.loop.anchors import Anchors, renamed
+from activeclust.loop.posteriors import NamedPosterior, PosteriorCache
 from activeclust.loop.stopping import StopRule, expected_gain
 from activeclust.metrics import agreement, evaluate
 from activeclust.store.base import Round, Run
@@ -28,8 +28,8 @@ class Rounds:
     Parameters
     ----------
     run : Run
-    answers : Answers
-    beliefs : Beliefs
+    answers : Anchors
+    beliefs : PosteriorCache
     strategy : Strategy
     n_rows, batch_size : int
     who : str
@@ -40,8 +40,8 @@ class Rounds:
     def __init__(
         self,
         run: Run,
-        answers: Answers,
-        beliefs: Beliefs,
+        answers: Anchors,
+        beliefs: PosteriorCache,
         strategy: Strategy,
         *,
         n_rows: int,
@@ -62,9 +62,9 @@ class Rounds:
     def reload(self) -> None:
         """Read the records from the store."""
         self.records = self.run.rounds()
-        self._shown: Belief | None = None
+        self._shown: NamedPosterior | None = None
 
-    def shown(self) -> Belief:
+    def shown(self) -> NamedPosterior:
         """The belief that suggestions come from: that of the round's beginning, one posterior a round."""
         if self._shown is None:
             self._shown = self.beliefs.of(self.answers)
@@ -209,6 +209,6 @@ class Rounds:
     def _labels_of(self, index: int) -> np.ndarray:
         if index not in self._labels_at:  # resumed: another process measured that round
             seq = self.records[index].last_seq
-            self._labels_at[index] = self.beliefs.of(Answers(self.run, seq)).labels()[0], seq
+            self._labels_at[index] = self.beliefs.of(Anchors(self.run, seq)).labels()[0], seq
         names, seq = self._labels_at[index]
         return renamed(self.run, names, seq)

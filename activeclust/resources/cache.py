@@ -50,7 +50,7 @@ def limit() -> int:
     return int(gigabytes * 1e9)
 
 
-def kept(key: str, make: Callable[[], Arrays]) -> Arrays:
+def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays under ``key``; made and kept where there are none, or damaged ones.
 
     Where nothing can be written a warning says so, and the arrays are made every time.

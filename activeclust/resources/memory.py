@@ -1,4 +1,4 @@
-"""Memory is asked for before a step that may not fit."""
+"""Checks available memory before a large step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def available() -> int:
     return free
 
 
-def ask(needed: int, what: str, remedy: str) -> None:
+def require_memory(needed: int, what: str, remedy: str) -> None:
     """Raise :class:`NotEnoughMemory` where ``needed`` bytes are not there.
 
     Parameters
@@ -37,8 +37,8 @@ def ask(needed: int, what: str, remedy: str) -> None:
 
     Examples
     --------
-    >>> ask(1000, "A small step", "Nothing to do.")
-    >>> ask(10**18, "Views of the world", "Take fewer rows.")
+    >>> require_memory(1000, "A small step", "Nothing to do.")
+    >>> require_memory(10**18, "Views of the world", "Take fewer rows.")
     Traceback (most recent call last):
     ...
     activeclust.errors.NotEnoughMemory: Views of the world need about 1,000,000,000.0 GB of memory, and ...

@@ -88,19 +88,19 @@ def test_the_cache_is_bounded_and_what_was_used_last_stays(place, monkeypatch):
     block = {"a": np.zeros(25_000, np.float32)}  # 100 kB
     monkeypatch.setenv(cache.SIZE, "0.00035")
     for i, key in enumerate("abc"):
-        cache.kept(key, lambda: block)
+        cache.cached(key, lambda: block)
         os.utime(place / f"{key}.npz", (time.time() - 100 + i, time.time() - 100 + i))
-    cache.kept("a", lambda: block)  # used again
-    cache.kept("d", lambda: block)
+    cache.cached("a", lambda: block)  # used again
+    cache.cached("d", lambda: block)
     assert sorted(file.stem for file in place.glob("*.npz")) == ["a", "c", "d"]
-    cache.kept("large", lambda: {"a": np.zeros(200_000, np.float32)})
+    cache.cached("large", lambda: {"a": np.zeros(200_000, np.float32)})
     assert not (place / "large.npz").exists()
 
 
 def test_off_keeps_nothing_and_a_bad_size_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.FOLDER, "off")
     monkeypatch.chdir(tmp_path)
-    cache.kept("a", lambda: {"a": np.zeros(3)})
+    cache.cached("a", lambda: {"a": np.zeros(3)})
     assert not list(tmp_path.iterdir())
     monkeypatch.setenv(cache.SIZE, "large")
     with pytest.raises(InvalidInput, match="number of gigabytes"):
@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_work_goes_on(tmp_path,
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "file" / "cache"))
     with pytest.warns(UserWarning, match="Nothing can be kept in"):
-        arrays = cache.kept("a", lambda: {"a": np.arange(3)})
+        arrays = cache.cached("a", lambda: {"a": np.arange(3)})
     assert arrays["a"].tolist() == [0, 1, 2]
 
 
@@ -121,7 +121,7 @@ import numpy as np
 from activeclust.resources import cache
 
 for turn in range(60):
-    arrays = cache.kept(f"k{turn % 3}", lambda: {"a": np.full(50_000, 7)})
+    arrays = cache.cached(f"k{turn % 3}", lambda: {"a": np.full(50_000, 7)})
     assert (arrays["a"] == 7).all()
     if (turn + int(sys.argv[1])) % 4 == 0:
         (cache.folder() / f"k{turn % 3}.npz").unlink(missing_ok=True)
@@ -262,7 +262,7 @@ def test_prediction_in_any_blocks_is_the_same():
 
 def test_memory_message_is_a_sentence():
     with pytest.raises(NotEnoughMemory) as caught:
-        memory.ask(10**18, "All rows", "Take fewer.")
+        memory.require_memory(10**18, "All rows", "Take fewer.")
     assert re.fullmatch(
         r"All rows need about .* GB of memory, and .* GB are free\. Take fewer\.", str(caught.value)
     )
