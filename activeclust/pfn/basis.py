@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
 _NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
 _FIT_ROWS = 4096  # rows that Gaussians are fitted to
+_PICKED = (1, 2, 4, 9, 19, 39)  # eigenvalues that the network is told
+N_SPECTRUM = 2 * len(_PICKED)  #: of two graphs
 
 #: Rows by their numbers, or one after another: those are looked at without a copy.
 Where = Tensor | slice
@@ -44,8 +47,7 @@ class Basis:
         self.coordinates = min(COORDINATES, self.pca.shape[1])
         self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
         self.log_density = to(np.log(views.density + 1e-9))
-        self.refined = TorchGraph(views.refined, to)
-        self.graph = TorchGraph(views.graph, to)
+        self.graphs = {"refined": TorchGraph(views.refined, to), "graph": TorchGraph(views.graph, to)}
         vectors = views.refined.eigenvectors
         self.embedding = {
             "refined24": to(unit_rows(vectors[:, :24])),
@@ -55,6 +57,11 @@ class Basis:
         }
         self.groups = Groups(self.embedding["green"], self.refined.adjacency, self.refined.values)
         self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
+
+    @property
+    def refined(self) -> TorchGraph:
+        """The graph that groups, degrees and typical rows are taken from."""
+        return self.graphs["refined"]
 
     def _fit_single(self) -> None:
         """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
@@ -75,7 +82,7 @@ class Basis:
     def thinned(self, keep: float, rng: np.random.Generator) -> Basis:
         """This basis with a random share ``keep`` of its eigenvectors and PCA coordinates."""
         thin = copy.copy(self)
-        thin.refined, thin.graph = self.refined.thinned(keep, rng), self.graph.thinned(keep, rng)
+        thin.graphs = {name: graph.thinned(keep, rng) for name, graph in self.graphs.items()}
         thin.embedding = {name: unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
         thin.pca = self.pca * _mask(self.pca, keep, rng)
         thin._fit_single()
@@ -125,30 +132,57 @@ class TorchGraph:
 
 def _spectrum(graph: Graph, to) -> Tensor:
     gaps = 1.0 - graph.eigenvalues.astype(np.float64)
-    picked = [gaps[min(i, len(gaps) - 1)] for i in (1, 2, 4, 9, 19, 39)]
+    picked = [gaps[min(i, len(gaps) - 1)] for i in _PICKED]
     return to(np.log(np.maximum(picked, 0) + 1e-4) / 5.0)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Columns:
-    """The local part of both graph kernels at the anchors: (n, k) each. Grows by columns as anchors come."""
+    """The local part of every graph's kernels at the anchors: (n, k) per graph."""
 
-    refined: Tensor
-    graph: Tensor
+    of: dict[str, Tensor]
 
     @classmethod
     def at(cls, basis: Basis, rows: Tensor) -> Columns:
-        """The columns at ``rows``."""
-        return cls(basis.refined.local_columns(rows), basis.graph.local_columns(rows))
+        """The columns at ``rows`` (k,)."""
+        return cls({name: graph.local_columns(rows) for name, graph in basis.graphs.items()})
 
-    def extended(self, basis: Basis, rows: Tensor) -> Columns:
-        """These columns with those at ``rows`` behind them."""
-        more = Columns.at(basis, rows)
-        return Columns(torch.cat([self.refined, more.refined], 1), torch.cat([self.graph, more.graph], 1))
 
-    def take(self, which: Tensor) -> Columns:
-        """Some of the columns."""
-        return Columns(self.refined[:, which], self.graph[:, which])
+class ColumnCache:
+    """Columns of one basis, each made once. Safe to share between threads.
+
+    Every column is made on its own, so that it is the same to the last bit whichever were asked for before it.
+
+    Parameters
+    ----------
+    basis : Basis
+    most : int
+        Columns that are kept; the longest unused one is let go first.
+    """
+
+    def __init__(self, basis: Basis, most: int = 4096) -> None:
+        self.basis, self.most = basis, most
+        self._held: dict[int, dict[str, Tensor]] = {}
+        self._lock = threading.Lock()
+
+    def at(self, rows: np.ndarray) -> Columns:
+        """The columns at ``rows`` (k,)."""
+        wanted = [int(row) for row in rows]
+        with self._lock:
+            found = []
+            for row in wanted:
+                column = self._held.pop(row, None) or self._made(row)
+                self._held[row] = column  # now the last one
+                found.append(column)
+            while len(self._held) > max(self.most, len(wanted)):
+                del self._held[next(iter(self._held))]
+        return Columns(
+            {name: torch.stack([column[name] for column in found]).T for name in self.basis.graphs}
+        )
+
+    def _made(self, row: int) -> dict[str, Tensor]:
+        at = torch.tensor([row], device=self.basis.device)
+        return {name: graph.local_columns(at)[:, 0] for name, graph in self.basis.graphs.items()}
 
 
 def divided(rows: slice, m: int) -> tuple[slice, slice | None]:

@@ -9,18 +9,30 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.basis import Where
-from activeclust.pfn.evidence import Rules
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, Evidence
 from activeclust.pfn.model import Batch
 
 
-def batch_of(rules: Rules, rows: Where) -> Batch:
+def numbers_per_row(clusters: int, anchors: int) -> int:
+    """How many numbers the evidence of one row takes: for the size of a chunk that fits into memory.
+
+    Examples
+    --------
+    >>> numbers_per_row(10, 100) > numbers_per_row(2, 100)
+    True
+    """
+    return clusters * (N_PAIR + 1) + anchors * (N_BIAS + 4)
+
+
+def batch_of(evidence: Evidence, rows: Where) -> Batch:
     """What the rules say at ``rows`` and at their anchors, as a batch of one."""
-    pair, row, bias = rules.at(rows)
-    anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
-    ones = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool, device=pair.device)
+    pair, row, bias = evidence.at(rows)
+    anchor_pair, anchor_row, anchor_bias = evidence.at_anchors()
+    C, k = evidence.C, evidence.k
+    ones = torch.ones(1, max(C, k), dtype=torch.bool, device=pair.device)
     return Batch(
         pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
-        rules.codes[None], rules.task[None], ones[:, : rules.C], ones[:, : rules.k],
+        evidence.anchors.codes[None], evidence.task[None], ones[:, :C], ones[:, :k],
     )  # fmt: skip
 
 

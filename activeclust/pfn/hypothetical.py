@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from activeclust.pfn.batches import batch_of, stacked
-from activeclust.pfn.evidence import Rules
+from activeclust.pfn.batches import batch_of, numbers_per_row, stacked
+from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.model import PFN
 
 _ELEMENTS = 8_000_000  # hypotheses x rows x (clusters x pair features + anchors x bias features) of a batch
 
 
 def posteriors(
-    model: PFN, contexts: Sequence[Rules], samples: Sequence[Tensor], at: Tensor, n_clusters: int
+    model: PFN, contexts: Sequence[Evidence], samples: Sequence[Tensor], at: Tensor, n_clusters: int
 ) -> np.ndarray:
     """Probabilities at the same rows under each context.
 
     Parameters
     ----------
     model : PFN
-    contexts : sequence of Rules, length H
+    contexts : sequence of Evidence, length H
         Each with as many anchors as the others; of ``n_clusters`` clusters or one more.
     samples : sequence of Tensor, length H
         The context rows of each, see ``Session._sample``.
@@ -35,7 +35,7 @@ def posteriors(
         The known clusters, the one that the answer opens (0 where it opens none), none of these.
     """
     out = np.zeros((len(contexts), len(at), n_clusters + 2))
-    cost = len(at) * ((n_clusters + 1) * 48 + contexts[0].k * 10)
+    cost = len(at) * numbers_per_row(n_clusters + 1, contexts[0].k)
     size = max(1, _ELEMENTS // cost)
     for group in _alike(samples):
         for start in range(0, len(group), size):
@@ -43,7 +43,7 @@ def posteriors(
             context = model.encode(stacked([batch_of(contexts[h], samples[h]) for h in part], n_clusters + 1))
             queries = stacked([batch_of(contexts[h], at) for h in part], n_clusters + 1)
             out[part] = model.decode(context, queries).double().exp().cpu().numpy()
-    opened = np.array([n_clusters < rules.C for rules in contexts])
+    opened = np.array([n_clusters < evidence.C for evidence in contexts])
     out[~opened, :, n_clusters] = 0.0  # padding: not quite nothing
     return out
 

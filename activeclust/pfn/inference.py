@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import WeightsError
-from activeclust.pfn.basis import Basis, Columns
-from activeclust.pfn.batches import batch_of
+from activeclust.pfn.basis import Basis, ColumnCache
+from activeclust.pfn.batches import batch_of, numbers_per_row
 from activeclust.pfn.chunks import in_chunks
-from activeclust.pfn.evidence import Rules
+from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.hypothetical import posteriors
 from activeclust.pfn.model import PFN, Config, Context
 from activeclust.views.views import Views
@@ -28,7 +28,6 @@ from activeclust.views.views import Views
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
 CONTEXT_ROWS = 256
 _CHUNK_ELEMENTS = 4_000_000  # rows x (clusters x pair features + anchors x bias features) of a chunk
-_SPARE_COLUMNS = 128  # columns kept beyond twice the anchors asked for
 _KEPT = 0.7  # share of the coordinates that a resampled pass sees
 
 
@@ -100,9 +99,8 @@ class Posterior:
     new: np.ndarray
 
 
-@dataclass
 class Session:
-    """One data set on one device; keeps what does not change while anchors come.
+    """One data set on one device. Safe to share between threads: a posterior depends on its arguments alone.
 
     Parameters
     ----------
@@ -111,41 +109,33 @@ class Session:
     device : torch.device
     """
 
-    views: Views
-    network: Network
-    device: torch.device
-    _columns: Columns | None = field(default=None, repr=False)
-    _column_rows: list[int] = field(default_factory=list, repr=False)
-
-    def __post_init__(self) -> None:
-        self.basis = Basis(self.views, self.device)
+    def __init__(self, views: Views, network: Network, device: torch.device) -> None:
+        self.views, self.network, self.device = views, network, device
+        self.basis = Basis(views, device)
+        self._columns = ColumnCache(self.basis)
 
     def posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
         """The posterior given that ``rows`` (k,) are of clusters ``codes`` (k,), k > 0."""
         with torch.inference_mode():
-            return self._posterior(self._rules(rows, codes, keep=True))
+            return self._posterior(self._evidence(rows, codes))
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1."""
         with torch.inference_mode():
-            rules = self._rules(rows, codes)
-            context = self._encode(rules)
-            batch = batch_of(rules, torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device))
+            evidence = self._evidence(rows, codes)
+            context = self._encode(evidence)
+            batch = batch_of(evidence, self._tensor(at))
             return self.network.model.attention(context, batch)[0].double().cpu().numpy()
 
     def resample(
         self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
     ) -> list[Posterior]:
         """Posteriors from ``times`` passes that each see a random part of the views' coordinates."""
-        whole = self.basis
         passes = []
-        try:
-            for _ in range(times):
-                self.basis = whole.thinned(_KEPT, rng)
-                with torch.inference_mode():
-                    passes.append(self._posterior(self._rules(rows, codes, keep=True)))
-        finally:
-            self.basis = whole
+        for _ in range(times):
+            thinned = self.basis.thinned(_KEPT, rng)
+            with torch.inference_mode():
+                passes.append(self._posterior(Evidence(thinned, self._tensor(rows), self._tensor(codes))))
         return passes
 
     def hypothetical(
@@ -158,64 +148,43 @@ class Session:
         opened one (0 where none is), none of these.
         """
         with torch.inference_mode():
-            self._columns_at(np.unique(np.concatenate([rows, tried])))  # those not met yet, all at once
             contexts = [
-                self._rules(np.append(rows, row), np.append(codes, code))
+                self._evidence(np.append(rows, row), np.append(codes, code))
                 for row, code in zip(tried, answers, strict=True)
             ]
-            samples = [self._sample(rules) for rules in contexts]
-            where = torch.as_tensor(np.asarray(at, dtype=np.int64), device=self.device)
-            return posteriors(self.network.model, contexts, samples, where, int(codes.max()) + 1)
+            samples = [self._sample(evidence) for evidence in contexts]
+            return posteriors(self.network.model, contexts, samples, self._tensor(at), int(codes.max()) + 1)
 
-    def _posterior(self, rules: Rules) -> Posterior:
-        out = self._decode(rules, self._encode(rules))
+    def _tensor(self, numbers: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(numbers, dtype=np.int64), device=self.device)
+
+    def _evidence(self, rows: np.ndarray, codes: np.ndarray) -> Evidence:
+        return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at(rows))
+
+    def _posterior(self, evidence: Evidence) -> Posterior:
+        out = self._decode(evidence, self._encode(evidence))
         new = out[:, -1].clip(0, 1)
         known = out[:, :-1]
         total = known.sum(1, keepdims=True)
         known = np.where(total > 1e-12, known / np.maximum(total, 1e-12), 1.0 / known.shape[1])
         return Posterior(known, new)
 
-    def _rules(self, rows: np.ndarray, codes: np.ndarray, keep: bool = False) -> Rules:
-        at = torch.as_tensor(np.asarray(rows, dtype=np.int64), device=self.device)
-        label = torch.as_tensor(np.asarray(codes, dtype=np.int64), device=self.device)
-        return Rules(self.basis, at, label, self._columns_at(rows), keep)
+    def _encode(self, evidence: Evidence) -> Context:
+        return self.network.model.encode(batch_of(evidence, self._sample(evidence)))
 
-    def _columns_at(self, rows: np.ndarray) -> Columns:
-        """The kernel columns of these anchors; only those of anchors not met before are computed."""
-        known = set(self._column_rows)
-        fresh = [int(r) for r in rows if int(r) not in known]
-        if fresh:
-            at = torch.as_tensor(fresh, device=self.device)
-            self._columns = (
-                Columns.at(self.basis, at)
-                if self._columns is None
-                else self._columns.extended(self.basis, at)
-            )
-            self._column_rows = [*self._column_rows, *fresh]
-        place = {row: i for i, row in enumerate(self._column_rows)}
-        assert self._columns is not None
-        columns = self._columns.take(torch.as_tensor([place[int(r)] for r in rows], device=self.device))
-        if len(self._column_rows) > 2 * len(rows) + _SPARE_COLUMNS:  # hypothetical anchors come and go
-            self._columns, self._column_rows = columns, [int(r) for r in rows]
-        return columns
-
-    def _encode(self, rules: Rules) -> Context:
-        return self.network.model.encode(batch_of(rules, self._sample(rules)))
-
-    def _sample(self, rules: Rules) -> Tensor:
+    def _sample(self, evidence: Evidence) -> Tensor:
         """The rows that are context beside the anchors."""
         # views hold rows in a random order: the first ones are a random sample, the same however the rows
         # are permuted (activeclust.views.order). Anchors have tokens of their own.
-        sample = torch.arange(min(CONTEXT_ROWS + rules.k, self.basis.n), device=self.device)
-        return sample[~torch.isin(sample, rules.rows)][:CONTEXT_ROWS]
+        sample = torch.arange(min(CONTEXT_ROWS + evidence.k, evidence.anchors.basis.n), device=self.device)
+        return sample[~torch.isin(sample, evidence.anchors.rows)][:CONTEXT_ROWS]
 
-    def _decode(self, rules: Rules, context: Context) -> np.ndarray:
+    def _decode(self, evidence: Evidence, context: Context) -> np.ndarray:
         """(n, C + 1) probabilities in float64."""
-        cost = rules.C * 48 + rules.k * 10
-        chunk = max(64, _CHUNK_ELEMENTS // cost)
+        chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.k))
 
         def serve(start: int, end: int) -> np.ndarray:
-            log_posterior = self.network.model.decode(context, batch_of(rules, slice(start, end)))
+            log_posterior = self.network.model.decode(context, batch_of(evidence, slice(start, end)))
             return log_posterior[0].double().exp().cpu().numpy()
 
-        return in_chunks(self.basis.n, chunk, serve)
+        return in_chunks(evidence.anchors.basis.n, chunk, serve)

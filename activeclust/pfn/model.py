@@ -26,7 +26,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK
+from activeclust.pfn.rules import RULES
 
 
 @dataclass(frozen=True)

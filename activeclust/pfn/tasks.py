@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.basis import Basis
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Rules
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Evidence
 from activeclust.pfn.model import Batch
 from activeclust.views.views import Views
 
@@ -68,10 +68,12 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
         column[names[present]] = np.arange(len(present))
     others = np.setdiff1d(np.arange(len(y)), anchors)
     queries = rng.choice(others, QUERIES, replace=len(others) < QUERIES)
-    rules = Rules(basis, torch.as_tensor(anchors), torch.as_tensor(codes))
-    pair, row, bias = rules.at(torch.as_tensor(queries))
+    evidence = Evidence(basis, torch.as_tensor(anchors), torch.as_tensor(codes))
+    pair, row, bias = evidence.at(torch.as_tensor(queries))
     target = torch.as_tensor(column[y[queries]])
-    return Task(pair, row, bias, rules.at_anchors(), rules.codes, rules.task, target, rules.C)
+    return Task(
+        pair, row, bias, evidence.at_anchors(), evidence.anchors.codes, evidence.task, target, evidence.C
+    )
 
 
 def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -29,16 +29,15 @@ from plumbing import (
     table,
 )
 
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES
-from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
+from activeclust.pfn.evidence import BIAS_FEATURES, PAIR_FEATURES, ROW_FEATURES, RULE_NAMES, TASK_FEATURES
 from activeclust.pfn.inference import Session
 from activeclust.pfn.model import PFN, Batch, Context
 from activeclust.pfn.prior import Prior, draw_dataset
 
 DATASETS, DRAWS, ANCHORS = 12, 3, (1, 3, 10)
 OF_PCA = {"gp_pca", "gp_white", "nearest_pca", "mean_pca", "gauss_pca"}  # rules that look at no graph
-GAUSSIANS = {rule for rule in RULES if rule.startswith("gauss_")}
-SOFT = {rule for rule in RULES if rule.startswith("soft_")}
+GAUSSIANS = {rule for rule in RULE_NAMES if rule.startswith("gauss_")}
+SOFT = {rule for rule in RULE_NAMES if rule.startswith("soft_")}
 
 
 class Stripped(PFN):
@@ -72,23 +71,34 @@ class Stripped(PFN):
 
     @classmethod
     def _masks(cls, device: torch.device) -> list[torch.Tensor]:
-        """Ones, and zeros where a feature is left out; in the order of :mod:`activeclust.pfn.evidence`."""
-        kept = [float(rule not in cls.without) for rule in RULES]
-        gauss = [kept[RULES.index(rule)] for rule in RULES if rule in GAUSSIANS]
-        graph, groups = float(cls.sees_graph), float(cls.sees_graph and cls.sees_groups)
-        pair = [*kept, *kept, 1.0]
-        row = [*[graph] * 4, 1.0, 1.0, 1.0, graph, 1.0, graph, *gauss, *[groups] * N_GROUP_ROW]
-        bias = [graph * cls.sees_distance] * 5 + [float(cls.sees_distance)]
-        task = [*[1.0] * 5, *[graph] * 12, *kept, *gauss, *[groups] * N_GROUP_TASK]
-        for mask, size in ((pair, N_PAIR), (row, N_ROW), (bias, N_BIAS), (task, N_TASK)):
-            assert len(mask) == size
-        return [torch.tensor(mask, device=device) for mask in (pair, row, bias, task)]
+        """Ones, and zeros where a feature is left out, for pair, row, bias and task features."""
+        every = (PAIR_FEATURES, ROW_FEATURES, BIAS_FEATURES, TASK_FEATURES)
+        return [
+            torch.tensor(
+                [float(cls._sees(name, of_bias=names is BIAS_FEATURES)) for name in names], device=device
+            )
+            for names in every
+        ]
+
+    @classmethod
+    def _sees(cls, feature: str, of_bias: bool) -> bool:
+        """Whether the arm sees the feature, by its name in :mod:`activeclust.pfn.evidence`."""
+        part, _, name = feature.partition(":")
+        if of_bias:
+            return cls.sees_distance and (cls.sees_graph or part == "distance")
+        if part == "groups":
+            return cls.sees_graph and cls.sees_groups
+        if part == "graph":
+            return cls.sees_graph
+        if part == "reach":  # which kernels are of a graph is a matter of the rule
+            return cls.sees_graph or name in OF_PCA
+        return name not in cls.without
 
 
 class WithoutGraph(Stripped):
     """Neither the diffusion view nor any kernel of a graph."""
 
-    without, sees_graph = frozenset(set(RULES) - OF_PCA), False
+    without, sees_graph = frozenset(set(RULE_NAMES) - OF_PCA), False
 
 
 class WithoutGaussians(Stripped):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.pfn.evidence import Rules
+from activeclust.pfn.batches import batch_of
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.pfn.model import PFN, Batch, Context, mixed
 
@@ -59,18 +59,7 @@ class DenseSession(Session):
     def dense_posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
         """The posterior of all rows, from one pass over n x n attention."""
         with torch.inference_mode():
-            rules = self._rules(rows, codes)
-            out = self.network.model(_whole(rules))[0].double().exp().numpy()
+            whole = batch_of(self._evidence(rows, codes), slice(0, self.basis.n))
+            out = self.network.model(whole)[0].double().exp().numpy()
         known = out[:, :-1] / np.maximum(out[:, :-1].sum(1, keepdims=True), 1e-12)
         return Posterior(known, out[:, -1])
-
-
-def _whole(rules: Rules) -> Batch:
-    """All rows as one task of one batch."""
-    pair, row, bias = rules.at(slice(0, rules.basis.n))
-    anchor_pair, anchor_row, anchor_bias = rules.at_anchors()
-    there = torch.ones(1, max(rules.C, rules.k), dtype=torch.bool)
-    return Batch(
-        pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
-        rules.codes[None], rules.task[None], there[:, : rules.C], there[:, : rules.k],
-    )  # fmt: skip

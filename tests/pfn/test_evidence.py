@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from activeclust.pfn.basis import Basis, Columns
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULES, Rules
+from activeclust.pfn.anchor_set import AnchorSet
+from activeclust.pfn.basis import Basis, ColumnCache, Columns
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULE_NAMES, Evidence
 from activeclust.views.views import make_views
 
 CODES = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -25,14 +26,14 @@ def setting():
 
 def test_shapes_and_finiteness(setting):
     basis, rows, _ = setting
-    rules = Rules(basis, rows, CODES)
+    evidence = Evidence(basis, rows, CODES)
     others = torch.tensor([r for r in range(180) if r not in rows])
-    for (pair, row, bias), b in ((rules.at(others), len(others)), (rules.at_anchors(), 9)):
+    for (pair, row, bias), b in ((evidence.at(others), len(others)), (evidence.at_anchors(), 9)):
         assert pair.shape == (b, 3, N_PAIR)
         assert row.shape == (b, N_ROW)
         assert bias.shape == (b, 9, N_BIAS)
         assert all(torch.isfinite(t).all() for t in (pair, row, bias))
-    assert rules.task.shape == (N_TASK,)
+    assert evidence.task.shape == (N_TASK,)
 
 
 def test_rules_are_right_where_clusters_are_apart():
@@ -43,11 +44,11 @@ def test_rules_are_right_where_clusters_are_apart():
     of[views.inverse] = y
     rows = torch.as_tensor(np.concatenate([np.flatnonzero(of == c)[:3] for c in range(3)]))
     others = torch.tensor([r for r in range(180) if r not in rows])
-    pair, _, _ = Rules(Basis(views), rows, CODES).at(others)
-    for i, name in enumerate(RULES):
+    pair, _, _ = Evidence(Basis(views), rows, CODES).at(others)
+    for i, name in enumerate(RULE_NAMES):
         if name.startswith(("mean_ref", "mean_graph", "soft", "nearest_ref")):
             continue  # 24 eigenvectors hold more about the inside of three clusters than about which is which
-        guess = pair[..., len(RULES) + i].argmax(1).numpy()
+        guess = pair[..., len(RULE_NAMES) + i].argmax(1).numpy()
         assert (guess == of[others]).mean() > 0.95, name
 
 
@@ -57,11 +58,11 @@ def test_rules_are_right_where_clusters_are_apart():
 )
 def test_leaving_an_anchor_out_is_fitting_without_it(setting, rule):
     basis, rows, _ = setting
-    left_out = Rules(basis, rows, CODES).at_anchors()[0][..., RULES.index(rule)]
+    left_out = Evidence(basis, rows, CODES).at_anchors()[0][..., RULE_NAMES.index(rule)]
     for i in range(9):
         kept = torch.arange(9) != i
-        refit, _, _ = Rules(basis, rows[kept], CODES[kept]).at(rows[i : i + 1])
-        torch.testing.assert_close(refit[0, :, RULES.index(rule)], left_out[i], atol=1e-4, rtol=1e-3)
+        refit, _, _ = Evidence(basis, rows[kept], CODES[kept]).at(rows[i : i + 1])
+        torch.testing.assert_close(refit[0, :, RULE_NAMES.index(rule)], left_out[i], atol=1e-4, rtol=1e-3)
 
 
 def test_a_green_function_is_the_resolvent(setting):
@@ -72,29 +73,33 @@ def test_a_green_function_is_the_resolvent(setting):
     S = graph.adjacency.to_dense().double()
     exact = torch.linalg.inv((1 + 1e-3) * torch.eye(180, dtype=torch.double) - S)[:, rows]
     root = graph.root_degree.double()
-    rules = Rules(basis, rows, CODES, columns)
-    kernel = rules._kernels(torch.arange(180))[0]["refined_near"].double() * root[:, None] * root[rows][None]
+    look = AnchorSet(basis, rows, CODES, columns).look(torch.arange(180))
+    kernel = look.kernel("refined_near").double() * root[:, None] * root[rows][None]
     assert torch.corrcoef(torch.stack([kernel.flatten(), exact.flatten()]))[0, 1] > 0.999
 
 
-def test_columns_grown_equal_columns_at_once(setting):
+def test_kept_columns_are_the_same_to_the_last_bit_whatever_was_asked_before(setting):
     basis, rows, _ = setting
-    grown = Columns.at(basis, rows[:4]).extended(basis, rows[4:])
-    torch.testing.assert_close(grown.refined, Columns.at(basis, rows).refined)
-    torch.testing.assert_close(grown.take(torch.tensor([8, 0])).graph, Columns.at(basis, rows[[8, 0]]).graph)
+    cache, other = ColumnCache(basis, most=4), ColumnCache(basis)
+    asked = [rows.numpy()[:2], rows.numpy(), rows.numpy()[[8, 0]], rows.numpy()[3:]]
+    for some in asked:
+        for name, columns in cache.at(some).of.items():
+            assert torch.equal(columns, ColumnCache(basis).at(some).of[name])
+    for name, columns in other.at(rows.numpy()).of.items():
+        torch.testing.assert_close(columns, Columns.at(basis, rows).of[name])
 
 
 def test_renumbering_clusters_permutes_the_evidence(setting):
     basis, rows, _ = setting
     order = torch.tensor([2, 0, 1])
     at = torch.arange(50, 60)
-    pair, _, _ = Rules(basis, rows, CODES).at(at)
-    other, _, _ = Rules(basis, rows, order[CODES]).at(at)
+    pair, _, _ = Evidence(basis, rows, CODES).at(at)
+    other, _, _ = Evidence(basis, rows, order[CODES]).at(at)
     torch.testing.assert_close(other[:, order], pair, atol=1e-4, rtol=1e-4)
 
 
 def test_one_anchor_is_enough(setting):
     basis, rows, _ = setting
-    rules = Rules(basis, rows[:1], CODES[:1])
-    for tensors in (rules.at(torch.arange(10, 20)), rules.at_anchors(), (rules.task,)):
+    evidence = Evidence(basis, rows[:1], CODES[:1])
+    for tensors in (evidence.at(torch.arange(10, 20)), evidence.at_anchors(), (evidence.task,)):
         assert all(torch.isfinite(t).all() for t in tensors)

@@ -1,0 +1,159 @@
+"""The anchors of one posterior, and what is known of rows beside them.
+
+:class:`AnchorSet` holds what every rule needs of the anchors; :class:`Look` what is known of some rows beside them,
+each part made when it is first asked for; :class:`OwnHidden` the same at the anchors themselves, each without what
+it says of itself. A set and its looks belong to one posterior: nothing is shared between calls.
+
+Shapes: n rows, b of them looked at, k anchors, C clusters.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from activeclust.pfn.basis import Basis, Columns, Where, divided
+from activeclust.pfn.gaussians import products
+from activeclust.pfn.kernels import KERNELS
+
+_FLOOR = 1e-6  # of a kernel's values before a logarithm
+_FAR = 10.0  # the logarithm of relative distance that stands for "not there"
+
+
+class AnchorSet:
+    """k anchors of C clusters on one data set.
+
+    Parameters
+    ----------
+    basis : Basis
+    rows : Tensor (k,) of int64
+        Distinct row numbers.
+    codes : Tensor (k,) of int64
+        Their clusters, 0 to C - 1, each with at least one anchor.
+    columns : Columns, optional
+        Local parts of the graph kernels at the anchors; made here where not given.
+    """
+
+    def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
+        self.basis, self.rows, self.codes = basis, rows, codes
+        self.columns = Columns.at(basis, rows) if columns is None else columns
+        self.k, self.C = len(rows), int(codes.max()) + 1
+        self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
+        self.share = self.onehot.mean(0)
+        self.own = torch.eye(self.k, dtype=torch.bool, device=rows.device)
+        self.groups = basis.groups.with_anchors(rows, self.onehot)
+        sample = torch.linspace(0, basis.n - 1, min(basis.n, 512), device=rows.device).long()
+        # squared widths of the Gaussian kernels: the median row's squared distance to its nearest anchor
+        nearest = self.squared_distance(sample).amin(1)
+        self.bandwidth = nearest.median() + basis.scale.square().median()
+        self.white_bandwidth = self.white_distance(sample).amin(1).median() + 1e-6
+
+    @cached_property
+    def sample(self) -> Look:
+        """The look at the rows that Gaussians are fitted to: the first ones, which are a random sample."""
+        return Look(self, slice(0, len(self.basis.products)))
+
+    def look(self, at: Where) -> Look:
+        """What is known of the rows ``at``; what the sample's look holds of them is not made again."""
+        return Look(self, at, self.sample)
+
+    def squared_distance(self, at: Where) -> Tensor:
+        """(b, k) squared distances in PCA coordinates."""
+        return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
+
+    def white_distance(self, at: Where) -> Tensor:
+        """(b, k) squared distances in whitened PCA coordinates."""
+        X, scale = self.basis.pca, self.basis.whitening
+        return torch.cdist(X[at] * scale, X[self.rows] * scale).square()
+
+    def sums(self, embedding: str) -> Tensor:
+        """(C, m) sums of each cluster's anchors in an embedding."""
+        return self.onehot.T @ self.basis.embedding[embedding][self.rows]
+
+    def nearest(self, K: Tensor) -> Tensor:
+        """(C, b) largest entry of K (b, k) among each cluster's anchors."""
+        out = torch.full((len(K), self.C), -30.0, device=K.device)
+        return out.scatter_reduce(1, self.codes.expand(len(K), -1), K, reduce="amax").T
+
+
+class Look:
+    """What is known of the rows ``at`` beside the anchors; ``kept`` is another look whose rows come first."""
+
+    def __init__(self, anchors: AnchorSet, at: Where, kept: Look | None = None) -> None:
+        self.anchors, self.at = anchors, at
+        self._kept = kept if isinstance(at, slice) else None
+        self._kernels: dict[str, Tensor] = {}
+
+    def kernel(self, name: str) -> Tensor:
+        """(b, k) values of a kernel of :data:`activeclust.pfn.kernels.KERNELS`."""
+        if name not in self._kernels:
+            self._kernels[name] = self._kernel(name)
+        return self._kernels[name]
+
+    def _kernel(self, name: str) -> Tensor:
+        if self._kept is None:
+            return KERNELS[name].between(self.anchors, self.at)
+        assert isinstance(self.at, slice)
+        if name not in self._kept._kernels:
+            return KERNELS[name].between(self.anchors, self.at)
+        held = self._kept.kernel(name)
+        old, rest = divided(self.at, len(held))
+        if rest is None:
+            return held[old]
+        return torch.cat([held[old], KERNELS[name].between(self.anchors, rest)])
+
+    def log_kernel(self, name: str) -> Tensor:
+        """(b, k) logarithm of a kernel, floored."""
+        return self.kernel(name).clamp_min(_FLOOR).log()
+
+    @cached_property
+    def relative(self) -> Tensor:
+        """(b, k) log of the squared PCA distance in units of both rows' scales."""
+        scale = self.anchors.basis.scale
+        squared = self.anchors.squared_distance(self.at)
+        return torch.log(squared / (scale[self.at][:, None] * scale[self.anchors.rows][None]) + 0.1)
+
+    def embedded(self, name: str) -> Tensor:
+        """(b, m) rows of an embedding."""
+        return self.anchors.basis.embedding[name][self.at]
+
+    def cosine(self, name: str) -> Tensor:
+        """(b, k) cosines to the anchors in an embedding."""
+        return self.embedded(name) @ self.anchors.basis.embedding[name][self.anchors.rows].T
+
+    @cached_property
+    def products(self) -> Tensor:
+        """(b, f + a) products of PCA coordinates, see :mod:`activeclust.pfn.gaussians`."""
+        return self.anchors.basis.products_at(self.at)
+
+    @cached_property
+    def held(self) -> Tensor:
+        """(b, G) share of each row that is of groups with an anchor, see :mod:`activeclust.pfn.groups`."""
+        return self.anchors.groups.at(self.anchors.basis.groups.E[self.at])
+
+
+class OwnHidden(Look):
+    """The anchors beside one another: what an anchor is to itself is hidden."""
+
+    def __init__(self, anchors: AnchorSet) -> None:
+        super().__init__(anchors, anchors.rows)
+
+    def _kernel(self, name: str) -> Tensor:
+        return super()._kernel(name).masked_fill(self.anchors.own, 0.0)
+
+    @cached_property
+    def relative(self) -> Tensor:
+        """(k, k) as for any rows, with "not there" on the diagonal."""
+        return super().relative.masked_fill(self.anchors.own, _FAR)
+
+    @cached_property
+    def products(self) -> Tensor:
+        """(k, f + a) as for any rows."""
+        return products(self.anchors.basis.pca[self.anchors.rows])
+
+    @cached_property
+    def held(self) -> Tensor:
+        """(k, G) as for any rows, each anchor itself left out."""
+        return self.anchors.groups.at_anchors()

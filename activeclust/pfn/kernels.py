@@ -1,0 +1,78 @@
+"""Kernels between rows and anchors: how close each row is to each answered one, in every geometry.
+
+A kernel is an object with one method, ``between(anchors, at) -> (b, k)``. Two families:
+
+- :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: its leading
+  eigenspace exactly, beyond it a short series. A small shift reaches far along the graph; shift -> 0 is Laplace
+  learning (Zhu, Ghahramani and Lafferty, ICML 2003).
+- :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors.
+
+Shapes: b rows, k anchors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from activeclust.pfn.anchor_set import AnchorSet
+    from activeclust.pfn.basis import Where
+
+
+class Kernel(Protocol):
+    """What the rules ask of a kernel."""
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, k) closeness of the rows ``at`` to the anchors."""
+
+
+@dataclass(frozen=True)
+class Green:
+    """The Green function of one of the basis' graphs.
+
+    Attributes
+    ----------
+    graph : str
+        A name in ``Basis.graphs``.
+    shift : float
+        How far it reaches: small is far.
+    """
+
+    graph: str
+    shift: float
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, k) entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
+        graph, rows = anchors.basis.graphs[self.graph], anchors.rows
+        weight = 1.0 / (1.0 - graph.values + self.shift)
+        K = (graph.vectors[at] * weight) @ graph.vectors[rows].T + anchors.columns.of[self.graph][at]
+        return K / graph.root_degree[at][:, None] / graph.root_degree[rows][None]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian kernel on the distances that ``squared`` gives, of the width that ``width`` gives."""
+
+    squared: Callable[[AnchorSet, Where], Tensor]
+    width: Callable[[AnchorSet], Tensor]
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, k) values, 1 where distance is 0."""
+        return torch.exp(-0.5 * self.squared(anchors, at) / self.width(anchors))
+
+
+KERNELS: dict[str, Kernel] = {
+    "refined_near": Green("refined", 1e-3),
+    "refined_far": Green("refined", 3e-2),
+    "graph": Green("graph", 1e-2),
+    "graph_chain": Green("graph", 1e-4),
+    "pca": Gaussian(lambda anchors, at: anchors.squared_distance(at), lambda anchors: anchors.bandwidth),
+    "white": Gaussian(
+        lambda anchors, at: anchors.white_distance(at), lambda anchors: anchors.white_bandwidth
+    ),
+}

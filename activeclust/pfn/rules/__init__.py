@@ -1,0 +1,53 @@
+"""The rules of the evidence: known methods in closed form, a family per file.
+
+:data:`RULES` lists them in the order in which the network reads them. To add one: write a family's file (or use a
+family that is there), put an object into the list, behind the rules it builds on, and train the network again.
+"""
+
+from __future__ import annotations
+
+from activeclust.pfn.rules.ellipsoids import Ellipsoids
+from activeclust.pfn.rules.interpolation import Interpolation
+from activeclust.pfn.rules.means import CosineToMeans, DistanceToMeans
+from activeclust.pfn.rules.nearest import NearestByCosine, NearestByDistance, NearestByKernel
+from activeclust.pfn.rules.poisson import Poisson
+from activeclust.pfn.rules.rule import FLOOR, Fitted, Rule, Said
+from activeclust.pfn.rules.soft_means import SoftMeans
+
+__all__ = ["FLOOR", "RULES", "Fitted", "Rule", "Said"]
+
+_POISSON = Poisson("poisson_refined", "refined_near")
+_GREEN = SoftMeans("soft_green", "green")
+_FAR = Interpolation("gp_refined_far", "refined_far")
+_GRAPH = Interpolation("gp_graph", "graph")
+_CHAIN = Interpolation("gp_graph_chain", "graph_chain")
+_PCA = Interpolation("gp_pca", "pca")
+_WHITE = Interpolation("gp_white", "white")
+_MEAN_PCA = DistanceToMeans("mean_pca")
+
+#: Every rule, in the order in which the network reads them.
+RULES: tuple[Rule, ...] = (
+    Interpolation("gp_refined_near", "refined_near"),
+    _FAR,
+    _GRAPH,
+    _CHAIN,
+    _PCA,
+    _WHITE,
+    _POISSON,
+    Poisson("poisson_graph", "graph"),
+    CosineToMeans("mean_refined24", "refined24"),
+    CosineToMeans("mean_refined8", "refined8"),
+    CosineToMeans("mean_green", "green"),
+    CosineToMeans("mean_graph24", "graph24"),
+    SoftMeans("soft_refined24", "refined24"),
+    SoftMeans("soft_refined8", "refined8"),
+    _GREEN,
+    SoftMeans("soft_graph24", "graph24"),
+    NearestByCosine("nearest_refined24", "refined24"),
+    NearestByKernel("nearest_kernel", "refined_far"),
+    NearestByDistance("nearest_pca"),
+    _MEAN_PCA,
+    Ellipsoids("gauss_green", (_GREEN,)),
+    Ellipsoids("gauss_graph", (_GREEN, _FAR, _GRAPH, _CHAIN, _POISSON)),
+    Ellipsoids("gauss_pca", (_PCA, _WHITE, _MEAN_PCA)),
+)

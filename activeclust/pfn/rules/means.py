@@ -1,0 +1,88 @@
+"""Distance to the clusters' means: cosines in an embedding, squared distance in PCA coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.basis import unit
+from activeclust.pfn.rules.rule import Fitted, Rule, Said
+
+_NO_MEAN = 30.0  # the squared distance that stands for a cluster whose only anchor is left out
+
+
+@dataclass(frozen=True)
+class CosineToMeans(Rule):
+    """The cosine to the mean of each cluster's anchors in the embedding ``embedding``."""
+
+    embedding: str
+    sharpness = 1 / 0.15
+
+    def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
+        """Unit means of the anchors."""
+        return _CosineToMeans(self.embedding, unit(anchors.sums(self.embedding)))
+
+
+@dataclass
+class _CosineToMeans(Fitted):
+    embedding: str
+    means: Tensor  # (C, m)
+
+    def at(self, look: Look) -> Said:
+        return cosines(self.means @ look.embedded(self.embedding).T)
+
+    def without_own(self, look: OwnHidden) -> Said:
+        return cosines(cosines_without_own(look.anchors, self.embedding))
+
+
+def cosines(score: Tensor) -> Said:
+    """Cosines are on a scale of one."""
+    return Said(score, score.clamp(-1, 1))
+
+
+def cosines_without_own(anchors: AnchorSet, embedding: str) -> Tensor:
+    """(C, k) cosines of the anchors to the cluster means, each left out of its own; 0 where none is left."""
+    E = anchors.basis.embedding[embedding][anchors.rows]
+    total = anchors.sums(embedding)[None] - anchors.onehot[:, :, None] * E[:, None]
+    norm = total.norm(dim=-1)
+    cosine = (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4)
+    return torch.where(norm > 1e-4, cosine, torch.zeros_like(norm)).T
+
+
+@dataclass(frozen=True)
+class DistanceToMeans(Rule):
+    """Minus the squared distance to the mean of each cluster's anchors in PCA coordinates."""
+
+    sharpness = 0.5
+
+    def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
+        """Means of the anchors."""
+        return _DistanceToMeans(anchors.onehot.T @ anchors.basis.pca[anchors.rows])
+
+
+@dataclass
+class _DistanceToMeans(Fitted):
+    sums: Tensor  # (C, a)
+
+    def at(self, look: Look) -> Said:
+        anchors = look.anchors
+        centres = self.sums / (anchors.share * anchors.k)[:, None]
+        return _distances(-torch.cdist(centres, anchors.basis.pca[look.at]).square() / anchors.bandwidth)
+
+    def without_own(self, look: OwnHidden) -> Said:
+        anchors = look.anchors
+        at = anchors.basis.pca[anchors.rows]
+        count = (anchors.share * anchors.k)[None] - anchors.onehot
+        centres = (self.sums[None] - anchors.onehot[:, :, None] * at[:, None]) / count.clamp_min(1.0)[
+            ..., None
+        ]
+        squared = (at[:, None] - centres).square().sum(-1) / anchors.bandwidth
+        return _distances(-torch.where(count > 0, squared, torch.full_like(squared, _NO_MEAN)).T)
+
+
+def _distances(score: Tensor) -> Said:
+    return Said(score, -(-score).clamp(0, 30).sqrt() / 3)

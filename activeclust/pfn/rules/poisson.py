@@ -1,0 +1,39 @@
+"""Poisson learning: K_xA (Y - mean Y) of a graph's Green function (Calder, Cook, Thorpe and Slepcev, ICML 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.kernels import KERNELS
+from activeclust.pfn.rules.rule import Fitted, Rule, Said
+
+
+@dataclass(frozen=True)
+class Poisson(Rule):
+    """Poisson learning with the kernel ``kernel``; scores are in units of their root mean square at the anchors."""
+
+    kernel: str
+    sharpness = 2.0
+
+    def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
+        """Nothing to solve: the Green function has done it."""
+        sources = (anchors.onehot - anchors.share) / anchors.k
+        at_anchors = sources.T @ KERNELS[self.kernel].between(anchors, anchors.rows).T
+        return _Poisson(self.kernel, sources / at_anchors.square().mean().sqrt().clamp_min(1e-6))
+
+
+@dataclass
+class _Poisson(Fitted):
+    kernel: str
+    sources: Tensor  # (k, C)
+
+    def at(self, look: Look) -> Said:
+        score = self.sources.T @ look.kernel(self.kernel).T
+        return Said(score, score.clamp(-4, 4) / 2)
+
+    def without_own(self, look: OwnHidden) -> Said:
+        return self.at(look)  # an anchor's own column is hidden there
