@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput
+from activeclust.labels import labels_of
 
 
 def evaluate(
@@ -28,7 +29,7 @@ def evaluate(
     Parameters
     ----------
     labels_true : sequence of length n
-        True cluster names. A row whose name is None or NaN is unknown and left out.
+        True cluster names. A row whose name is missing (None, NaN, blank, masked) is unknown and left out.
     labels_pred : sequence of length n
         Predicted cluster names; all None before the first answer, when there is nothing to score.
     confidence : ndarray (n,), optional
@@ -296,14 +297,14 @@ def _sample(values: Sequence[float] | np.ndarray, level: float) -> np.ndarray:
 
 
 def known_rows(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """(n,) bool: True where one of ``labels`` is neither None nor NaN.
+    """(n,) bool: True where one of ``labels`` is not missing (:func:`activeclust.labels.is_missing`).
 
     Examples
     --------
     >>> known_rows(["a", None, float("nan"), 3]).tolist()
     [True, False, False, True]
     """
-    return np.array([name is not None and name == name for name in labels], dtype=bool)
+    return np.array([name is not None for name in labels_of(labels, "The labels")], dtype=bool)
 
 
 def codes(names: Sequence[Any] | np.ndarray) -> np.ndarray:
@@ -319,10 +320,7 @@ def codes(names: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 
 def _column(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """An object array of plain Python names: numpy's own integers and strings become int and str."""
-    plain = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-    column = np.empty(len(plain), dtype=object)
-    column[:] = [name.item() if isinstance(name, np.generic) else name for name in plain]
+    column = labels_of(labels, "The labels")
     if len(column) == 0:
         raise InvalidInput("Expected labels of one or more rows, got none.")
     return column

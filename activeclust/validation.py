@@ -1,4 +1,4 @@
-"""What rows and labels can be used, said once for everybody who takes rows in."""
+"""What rows can be used, said once for everybody who takes rows in."""
 
 from __future__ import annotations
 
@@ -80,41 +80,6 @@ def _numeric(X: Any, what: str) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InvalidInput(f"{what} is not numeric: its values are {array.dtype}, expected numbers.")
     return array
-
-
-def plain_labels(labels: Any, what: str) -> np.ndarray:
-    """Labels as int64 or as an object array of str (None where a label is missing).
-
-    Examples
-    --------
-    >>> plain_labels([1.0, 2.0], "y.npy").tolist(), plain_labels(["a", ""], "y.npy").tolist()
-    ([1, 2], ['a', None])
-    """
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise InvalidInput(f"Labels in {what} must be one a row, got an array of shape {array.shape}.")
-    if array.dtype.kind in "iub":
-        return array.astype(np.int64)
-    if array.dtype.kind == "f":
-        known = np.isfinite(array)
-        if (array[known] != np.round(array[known])).any():
-            raise InvalidInput(f"Labels in {what} must be integers or names, got fractions such as 0.5.")
-        if known.all():
-            return array.astype(np.int64)
-        array = np.array([int(v) if ok else None for v, ok in zip(array, known, strict=True)], dtype=object)
-    plain = np.empty(len(array), dtype=object)
-    plain[:] = [_plain_label(value, what) for value in array.tolist()]
-    return plain
-
-
-def _plain_label(value: Any, what: str) -> str | int | None:
-    if value is None or value != value or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return value
-    if isinstance(value, bool):
-        return int(value)
-    raise InvalidInput(f"Labels in {what} must be integers or names, got {value!r}.")
 
 
 def counted(n: int, noun: str) -> str:

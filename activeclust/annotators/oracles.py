@@ -9,8 +9,8 @@ It may be a coroutine function, and one marked :func:`batch` gets all questions 
 
 from __future__ import annotations
 
+import contextlib
 import enum
-import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput
+from activeclust.labels import label, labels_of
 
 Cluster = str | int
 
@@ -84,10 +85,11 @@ def check_answer(answer: Any, row: int) -> Answer:
     """
     if isinstance(answer, Signal):
         return answer
-    if isinstance(answer, str) and answer.strip():
-        return str(answer)
-    if isinstance(answer, numbers.Integral) and not isinstance(answer, (bool, np.bool_)):
-        return int(answer)
+    if not isinstance(answer, (bool, np.bool_)):  # an answer "true" is a mistake, a column of bools is not
+        with contextlib.suppress(InvalidInput):
+            cluster = label(answer)
+            if cluster is not None:
+                return cluster
     raise InvalidInput(
         f"The answer for row {row} was {answer!r} ({type(answer).__name__}); expected a cluster name "
         "(a non-empty string or an integer) or SKIP, UNSURE, UNDO or STOP."
@@ -126,7 +128,11 @@ class LabelOracle:
     """
 
     def __init__(self, labels: Sequence[Cluster] | np.ndarray) -> None:
-        self.labels = [check_answer(label, row) for row, label in enumerate(labels)]
+        found = labels_of(labels, "The oracle's labels")
+        for row, cluster in enumerate(found):
+            if cluster is None:
+                raise InvalidInput(f"The oracle has no label for row {row}; it needs one for every row.")
+        self.labels: list[Cluster] = found.tolist()
 
     def __call__(self, query: Query) -> Answer:
         if query.row >= len(self.labels):

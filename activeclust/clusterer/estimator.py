@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.prepared import Prepared, prepare
 from activeclust.errors import InvalidInput
+from activeclust.labels import labels_of
 
 _FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 
@@ -100,7 +101,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         ----------
         X : array-like (n_samples, n_features)
         y : array-like (n_samples,) or None
-            The cluster of each answered row; -1 (integers), None or NaN where there is no answer.
+            The cluster of each answered row; -1, None, NaN or blank where there is no answer.
 
         Raises
         ------
@@ -377,26 +378,9 @@ def _answers(y, n: int) -> tuple[np.ndarray, list]:
     """Row numbers and clusters of the answered rows."""
     if y is None:
         return np.empty(0, dtype=np.int64), []
-    values = y.tolist() if hasattr(y, "tolist") else list(y)
-    if len(values) != n:
-        raise InvalidInput(
-            f"Expected one entry of y per row ({n}), got {len(values)}; -1 or None where there is no answer."
-        )
-    rows, answers = [], []
-    for row, value in enumerate(values):
-        if isinstance(value, (list, tuple)):
-            raise InvalidInput(
-                f"Expected one cluster per row, got {value!r} for row {row}: y must be one-dimensional."
-            )
-        if (
-            value is None
-            or value != value
-            or (isinstance(value, (int, float)) and not isinstance(value, bool) and value == -1)
-        ):
-            continue
-        rows.append(row)
-        answers.append(value)
-    return np.array(rows, dtype=np.int64), answers
+    labels = labels_of(y, "y", n_rows=n, unlabelled=-1)
+    rows = np.flatnonzero([label is not None for label in labels])
+    return rows, labels[rows].tolist()
 
 
 def _encode(answers: Sequence) -> tuple[np.ndarray, np.ndarray]:

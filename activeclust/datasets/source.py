@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput
-from activeclust.validation import counted, plain_labels
+from activeclust.labels import compact, labels_of, written_labels
+from activeclust.validation import counted
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,16 @@ def read_labels(path: Path, n_rows: int) -> np.ndarray:
             lines = path.read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError as error:
             raise DataFileError(f"{path} is neither .npy nor text in UTF-8 with one label a line.") from error
-        raw = np.array([line.strip() for line in lines], dtype=object)
+        raw = written_labels(lines)
     return check_labels(raw, n_rows, path.name)
 
 
 def check_labels(raw: Any, n_rows: int, holder: str) -> np.ndarray:
-    """One label a row, as :func:`activeclust.validation.plain_labels` gives them."""
-    y = plain_labels(raw, holder)
+    """One label per row, as :func:`activeclust.labels.labels_of` gives them; int64 where all are integers."""
+    y = compact(labels_of(raw, f"Labels in {holder}"))
     if len(y) != n_rows:
         raise InvalidInput(
             f"{holder} holds {counted(len(y), 'label')} for {counted(n_rows, 'row')}; "
-            "expected one label a row."
+            "expected one label per row."
         )
     return y

@@ -13,7 +13,8 @@ import numpy as np
 from activeclust.datasets.columns import as_text, encode, find_text_column
 from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
-from activeclust.validation import check_rows, counted, plain_labels
+from activeclust.labels import compact, labels_of
+from activeclust.validation import check_rows, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
     frame.columns = [str(name) for name in frame.columns]
     label = _column(frame, options.label_column, "label", what)
     ident = _column(frame, options.id_column, "id", what)
-    y = None if label is None else plain_labels(frame[label].tolist(), f"column {label!r} of {what}")
+    y = None if label is None else compact(labels_of(frame[label], f"column {label!r} of {what}"))
     if options.text_column is not None:
         _column(frame, options.text_column, "", what)
 

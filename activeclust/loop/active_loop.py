@@ -17,6 +17,7 @@ from activeclust._version import __version__
 from activeclust.annotators.calling import AnnotatorCaller
 from activeclust.annotators.oracles import LabelOracle, Query
 from activeclust.errors import InvalidInput
+from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.dialogue import Dialogue, positive
 from activeclust.loop.history import History
@@ -62,7 +63,7 @@ class ActiveLoop(Dialogue):
     random_state : int, optional
         Seed of every choice; drawn and recorded where none is given.
     labels_true : sequence of length n, optional
-        For the metrics only; None or NaN where unknown.
+        For the metrics only; None, NaN or blank where unknown.
     resume : bool or "auto"
         Continue the stored run of that name; "auto" makes it where it is missing.
     strict : bool
@@ -117,10 +118,12 @@ class ActiveLoop(Dialogue):
         self._asker = None if annotator is None else AnnotatorCaller(annotator)
         self.items = self.X if items is None else items
         self.batch_size = positive(batch_size, "batch_size")
-        self.labels_true = None if labels_true is None else list(labels_true)
+        self.labels_true = (
+            None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n).tolist()
+        )
         self.who = who
         chosen = strategies.get(strategy)
-        held: dict[str, Any] = {"items": self.items, "labels_true": self.labels_true}
+        held: dict[str, Any] = {"items": self.items}
         if isinstance(annotator, LabelOracle):
             held["the oracle"] = annotator.labels
         _check_lengths(n, held)

@@ -239,8 +239,8 @@ def test_many_clusters(rng):
     ("X", "y", "says"),
     [
         (np.ones((9, 2)), None, "identical"),
-        (np.arange(12.0).reshape(6, 2), [0, 1], "one entry of y per row"),
-        (np.arange(12.0).reshape(6, 2), np.zeros((6, 2)), "one-dimensional"),
+        (np.arange(12.0).reshape(6, 2), [0, 1], "y has 2 entries for 6 rows"),
+        (np.arange(12.0).reshape(6, 2), np.zeros((6, 2)), "one label per row"),
     ],
 )
 def test_bad_input_is_named(X, y, says):

@@ -194,7 +194,7 @@ BAD_FILES = {
     "one axis": (lambda p: bad_array(p, "t.npz", X=np.arange(5)), "got 1 axis"),
     "labels too few": (lambda p: bad_array(p, "t.npz", X=rows6, y=np.arange(5)), "5 labels for 6 rows"),
     "labels in fractions": (lambda p: bad_array(p, "t.npz", X=rows6, y=rows6[:, 0] / 3), "got fractions"),
-    "labels in a table": (lambda p: bad_array(p, "t.npz", X=rows6, y=rows6), "one a row"),
+    "labels in a table": (lambda p: bad_array(p, "t.npz", X=rows6, y=rows6), "one label per row"),
 }  # fmt: skip
 
 
