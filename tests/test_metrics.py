@@ -18,6 +18,31 @@ def test_a_perfect_partition_scores_one_everywhere():
     assert scores == {"accuracy": 1, "v_measure": 1, "ari": 1, "nmi": 1, "clusters": 2, "ece": 0}
 
 
+def test_a_partition_that_is_partly_right_by_hand():
+    true, pred = list("aaabbb"), list("aabbbb")
+    scores = metrics.evaluate(true, pred, np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.9]))
+    # contingency table [[2, 1], [0, 3]]. Pairs together in both 1 + 3, in truth 3 + 3, predicted 1 + 6, of 15:
+    # ARI (4 - 6 * 7 / 15) / ((6 + 7) / 2 - 6 * 7 / 15) = 1.2 / 3.7
+    # H(true) ln 2 = 0.6931, H(pred) 0.6365, mutual information 0.6931 - 4/6 * 0.5623 = 0.3183
+    assert scores["accuracy"] == pytest.approx(5 / 6)
+    assert scores["ari"] == pytest.approx(1.2 / 3.7)
+    assert scores["v_measure"] == pytest.approx(2 * 0.3183 / (0.6931 + 0.6365), abs=1e-4)
+    assert scores["nmi"] == pytest.approx(0.3183 / (0.6931 * 0.6365) ** 0.5, abs=1e-4)
+    assert scores["clusters"] == 2
+    assert scores["ece"] == pytest.approx(0.9 - 5 / 6)
+
+
+def test_a_partition_that_says_nothing_has_no_more_than_chance():
+    scores = metrics.evaluate(list("abab"), list("aaaa"))
+    assert (scores["accuracy"], scores["ari"], scores["v_measure"], scores["nmi"]) == (0.5, 0, 0, 0)
+    assert scores["clusters"] == 1
+
+
+def test_known_rows_and_codes_by_hand():
+    assert metrics.known_rows(["a", None, float("nan"), 0, ""]).tolist() == [True, False, False, True, True]
+    assert metrics.codes(["b", "a", "b", 1, "1", 1]).tolist() == [0, 1, 0, 2, 3, 2]
+
+
 def test_the_number_1_and_the_text_1_are_different_clusters():
     scores = metrics.evaluate([1, 1, "1", "1"], [1, 1, 1, 1])
     assert scores["accuracy"] == 0.5
@@ -87,6 +112,11 @@ def test_area_of_a_curve_lies_between_its_lowest_and_highest_point(heights, step
     assert min(heights) - 1e-9 <= area <= max(heights) + 1e-9
 
 
+def test_area_by_hand():
+    # trapezoids over 10, 20 and 50: (10 * 0.6 + 30 * 0.75) / 40
+    assert metrics.area_under_budget_curve([0, 10, 20, 50], [None, 0.5, 0.7, 0.8]) == pytest.approx(28.5 / 40)
+
+
 def test_area_of_one_point_and_of_none():
     assert metrics.area_under_budget_curve([5], [0.25]) == 0.25
     assert metrics.area_under_budget_curve([0, 5], [None, None]) is None
@@ -97,6 +127,26 @@ def test_t_interval_is_the_textbook_one():
     # t(0.975, 3) = 3.18245, standard error 1.290994 / 2
     assert interval.low == pytest.approx(5.5 - 3.18245 * 1.290994 / 2, abs=1e-4)
     assert interval.mean == 5.5
+
+
+def test_paired_difference_by_hand():
+    # differences 1, 2, 3: mean 2, t(0.975, 2) = 4.30265, standard error 1 / sqrt(3)
+    difference = metrics.paired_difference([3.0, 7.0, 5.0], [2.0, 5.0, 2.0])
+    assert (difference.mean, difference.n, difference.level) == (2.0, 3, 0.95)
+    assert difference.high == pytest.approx(2 + 4.30265 / 3**0.5, abs=1e-4)
+    assert not difference.excludes_zero
+    drawn = metrics.paired_difference(
+        [3.0, 7.0, 5.0], [2.0, 5.0, 2.0], bootstrap=True, rng=np.random.default_rng(0)
+    )
+    assert drawn.mean == 2.0
+    assert 1.0 <= drawn.low < 2.0 < drawn.high <= 3.0  # a resampled mean stays among the values
+
+
+def test_an_interval_excludes_zero_on_either_side():
+    sides = [(0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1), (0.0, 0.2)]
+    assert [metrics.Interval(0.0, low, high, 0.95, 3).excludes_zero for low, high in sides] == [
+        True, True, False, False,
+    ]  # fmt: skip
 
 
 def test_paired_difference_sees_what_unpaired_noise_would_hide():

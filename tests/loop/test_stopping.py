@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pools import on_circle, pool
 from sklearn.datasets import make_blobs
 
 from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
@@ -72,6 +73,32 @@ def test_expected_gain_falls_as_the_batch_repeats_what_is_known():
     assert expected_gain(state, np.array([], int)) == 0
     assert expected_gain(state, state.anchors) == 0
     assert expected_gain(make_state(anchors=()), np.array([5])) > expected_gain(state, np.array([5]))
+
+
+def test_expected_gain_by_hand():
+    # rows at 0 (answered), 90 and 180 degrees, wrong with 0.1, 0.4 and 0.6. Asking about the row at 180 brings
+    # it from exp(-4) to 1 and the row at 90 no nearer; k = exp((cos - 1) / 0.5)
+    full = [[0.9, 0.05, 0.05], [0.6, 0.2, 0.2], [0.4, 0.3, 0.3]]
+    state = pool(full, points=on_circle([0, 90, 180]), anchors=(0,))
+    assert expected_gain(state, np.array([2])) == pytest.approx(0.6 * (1 - np.exp(-4)) / 3, rel=1e-5)
+    by_90 = 0.4 * (1 - np.exp(-2)) + 0.6 * (np.exp(-2) - np.exp(-4))
+    assert expected_gain(state, np.array([1])) == pytest.approx(by_90 / 3, rel=1e-5)
+
+
+def test_gain_must_stay_small_two_rounds():
+    stop = parse_stop("gain=0.01")
+    rounds = [{"budget": 5 * i, "expected_gain": g} for i, g in enumerate([None, 0.009, 0.02, 0.01, 0.005])]
+    assert [stop(rounds[:i]) for i in range(6)] == [False] * 5 + [True]
+
+
+def test_an_estimate_by_hand():
+    # 45 of 50 with z = 1.96: Wilson's centre (0.9 + z^2 / 100) / (1 + z^2 / 50) = 0.8715, half width 0.0851.
+    # A fifth of the rows was answered and counts as right: 0.2 + 0.8 times each.
+    result = estimate(45, 50, rows=1000, answered=200)
+    assert result.accuracy == pytest.approx(0.2 + 0.8 * 0.9)
+    assert result.low == pytest.approx(0.2 + 0.8 * (0.8715 - 0.0851), abs=1e-3)
+    assert result.high == pytest.approx(0.2 + 0.8 * (0.8715 + 0.0851), abs=1e-3)
+    assert (result.asked, result.right, result.rows, result.answered) == (50, 45, 1000, 200)
 
 
 @settings(deadline=None)  # the first call imports scipy.stats
