@@ -49,6 +49,11 @@ def test_weights_and_their_card_ship():
         assert len(files[name].read_bytes()) <= 16 * 2**20, f"{name} is over 16 MB"
 
 
+def test_the_types_ship():
+    assert (importlib.resources.files("activeclust") / "py.typed").is_file()
+    assert '"activeclust" = ["py.typed"]' in (ROOT / "pyproject.toml").read_text()
+
+
 def test_every_package_folder_is_declared():
     listed = re.search(
         r"^packages = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
