@@ -41,22 +41,22 @@ def rule_evidence(
 ) -> RuleEvidence:
     """The rules fitted to ``anchors``: the only place in the benchmarks that knows how the package keeps them."""
     from activeclust.clusterer.estimator import _distinct_anchors
-    from activeclust.pfn.evidence import RULES
+    from activeclust.pfn.evidence import RULE_NAMES
 
     at, label = _distinct_anchors(prepared, np.asarray(anchors), np.asarray(codes))
     session = model._session(prepared)
-    R, n = len(RULES), session.basis.n
+    R, n = len(RULE_NAMES), session.basis.n
     with torch.inference_mode():
-        rules = session._rules(at, label, keep=True)
+        evidence = session.evidence(at, label)
 
         def logs(pair: torch.Tensor) -> np.ndarray:
             return pair[..., R : 2 * R].permute(2, 0, 1).float().cpu().numpy()
 
-        parts = [logs(rules.at(slice(start, min(start + _CHUNK, n)))[0]) for start in range(0, n, _CHUNK)]
-        held_out = logs(rules.at_anchors()[0])
+        parts = [logs(evidence.at(slice(start, min(start + _CHUNK, n)))[0]) for start in range(0, n, _CHUNK)]
+        held_out = logs(evidence.at_anchors()[0])
     distinct = np.concatenate(parts, axis=1)
     whole = np.stack([prepared.source.spread(of_rule) for of_rule in distinct])
-    return RuleEvidence(RULES, whole, held_out, label)
+    return RuleEvidence(RULE_NAMES, whole, held_out, label)
 
 
 def network_free(

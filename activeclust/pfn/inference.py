@@ -117,12 +117,12 @@ class Session:
     def posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
         """The posterior given that ``rows`` (k,) are of clusters ``codes`` (k,), k > 0."""
         with torch.inference_mode():
-            return self._posterior(self._evidence(rows, codes))
+            return self._posterior(self.evidence(rows, codes))
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1."""
         with torch.inference_mode():
-            evidence = self._evidence(rows, codes)
+            evidence = self.evidence(rows, codes)
             context = self._encode(evidence)
             batch = batch_of(evidence, self._tensor(at))
             return self.network.model.attention(context, batch)[0].double().cpu().numpy()
@@ -149,7 +149,7 @@ class Session:
         """
         with torch.inference_mode():
             contexts = [
-                self._evidence(np.append(rows, row), np.append(codes, code))
+                self.evidence(np.append(rows, row), np.append(codes, code))
                 for row, code in zip(tried, answers, strict=True)
             ]
             samples = [self._sample(evidence) for evidence in contexts]
@@ -158,7 +158,8 @@ class Session:
     def _tensor(self, numbers: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(numbers, dtype=np.int64), device=self.device)
 
-    def _evidence(self, rows: np.ndarray, codes: np.ndarray) -> Evidence:
+    def evidence(self, rows: np.ndarray, codes: np.ndarray) -> Evidence:
+        """What the network reads, of distinct ``rows`` (k,) of clusters ``codes`` (k,)."""
         return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at(rows))
 
     def _posterior(self, evidence: Evidence) -> Posterior:

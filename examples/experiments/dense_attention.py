@@ -59,7 +59,7 @@ class DenseSession(Session):
     def dense_posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
         """The posterior of all rows, from one pass over n x n attention."""
         with torch.inference_mode():
-            whole = batch_of(self._evidence(rows, codes), slice(0, self.basis.n))
+            whole = batch_of(self.evidence(rows, codes), slice(0, self.basis.n))
             out = self.network.model(whole)[0].double().exp().numpy()
         known = out[:, :-1] / np.maximum(out[:, :-1].sum(1, keepdims=True), 1e-12)
         return Posterior(known, out[:, -1])

@@ -74,7 +74,7 @@ def _posterior(nets: dict[str, Network], arm: str, data: Problem, anchors: np.nd
     name = "sparse" if arm == "sparse" else "dense"
     session = (DenseSession if arm == "dense" else Session)(source, nets[name], torch.device("cpu"))
     call = session.dense_posterior if arm == "dense" else session.posterior
-    session._columns_at(at)
+    session.evidence(at, codes)  # the kernels' columns are kept
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
     try:
@@ -94,10 +94,10 @@ def _evidence(net: Network, data: Problem, anchors: np.ndarray, codes: np.ndarra
     """Processor seconds of what comes before the network, the same for all arms."""
     session = Session(data.prepared.source, net, torch.device("cpu"))
     at = data.prepared.source.inverse[anchors]
-    session._columns_at(at)
+    session.evidence(at, codes)  # the kernels' columns are kept
     began = time.process_time()
     with torch.inference_mode():
-        session._rules(at, codes, keep=True).at(slice(0, session.basis.n))
+        session.evidence(at, codes).at(slice(0, session.basis.n))
     return time.process_time() - began
 
 
