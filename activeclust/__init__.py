@@ -14,25 +14,26 @@ _HOME = {
     "ActiveLoop": "activeclust.loop.active_loop",
     "History": "activeclust.loop.active_loop",
     "PFNClusterer": "activeclust.clusterer.estimator",
-    "Query": "activeclust.annotators.oracles",
-    "SKIP": "activeclust.annotators.oracles",
-    "UNDO": "activeclust.annotators.oracles",
-    "STOP": "activeclust.annotators.oracles",
-    "UNSURE": "activeclust.annotators.oracles",
+    "Query": "activeclust.annotators.query",
+    "SKIP": "activeclust.annotators.query",
+    "UNDO": "activeclust.annotators.query",
+    "STOP": "activeclust.annotators.query",
+    "UNSURE": "activeclust.annotators.query",
     "LabelOracle": "activeclust.annotators.oracles",
     "NoisyOracle": "activeclust.annotators.oracles",
-    "PoolState": "activeclust.strategy.selections",
+    "PoolState": "activeclust.strategy.state",
     "ActiveClustError": "activeclust.errors",
 }
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
-    from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, LabelOracle, NoisyOracle, Query
+    from activeclust.annotators.oracles import LabelOracle, NoisyOracle
+    from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Query
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.errors import ActiveClustError
     from activeclust.loop.active_loop import ActiveLoop, History
-    from activeclust.strategy.selections import PoolState
+    from activeclust.strategy.state import PoolState
 
 
 def __getattr__(name: str):

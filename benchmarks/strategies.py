@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import rivals
 
+from activeclust.audit import estimate
 from activeclust.clusterer import PFNClusterer
 from activeclust.compare import Plan, execute, make_plan
 from activeclust.compare.comparison import Comparison
@@ -28,7 +29,7 @@ from activeclust.compare.report import save_all, to_markdown
 from activeclust.datasets import Dataset, load
 from activeclust.errors import RunNotFound
 from activeclust.loop.history import History
-from activeclust.loop.stopping import estimate, parse_stop
+from activeclust.loop.stopping import parse_stop
 from activeclust.metrics import mean_interval, paired_difference
 from activeclust.store import open_store
 from activeclust.views.views import make_views

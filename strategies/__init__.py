@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activeclust.errors import InvalidInput, UnknownName
-from activeclust.strategy.selections import Strategy
+from activeclust.strategy import Strategy
 
 ENTRY_POINTS = "activeclust.strategies"
 

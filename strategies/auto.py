@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, cover, margin_of
+from activeclust.strategy import PoolState, cover, margin_of
 
 #: Answers after which the coarse view gives way to the whole one.
 COARSE_UNTIL = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, open_regions, take
+from activeclust.strategy import PoolState, open_regions, take
 
 
 def centroid(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.strategy.selections import PoolState, cover, kmeans, take
+from activeclust.strategy import PoolState, cover, kmeans, take
 
 PASSES = 5
 INCONSISTENT = 0.5  # share of passes that contradict the full one, as in the paper

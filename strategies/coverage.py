@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import (
-    MAX_CANDIDATES,
-    MAX_REFERENCES,
-    PoolState,
-    kmeans,
-    sample_rows,
-    take,
-)
+from activeclust.strategy import MAX_CANDIDATES, MAX_REFERENCES, PoolState, kmeans, sample_rows, take
 
 PURITY = 0.95  # alpha of the paper
 PSEUDO_CLUSTERS = 10  # stands in for the number of classes, which the paper takes as known

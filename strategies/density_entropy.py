@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, diverse_rows, entropy_of
+from activeclust.strategy import PoolState, diverse_rows, entropy_of
 
 
 def density_entropy(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.strategy.selections import PoolState, cover, diverse_rows, entropy_of
+from activeclust.strategy import PoolState, cover, diverse_rows, entropy_of
 
 PASSES = 8
 

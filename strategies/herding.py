@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, cover
+from activeclust.strategy import PoolState, cover
 
 
 def herding(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

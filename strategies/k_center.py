@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, take
+from activeclust.strategy import PoolState, take
 
 
 def k_center(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

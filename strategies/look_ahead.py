@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.strategy.selections import (
-    PoolState,
-    cover,
-    diverse_rows,
-    one_by_one,
-    sample_rows,
-    uncertainty_of,
-)
+from activeclust.strategy import PoolState, cover, diverse_rows, one_by_one, sample_rows, uncertainty_of
 
 SHORTLIST = 16  # rows tried a batch, or 2 n where that is more
 OUTCOMES = 3  # likeliest answers tried a row; what is left of its probability is spread over them

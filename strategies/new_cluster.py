@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, diverse_rows
+from activeclust.strategy import PoolState, diverse_rows
 
 
 def new_cluster(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

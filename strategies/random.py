@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState
+from activeclust.strategy import PoolState
 
 
 def random(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

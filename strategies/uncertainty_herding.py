@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, cover, uncertainty_of
+from activeclust.strategy import PoolState, cover, uncertainty_of
 
 
 def uncertainty_herding(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:

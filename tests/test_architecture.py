@@ -39,10 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "labels", "validation", "metrics", "strategies", "clusterer", "store", "annotators", "datasets",
         "loop",
     },
+    "audit": {"errors", "annotators", "loop"},
     "integrations": {"errors", "labels", "validation", "strategy", "strategies", "views", "clusterer"},
     "web": {
         "errors", "labels", "resources", "validation", "metrics", "clusterer", "store", "annotators", "datasets",
-        "loop",
+        "loop", "audit",
     },
     "testing": {"errors", "strategy", "strategies", "store"},
 }  # fmt: skip

@@ -46,7 +46,9 @@ def documented() -> dict[str, Any]:
                 found[name] = thing
                 continue
             for own, value in vars(thing).items():
-                mine = getattr(value, "__module__", None) == thing.__name__
+                mine = getattr(value, "__module__", None) == thing.__name__ or own in getattr(
+                    thing, "__all__", ()
+                )
                 if mine and not own.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):
                     found[f"{name}.{own}"] = value
     return found

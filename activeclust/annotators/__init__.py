@@ -1,18 +1,7 @@
 """Who answers: any callable from a query to an answer, oracles, and the terminal."""
 
-from activeclust.annotators.oracles import (
-    SKIP,
-    STOP,
-    UNDO,
-    UNSURE,
-    Answer,
-    LabelOracle,
-    NoisyOracle,
-    Query,
-    Signal,
-    batch,
-    check_answer,
-)
+from activeclust.annotators.oracles import LabelOracle, NoisyOracle
+from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal, batch, check_answer
 
 __all__ = [
     "SKIP",

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from activeclust.annotators.oracles import STOP, Answer, Query, check_answer
+from activeclust.annotators.query import STOP, Answer, Query, check_answer
 from activeclust.errors import AnnotatorFailed, InvalidInput
 
 

@@ -1,22 +1,15 @@
-"""A query as a small HTML card, for notebooks. Labels and items are data: every text is escaped."""
+"""A question as a small HTML card, for notebooks. Labels and items are data: every text is escaped."""
 
 from __future__ import annotations
 
 import base64
 import html
-import io
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import PIL.Image
-
-    from activeclust.annotators.oracles import Query
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+from activeclust.annotators.pictures import image_png, is_image, is_picture_file, read_picture
 
 _BAR = (
     '<tr><td style="text-align:left">{name}</td><td style="width:8em"><div style="background:#0072B2;'
@@ -24,16 +17,39 @@ _BAR = (
 )
 
 
-def query_card(query: Query) -> str:
-    """HTML of the item, the suggestions as bars, and the chance of a new cluster."""
-    chances = [(html.escape(str(name)), p) for name, p in query.suggestions[:5]]
-    chances.append(("<i>a new cluster</i>", query.new_cluster_probability))
+def card_html(
+    row: int,
+    item: Any,
+    suggestions: Sequence[tuple[str | int, float]],
+    new_cluster_probability: float,
+    budget_left: int | None = None,
+) -> str:
+    """HTML of the item, the suggestions as bars, and the chance of a new cluster.
+
+    Parameters
+    ----------
+    row : int
+    item : object
+        What the person looks at.
+    suggestions : sequence of (cluster, probability)
+        The first five are shown.
+    new_cluster_probability : float
+    budget_left : int, optional
+        Answers left, this one included.
+
+    Examples
+    --------
+    >>> "cat" in card_html(3, "a small one", [("cat", 0.8)], 0.2)
+    True
+    """
+    chances = [(html.escape(str(name)), p) for name, p in suggestions[:5]]
+    chances.append(("<i>a new cluster</i>", new_cluster_probability))
     bars = "".join(_BAR.format(name=name, width=100 * p, percent=100 * p) for name, p in chances)
-    left = "" if query.budget_left is None else f", {query.budget_left} answers left"
+    left = "" if budget_left is None else f", {budget_left} answers left"
     return (
         '<div style="display:inline-flex;gap:1.2em;align-items:center;border:1px solid #8884;'
         'border-radius:6px;padding:.7em 1em">'
-        f'<div>{item_html(query.item)}</div><div><div style="opacity:.7">row {query.row}{left}</div>'
+        f'<div>{item_html(item)}</div><div><div style="opacity:.7">row {row}{left}</div>'
         f"<table>{bars}</table></div></div>"
     )
 
@@ -62,82 +78,3 @@ def item_html(item: Any) -> str:
         return f"<table>{rows}</table>"
     text = np.array2string(item, threshold=12, precision=3) if isinstance(item, np.ndarray) else str(item)
     return f'<div style="max-width:30em;white-space:pre-wrap">{html.escape(text)}</div>'
-
-
-def is_picture_file(item: Any) -> bool:
-    """Whether an item is the Path of a picture file.
-
-    A text is never taken for a path: what stands in a table must not choose files to be read.
-
-    Examples
-    --------
-    >>> is_picture_file(Path("cat.JPG")), is_picture_file("cat.jpg")
-    (True, False)
-    """
-    return isinstance(item, Path) and item.suffix.lower() in PICTURES
-
-
-def open_picture(path: Path, widest: int) -> PIL.Image.Image:
-    """A picture file, turned as its camera says, in grey or colours, with transparency or without.
-
-    Parameters
-    ----------
-    path : Path
-    widest : int
-        Pixels that will be looked at: a large JPEG is decoded small.
-
-    Raises
-    ------
-    OSError, ValueError
-        For a file that is missing, damaged, or far too large.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (widest, widest))
-            turned = ImageOps.exif_transpose(opened)
-            return turned if turned.mode in ("L", "RGB", "RGBA") else turned.convert("RGBA")
-    except Image.DecompressionBombError as error:
-        raise ValueError(str(error)) from error
-
-
-def read_picture(path: Path, widest: int) -> np.ndarray:
-    """(h, w) or (h, w, 3 or 4) bytes of a picture file, at most about ``widest`` pixels a side."""
-    picture = open_picture(path, widest)
-    picture.thumbnail((widest, widest))
-    return np.asarray(picture)
-
-
-def is_image(item: Any) -> bool:
-    """Whether an item is a picture: (h, w), (h, w, 3) or (h, w, 4) numbers.
-
-    Examples
-    --------
-    >>> is_image(np.zeros((8, 8))), is_image(np.zeros(64)), is_image("cat.png")
-    (True, False, False)
-    """
-    if not isinstance(item, np.ndarray) or item.dtype.kind not in "uifb" or 0 in item.shape:
-        return False
-    return item.ndim == 2 or (item.ndim == 3 and item.shape[2] in (3, 4))
-
-
-def image_png(image: np.ndarray) -> bytes:
-    """A picture as PNG; grey values are stretched to the picture's own range."""
-    from matplotlib.image import imsave
-
-    buffer = io.BytesIO()
-    pixels = image if image.dtype == np.uint8 else np.clip(to_unit(image), 0, 1)
-    imsave(buffer, pixels, cmap="gray", format="png")
-    return buffer.getvalue()
-
-
-def to_unit(image: np.ndarray) -> np.ndarray:
-    """Values scaled to 0..1, from 0..255 or from whatever range they have."""
-    values = np.asarray(image, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 1:
-        return values
-    if low >= 0 and high <= 255 and image.dtype.kind in "ui":
-        return values / 255
-    return (values - low) / ((high - low) or 1.0)

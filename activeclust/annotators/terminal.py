@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-from activeclust.annotators.oracles import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
+from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
 from activeclust.annotators.terminal_view import item_view
 
 if TYPE_CHECKING:

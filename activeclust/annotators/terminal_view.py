@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.annotators.card import is_image, is_picture_file, read_picture, to_unit
+from activeclust.annotators.pictures import is_image, is_picture_file, read_picture, to_unit
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -22,7 +22,7 @@ HOMES = {
     "loop": "activeclust.cli.loop",
     "annotate": "activeclust.cli.annotate",
     "label-studio": "activeclust.cli.label_studio",
-    "audit": "activeclust.cli.compare",
+    "audit": "activeclust.cli.audit",
     "cluster": "activeclust.cli.cluster",
     "compare": "activeclust.cli.compare",
     "runs": "activeclust.cli.runs",

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from activeclust.cli.options import DATABASE, db_option
+from activeclust.cli.options import db_option
 from activeclust.errors import DataFileError
+from activeclust.store import DATABASE
 
 if TYPE_CHECKING:
     from activeclust.store.base import Cluster, Run, Store

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from activeclust.errors import DataFileError
+from activeclust.store import DATABASE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.datasets.loading import Dataset
-
-DATABASE = "activeclust.db"
 
 _DATA = (
     click.option(

@@ -21,7 +21,7 @@ from activeclust.errors import InvalidInput
 from activeclust.metrics import Interval, area_under_budget_curve, mean_interval, paired_difference
 
 if TYPE_CHECKING:
-    from activeclust.compare.execute import Plan
+    from activeclust.compare.plan import Plan
 
 SHARES = (0.8, 0.9, 0.95)
 #: budgets shown in tables, those of the grid among them

@@ -27,7 +27,8 @@ import numpy as np
 
 from activeclust.errors import InvalidInput, UnknownName
 from activeclust.integrations.modal_learner import Learner, as_modal
-from activeclust.strategy.selections import PoolState, Strategy, sample_rows, take
+from activeclust.strategy.selections import sample_rows, take
+from activeclust.strategy.state import PoolState, Strategy
 
 __all__ = ["Learner", "PosteriorLearner", "adapt", "as_modal", "by_name", "names"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from activeclust import strategies
 from activeclust.errors import InvalidInput, MissingDependency
-from activeclust.strategy.selections import PoolState, Refit, Resample
+from activeclust.strategy.state import PoolState, Refit, Resample
 from activeclust.validation import check_rows
 
 try:

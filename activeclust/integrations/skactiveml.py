@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput, MissingDependency, UnknownName
-from activeclust.strategy.selections import PoolState, Strategy, sample_rows, take
+from activeclust.strategy.selections import sample_rows, take
+from activeclust.strategy.state import PoolState, Strategy
 
 try:
     import skactiveml.pool

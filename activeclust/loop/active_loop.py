@@ -15,7 +15,8 @@ import numpy as np
 from activeclust import strategies
 from activeclust._version import __version__
 from activeclust.annotators.calling import AnnotatorCaller
-from activeclust.annotators.oracles import LabelOracle, Query
+from activeclust.annotators.oracles import LabelOracle
+from activeclust.annotators.query import Query
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors

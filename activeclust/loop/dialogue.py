@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.annotators.oracles import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
+from activeclust.annotators.query import SKIP, STOP, SUGGESTIONS, UNDO, Answer, Query, Signal, check_answer
 from activeclust.errors import InvalidInput
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import Ended, History
@@ -16,9 +16,7 @@ from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, Run
-from activeclust.strategy.selections import PoolState
-
-SUGGESTIONS = 9  #: clusters that a query suggests at most; one key each
+from activeclust.strategy.state import PoolState
 
 
 class Dialogue:

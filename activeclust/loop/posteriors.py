@@ -9,7 +9,7 @@ import numpy as np
 
 from activeclust.loop.anchors import Anchors
 from activeclust.store.base import Cluster
-from activeclust.strategy.selections import PoolState, one_by_one
+from activeclust.strategy.state import PoolState, one_by_one
 
 
 @dataclass(frozen=True)

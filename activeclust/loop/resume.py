@@ -10,10 +10,8 @@ from typing import Literal
 import numpy as np
 
 from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
-from activeclust.store import open_store
+from activeclust.store import DATABASE, open_store
 from activeclust.store.base import Run, RunSpec, Store
-
-DEFAULT_DATABASE = "activeclust.db"
 
 #: what must agree for the resumed run to ask what the uninterrupted one would have asked
 _SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size", "model_hash": "model"}
@@ -30,7 +28,7 @@ def find_store(store: Store | str | os.PathLike[str] | None, name: str | None) -
     if store is not None and not isinstance(store, (str, os.PathLike)):
         return store
     if store is None and name is not None:
-        return open_store(DEFAULT_DATABASE)
+        return open_store(DATABASE)
     return open_store(store)
 
 

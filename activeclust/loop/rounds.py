@@ -13,10 +13,9 @@ from activeclust.loop.anchors import Anchors, renamed
 from activeclust.loop.posteriors import NamedPosterior, PosteriorCache
 from activeclust.loop.stopping import StopRule, expected_gain
 from activeclust.metrics import agreement, evaluate
+from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Round, Run
-from activeclust.strategy.selections import PoolState, Strategy
-
-LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several work on a run
+from activeclust.strategy.state import PoolState, Strategy
 
 
 class Rounds:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from activeclust.store.base import Store
 
-__all__ = ["open_store"]
+__all__ = ["DATABASE", "LEASE_SECONDS", "open_store"]
+
+DATABASE = "activeclust.db"  #: file of the runs with a name, in the working folder, where no store is named
+LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several work on a run
 
 
 def open_store(url_or_path: str | os.PathLike[str] | None = None, *, create: bool = True) -> Store:

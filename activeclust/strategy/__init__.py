@@ -1,26 +1,42 @@
 """What a query strategy is: the state it sees, scores of rows, and ways to select rows by them."""
 
-from activeclust.strategy.selections import (
-    PoolState,
-    Strategy,
+from activeclust.strategy.scores import (
+    WIDTH,
     closeness,
+    entropy_of,
+    kernel_between,
+    margin_of,
+    uncertainty_of,
+)
+from activeclust.strategy.selections import (
+    MAX_CANDIDATES,
+    MAX_REFERENCES,
     cover,
     diverse_rows,
-    entropy_of,
     heavy_rows,
-    kernel_between,
     kmeans,
-    margin_of,
-    one_by_one,
     open_regions,
     sample_rows,
     take,
     top_rows,
-    uncertainty_of,
+)
+from activeclust.strategy.state import (
+    Hypothetical,
+    PoolState,
+    Refit,
+    Resample,
+    Strategy,
+    one_by_one,
 )
 
 __all__ = [
+    "MAX_CANDIDATES",
+    "MAX_REFERENCES",
+    "WIDTH",
+    "Hypothetical",
     "PoolState",
+    "Refit",
+    "Resample",
     "Strategy",
     "closeness",
     "cover",

@@ -1,9 +1,4 @@
-"""What a query strategy is: a pure function of a pool state, a number and a random generator.
-
-A strategy sees a :class:`PoolState` and returns the rows to ask about next. Three layers, as in modAL:
-a *score* per row, the *model call* that gives what the score needs (the posterior, already in the
-state), and a *selection* (:func:`top_rows`, :func:`diverse_rows`, :func:`cover`, :func:`open_regions`).
-The registry is :mod:`activeclust.strategies`.
+"""Selections: which candidates to take, given scores or given the geometry of the pool.
 
 No selection builds an n x n matrix. Those that compare rows with rows look at no more than
 :data:`MAX_CANDIDATES` candidates and :data:`MAX_REFERENCES` reference rows, drawn at random where there are
@@ -13,114 +8,19 @@ more: what they maximise is a mean over the pool, and a mean over 3,000 random r
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
 
 import numpy as np
 
 from activeclust.errors import InvalidInput
+from activeclust.strategy.scores import WIDTH, closeness, kernel_between
+from activeclust.strategy.state import PoolState
 
-#: ``refit(rows, codes) -> (posterior, new_cluster_proba)``: the posterior as if ``rows`` had been answered
-#: ``codes`` too. Codes up to ``n_clusters`` are allowed; ``n_clusters`` itself opens a new cluster.
-Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+#: The most candidates and reference rows that are compared with one another (float32: 96 MB).
+MAX_CANDIDATES, MAX_REFERENCES = 8_000, 3_000
 
-#: ``hypothetical(rows, codes, at) -> (H, m, C + 2)``: probabilities at ``at`` (m,) if ``rows[h]`` were
-#: answered ``codes[h]``, each h on its own and all in one pass. Columns: the C clusters, the one that an
-#: answer C opens (else 0), none of these.
-Hypothetical = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-#: ``resample(times, rng) -> (times, n, C)``: posteriors from passes that each see a random part of the
-#: views' coordinates, for strategies that measure disagreement.
-Resample = Callable[[int, np.random.Generator], np.ndarray]
-
-
-@dataclass(frozen=True)
-class PoolState:
-    """All a strategy may look at. Arrays are read-only; n rows, C known clusters, k anchors.
-
-    Attributes
-    ----------
-    posterior : ndarray (n, C)
-        Probability of each known cluster *given that the row belongs to a known one*; rows sum to 1.
-        ``C`` is 0 before the first answer.
-    new_cluster_proba : ndarray (n,)
-        Probability that the row belongs to none of the known clusters; all 1 before the first answer.
-    views : mapping of str to ndarray (n, m)
-        ``"pca"``: centred coordinates of total RMS 1; ``"diffusion"``: unit-length rows, so that the
-        dot product of two rows is the cosine of their angle.
-    neighbors : ndarray (n, q) of int
-        Each row's nearest rows, nearest first, itself left out.
-    density : ndarray (n,)
-        One over the typical distance to the neighbours, scaled to mean 1.
-    anchors : ndarray (k,) of int
-        Rows answered so far, in the order of the answers.
-    anchor_codes : ndarray (k,) of int
-        Their clusters, as column numbers of ``posterior``.
-    candidates : ndarray (p,) of int
-        Rows that may be asked about: unanswered, not skipped, not leased to somebody else; ascending.
-    refit, hypothetical, resample : callables or None
-        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None where the
-        model offers none.
-    """
-
-    posterior: np.ndarray
-    new_cluster_proba: np.ndarray
-    views: Mapping[str, np.ndarray]
-    neighbors: np.ndarray
-    density: np.ndarray
-    anchors: np.ndarray
-    anchor_codes: np.ndarray
-    candidates: np.ndarray
-    refit: Refit | None = field(default=None, compare=False)
-    resample: Resample | None = field(default=None, compare=False)
-    hypothetical: Hypothetical | None = field(default=None, compare=False)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows in the pool, answered ones included."""
-        return len(self.new_cluster_proba)
-
-    @property
-    def n_clusters(self) -> int:
-        """Number of clusters that have an anchor."""
-        return self.posterior.shape[1]
-
-    @property
-    def full_posterior(self) -> np.ndarray:
-        """(n, C + 1) probabilities, the last column being *none of the clusters seen so far*."""
-        new = self.new_cluster_proba[:, None]
-        return np.hstack([self.posterior * (1.0 - new), new])
-
-
-@runtime_checkable
-class Strategy(Protocol):
-    """``strategy(state, n, rng)`` gives ``min(n, len(state.candidates))`` distinct candidates."""
-
-    def __call__(self, state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray: ...
-
-
-def one_by_one(refit: Refit, n_clusters: int) -> Hypothetical:
-    """A :data:`Hypothetical` for a model of ``n_clusters`` that offers :data:`Refit` alone: one call each.
-
-    Examples
-    --------
-    >>> from activeclust.testing.strategies import make_state
-    >>> state = make_state()
-    >>> tried = one_by_one(state.refit, 3)(state.candidates[:2], np.array([0, 3]), np.arange(5))
-    >>> tried.shape, bool((tried[0, :, 3] == 0).all()), bool((tried[1, :, 3] > 0).all())
-    ((2, 5, 5), True, True)
-    """
-
-    def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(rows), len(at), n_clusters + 2))
-        for h, (row, code) in enumerate(zip(rows, codes, strict=True)):
-            posterior, new = refit(np.array([row]), np.array([code]))
-            out[h, :, : posterior.shape[1]] = posterior[at] * (1.0 - new[at])[:, None]
-            out[h, :, -1] = new[at]
-        return out
-
-    return hypothetical
+#: Share of the weight that the rows to be covered hold together.
+HEAVY = 0.99
 
 
 def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -152,50 +52,6 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
         )
     order = np.lexsort((rng.random(len(scores)), -np.asarray(scores, dtype=float)))
     return np.asarray(candidates)[order[:n]]
-
-
-#: The most candidates and reference rows that are compared with one another (float32: 96 MB).
-MAX_CANDIDATES, MAX_REFERENCES = 8_000, 3_000
-
-#: Share of the weight that the rows to be covered hold together.
-HEAVY = 0.99
-
-#: Width of the coverage kernel ``exp((cos - 1) / width)`` on the diffusion view.
-WIDTH = 0.5
-
-
-def entropy_of(posterior: np.ndarray) -> np.ndarray:
-    """(n,) entropies, in nats, of the probabilities ``posterior`` (n, C).
-
-    Examples
-    --------
-    >>> entropy_of(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
-    [0.0, 0.693]
-    """
-    p = np.asarray(posterior, dtype=float)
-    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1) + 0.0
-
-
-def margin_of(posterior: np.ndarray) -> np.ndarray:
-    """(n,) differences between the two highest of ``posterior`` (n, C); 1 where there is one column.
-
-    Examples
-    --------
-    >>> margin_of(np.array([[0.7, 0.2, 0.1]])).round(3).tolist()
-    [0.5]
-    """
-    p = np.asarray(posterior, dtype=float)
-    if p.shape[1] < 2:
-        return np.ones(len(p))
-    top = np.partition(p, -2, axis=1)[:, -2:]
-    return top[:, 1] - top[:, 0]
-
-
-def uncertainty_of(full_posterior: np.ndarray) -> np.ndarray:
-    """(n,) ``1 - margin`` of ``full_posterior`` (n, C + 1); all 1 before the first answer."""
-    if full_posterior.shape[1] < 2:
-        return np.ones(len(full_posterior))
-    return 1.0 - margin_of(full_posterior)
 
 
 def sample_rows(rows: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
@@ -364,21 +220,3 @@ def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.nda
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than regions is fine
         model.fit(points[rows])
         return model.cluster_centers_, model.predict(points)
-
-
-def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """(p, q) coverage kernel ``exp((cos - 1) / width)`` of unit rows ``a`` (p, m) and ``b`` (q, m)."""
-    kernel = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
-    np.minimum(kernel, 1.0, out=kernel)  # in place: new memory for each step takes longer than the step
-    kernel -= 1.0
-    kernel /= np.float32(width)
-    return np.exp(kernel, out=kernel)
-
-
-def closeness(points: np.ndarray, others: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """(n,) kernel of that ``width`` from ``points`` to the nearest of ``others``, 0 where there are none."""
-    nearest = np.zeros(len(points), np.float32)
-    for start in range(0, len(others), 256):  # in parts: thousands of anchors beside 70,000 rows
-        part = kernel_between(points, others[start : start + 256], width)
-        nearest = np.maximum(nearest, part.max(axis=1))
-    return nearest

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from activeclust.strategy.selections import PoolState, Strategy
+from activeclust.strategy.state import PoolState, Strategy
 
 
 def make_state(

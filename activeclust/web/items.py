@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.annotators.card import is_image, is_picture_file, open_picture, to_unit
+from activeclust.annotators.pictures import is_image, is_picture_file, open_picture, to_unit
 from activeclust.errors import DataFileError
 
 WIDEST = 1_600  #: pixels of a picture that is sent

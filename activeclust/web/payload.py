@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from activeclust.annotators.query import SUGGESTIONS
 from activeclust.errors import InvalidInput
 from activeclust.store.base import Cluster, Kind
 
@@ -81,7 +82,7 @@ def details_of(body: Mapping[str, Any]) -> dict[str, Any]:
         details["seconds"] = round(float(seconds), 3)
     shown = body.get("suggestions")
     if isinstance(shown, list) and shown:
-        pairs = [pair for pair in shown[:9] if isinstance(pair, list) and len(pair) == 2]
+        pairs = [pair for pair in shown[:SUGGESTIONS] if isinstance(pair, list) and len(pair) == 2]
         details["suggestions"] = [[to_cluster(name), _share(p)] for name, p in pairs]
     return details
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from activeclust.annotators.query import SUGGESTIONS
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
@@ -26,7 +27,6 @@ from activeclust.web.service import complaint
 if TYPE_CHECKING:
     from activeclust.web.service import Desk
 
-SUGGESTIONS = 9
 MOST_SHOWN = 60  #: rows that are looked at together
 MOST_AHEAD = 12  #: rows that one page may hold
 

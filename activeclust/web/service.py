@@ -17,6 +17,7 @@ import numpy as np
 
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.loop.stopping import parse_stop
+from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
 
 SHELF = 12  #: rows that are ready to be asked about, beyond those that people hold
-LEASE_SECONDS = 600.0  #: how long a row stays the person's who was asked about it
 RESERVE = 200  #: rows looked at where somebody is faster than the model
 FOLDS = 5  #: posteriors that looking for suspect answers takes
 LOOK_AGAIN = 2.0  #: seconds between looks for answers that other processes have written

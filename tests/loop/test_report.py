@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from activeclust.annotators.card import image_png, is_image, item_html, to_unit
+from activeclust.annotators.card import item_html
+from activeclust.annotators.pictures import image_png, is_image, to_unit
 from activeclust.annotators.terminal_view import fit, half_blocks, item_view, shades
 from activeclust.loop.history import History
 from activeclust.loop.report import HEADINGS, plot_history, rounds_table, spread

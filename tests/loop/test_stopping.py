@@ -13,9 +13,10 @@ from pools import on_circle, pool
 from sklearn.datasets import make_blobs
 
 from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
-from activeclust.cli.compare import audit_command
+from activeclust.audit import audit, estimate
+from activeclust.cli.audit import audit_command
 from activeclust.errors import InvalidInput
-from activeclust.loop.stopping import audit, converged, estimate, expected_gain, parse_stop
+from activeclust.loop.stopping import converged, expected_gain, parse_stop
 from activeclust.testing.strategies import make_state
 
 

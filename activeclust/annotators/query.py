@@ -1,0 +1,117 @@
+"""What is asked and what may be answered: a :class:`Query` goes in, a cluster name or one of the signals comes out.
+
+An annotator is any callable ``Query -> answer``. An answer is a cluster name (a non-empty ``str``, or an
+``int``; 1 and "1" are different clusters; a new name makes a new cluster) or one of the signals
+:data:`SKIP`, :data:`UNSURE`, :data:`UNDO`, :data:`STOP`. Raising ``StopIteration`` is STOP too.
+
+It may be a coroutine function, and one marked :func:`batch` gets all questions of a round at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activeclust.errors import InvalidInput
+from activeclust.labels import label
+
+Cluster = str | int
+
+SUGGESTIONS = 9  #: clusters that a query suggests at most; one key each
+
+
+class Signal(enum.Enum):
+    """Answers that are not a cluster."""
+
+    SKIP = "skip"  #: do not ask about this row again
+    UNSURE = "unsure"  #: looked at, could not tell; not asked again, kept apart from SKIP
+    UNDO = "undo"  #: take the last answer back and ask that row again
+    STOP = "stop"  #: end here; everything answered is kept
+
+
+SKIP, UNSURE, UNDO, STOP = Signal.SKIP, Signal.UNSURE, Signal.UNDO, Signal.STOP
+
+Answer = Cluster | Signal
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question: to which cluster does this row belong?
+
+    Attributes
+    ----------
+    row : int
+        Row number in the pool, from 0.
+    item : object
+        What the person looks at (an element of ``items``, or the row of features).
+    suggestions : tuple of (cluster, float)
+        The likeliest clusters, likeliest first, with their probabilities (the none-of-these mass included
+        in the total, so that they and ``new_cluster_probability`` sum to at most 1).
+    new_cluster_probability : float
+        Probability that the row belongs to none of the clusters seen so far.
+    clusters : tuple of clusters
+        All clusters seen so far, in the order they were first named.
+    budget_left : int or None
+        Answers left, this one included; None where there is no budget.
+    """
+
+    row: int
+    item: Any
+    suggestions: tuple[tuple[Cluster, float], ...]
+    new_cluster_probability: float
+    clusters: tuple[Cluster, ...]
+    budget_left: int | None = None
+
+    def _repr_html_(self) -> str:
+        """A small card, which is how a notebook shows a query."""
+        from activeclust.annotators.card import card_html
+
+        return card_html(
+            self.row, self.item, self.suggestions, self.new_cluster_probability, self.budget_left
+        )
+
+
+Annotator = Callable[[Query], Answer]
+
+
+def check_answer(answer: Any, row: int) -> Answer:
+    """The answer in its stored form, or :class:`InvalidInput` saying what was expected.
+
+    Examples
+    --------
+    >>> check_answer(np.int64(3), row=0), check_answer("cat", row=0)
+    (3, 'cat')
+    """
+    if isinstance(answer, Signal):
+        return answer
+    if not isinstance(answer, (bool, np.bool_)):  # an answer "true" is a mistake, a column of bools is not
+        with contextlib.suppress(InvalidInput):
+            cluster = label(answer)
+            if cluster is not None:
+                return cluster
+    raise InvalidInput(
+        f"The answer for row {row} was {answer!r} ({type(answer).__name__}); expected a cluster name "
+        "(a non-empty string or an integer) or SKIP, UNSURE, UNDO or STOP."
+    )
+
+
+def batch(annotator: Callable[[list[Query]], Sequence[Answer]]) -> Callable[[list[Query]], Sequence[Answer]]:
+    """Mark an annotator that answers all questions of a round at once: ``[Query, ...] -> [answer, ...]``.
+
+    Answers count in the order of the questions; what follows a STOP is not looked at.
+
+    Examples
+    --------
+    >>> @batch
+    ... def ask(queries):
+    ...     return ["even" if query.row % 2 == 0 else "odd" for query in queries]
+    >>> ask.answers_batches
+    True
+    """
+    annotator.answers_batches = True  # type: ignore[attr-defined]
+    return annotator

@@ -1,0 +1,116 @@
+"""What a query strategy is: a pure function of a pool state, a number and a random generator.
+
+A strategy sees a :class:`PoolState` and returns the rows to ask about next. Three layers, as in modAL:
+a *score* per row (:mod:`activeclust.strategy.scores`), the *model call* that gives what the score needs (the
+posterior, already in the state), and a *selection* (:mod:`activeclust.strategy.selections`).
+The registry is :mod:`activeclust.strategies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+#: ``refit(rows, codes) -> (posterior, new_cluster_proba)``: the posterior as if ``rows`` had been answered
+#: ``codes`` too. Codes up to ``n_clusters`` are allowed; ``n_clusters`` itself opens a new cluster.
+Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+#: ``hypothetical(rows, codes, at) -> (H, m, C + 2)``: probabilities at ``at`` (m,) if ``rows[h]`` were
+#: answered ``codes[h]``, each h on its own and all in one pass. Columns: the C clusters, the one that an
+#: answer C opens (else 0), none of these.
+Hypothetical = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+#: ``resample(times, rng) -> (times, n, C)``: posteriors from passes that each see a random part of the
+#: views' coordinates, for strategies that measure disagreement.
+Resample = Callable[[int, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PoolState:
+    """All a strategy may look at. Arrays are read-only; n rows, C known clusters, k anchors.
+
+    Attributes
+    ----------
+    posterior : ndarray (n, C)
+        Probability of each known cluster *given that the row belongs to a known one*; rows sum to 1.
+        ``C`` is 0 before the first answer.
+    new_cluster_proba : ndarray (n,)
+        Probability that the row belongs to none of the known clusters; all 1 before the first answer.
+    views : mapping of str to ndarray (n, m)
+        ``"pca"``: centred coordinates of total RMS 1; ``"diffusion"``: unit-length rows, so that the
+        dot product of two rows is the cosine of their angle.
+    neighbors : ndarray (n, q) of int
+        Each row's nearest rows, nearest first, itself left out.
+    density : ndarray (n,)
+        One over the typical distance to the neighbours, scaled to mean 1.
+    anchors : ndarray (k,) of int
+        Rows answered so far, in the order of the answers.
+    anchor_codes : ndarray (k,) of int
+        Their clusters, as column numbers of ``posterior``.
+    candidates : ndarray (p,) of int
+        Rows that may be asked about: unanswered, not skipped, not leased to somebody else; ascending.
+    refit, hypothetical, resample : callables or None
+        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None where the
+        model offers none.
+    """
+
+    posterior: np.ndarray
+    new_cluster_proba: np.ndarray
+    views: Mapping[str, np.ndarray]
+    neighbors: np.ndarray
+    density: np.ndarray
+    anchors: np.ndarray
+    anchor_codes: np.ndarray
+    candidates: np.ndarray
+    refit: Refit | None = field(default=None, compare=False)
+    resample: Resample | None = field(default=None, compare=False)
+    hypothetical: Hypothetical | None = field(default=None, compare=False)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows in the pool, answered ones included."""
+        return len(self.new_cluster_proba)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters that have an anchor."""
+        return self.posterior.shape[1]
+
+    @property
+    def full_posterior(self) -> np.ndarray:
+        """(n, C + 1) probabilities, the last column being *none of the clusters seen so far*."""
+        new = self.new_cluster_proba[:, None]
+        return np.hstack([self.posterior * (1.0 - new), new])
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """``strategy(state, n, rng)`` gives ``min(n, len(state.candidates))`` distinct candidates."""
+
+    def __call__(self, state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray: ...
+
+
+def one_by_one(refit: Refit, n_clusters: int) -> Hypothetical:
+    """A :data:`Hypothetical` for a model of ``n_clusters`` that offers :data:`Refit` alone: one call each.
+
+    Examples
+    --------
+    >>> from activeclust.testing.strategies import make_state
+    >>> state = make_state()
+    >>> tried = one_by_one(state.refit, 3)(state.candidates[:2], np.array([0, 3]), np.arange(5))
+    >>> tried.shape, bool((tried[0, :, 3] == 0).all()), bool((tried[1, :, 3] > 0).all())
+    ((2, 5, 5), True, True)
+    """
+
+    def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(rows), len(at), n_clusters + 2))
+        for h, (row, code) in enumerate(zip(rows, codes, strict=True)):
+            posterior, new = refit(np.array([row]), np.array([code]))
+            out[h, :, : posterior.shape[1]] = posterior[at] * (1.0 - new[at])[:, None]
+            out[h, :, -1] = new[at]
+        return out
+
+    return hypothetical
