@@ -15,7 +15,7 @@ EXPERIMENTS := separation mnist_anchors runtime variance anchor_quality prior_mi
 	seed_selection explanation ablation
 
 loop: $(VENV)/.installed
-	$(BIN)/activeclust loop --oracle mnist --strategy entropy --budget 100
+	$(BIN)/activeclust loop --oracle mnist --budget 100
 
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
