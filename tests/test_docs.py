@@ -183,7 +183,7 @@ def test_the_ways_of_contributing_can_be_followed(tmp_path):
         assert name, "a block begins with the comment `# test_NAME.py`"
         (tmp_path / name[1]).write_text(code, encoding="utf-8")
     assert {path.name for path in tmp_path.iterdir()} == {
-        "test_my_strategy.py", "test_my_store.py", "test_my_annotator.py", "test_my_view.py",
+        "test_my_strategy.py", "test_my_store.py", "test_my_annotator.py", "test_my_rule.py", "test_my_view.py",
     }  # fmt: skip
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
