@@ -180,3 +180,11 @@ def test_paired_difference_sees_what_unpaired_noise_would_hide():
 def test_bad_input_is_refused_in_a_sentence(call, says):
     with pytest.raises(InvalidInput, match=says):
         call()
+
+
+def test_nearly_equal_scores_have_a_narrow_interval_and_no_warning():
+    interval = metrics.mean_interval([0.1 + 1e-17, 0.1, np.nextafter(0.1, 1)])
+    assert interval.low <= interval.mean <= interval.high
+    assert interval.high - interval.low < 1e-15
+    by_hand = metrics.mean_interval([1.0, 2.0, 4.0], 0.9)  # t(0.95, 2) = 2.919986, s = 1.527525
+    assert by_hand.high - by_hand.mean == pytest.approx(2.919986 * 1.527525 / 3**0.5, rel=1e-6)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from activeclust.annotators.query import STOP, Answer, Query, check_answer
@@ -88,15 +89,33 @@ class AnnotatorCaller:
         if not self.whole_batches:
             yield check_answer(result, queries[0].row)
             return
-        if isinstance(result, str) or not hasattr(result, "__len__"):
-            raise InvalidInput(f"A batch annotator answers with a list, one answer a query; got {result!r}.")
-        answers = list(result)
+        answers = _in_order(queries, result)
         if len(answers) != len(queries) and STOP not in answers:
             raise InvalidInput(
                 f"The batch annotator was asked {len(queries)} questions and gave {len(answers)} answers."
             )
         for query, answer in zip(queries, answers, strict=False):
             yield check_answer(answer, query.row)
+
+
+def _in_order(queries: Sequence[Query], result: Any) -> list[Any]:
+    """The answers of a batch annotator in the order of the questions: from a list, or from a dict by row."""
+    if isinstance(result, Mapping):
+        missing = [query.row for query in queries if query.row not in result]
+        if missing:
+            rows = ", ".join(map(str, missing[:5]))
+            raise InvalidInput(
+                "A batch annotator that answers with a dict needs one entry per query, with its row number as the "
+                f"key; there is none for row{'s' if len(missing) > 1 else ''} {rows}, the keys are "
+                f"{list(result)[:5]!r}."
+            )
+        return [result[query.row] for query in queries]
+    if isinstance(result, (str, bytes, AbstractSet)) or not hasattr(result, "__len__"):
+        raise InvalidInput(
+            "A batch annotator answers with a list, one answer per query in their order, or with a dict from row to "
+            f"answer; got {result!r}."
+        )
+    return list(result)
 
 
 async def _awaited(result: Any) -> Any:

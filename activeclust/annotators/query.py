@@ -9,13 +9,11 @@ It may be a coroutine function, and one marked :func:`batch` gets all questions 
 
 from __future__ import annotations
 
-import contextlib
 import enum
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from activeclust.errors import InvalidInput
 from activeclust.labels import label
@@ -89,11 +87,11 @@ def check_answer(answer: Any, row: int) -> Answer:
     """
     if isinstance(answer, Signal):
         return answer
-    if not isinstance(answer, (bool, np.bool_)):  # an answer "true" is a mistake, a column of bools is not
-        with contextlib.suppress(InvalidInput):
-            cluster = label(answer)
-            if cluster is not None:
-                return cluster
+    # stricter than a label in a column: an answer of 1.0, True or bytes is a mistake of the annotator
+    if isinstance(answer, (str, numbers.Integral)) and not isinstance(answer, bool):
+        cluster = label(answer)
+        if cluster is not None:
+            return cluster
     raise InvalidInput(
         f"The answer for row {row} was {answer!r} ({type(answer).__name__}); expected a cluster name "
         "(a non-empty string or an integer) or SKIP, UNSURE, UNDO or STOP."
@@ -103,7 +101,8 @@ def check_answer(answer: Any, row: int) -> Answer:
 def batch(annotator: Callable[[list[Query]], Sequence[Answer]]) -> Callable[[list[Query]], Sequence[Answer]]:
     """Mark an annotator that answers all questions of a round at once: ``[Query, ...] -> [answer, ...]``.
 
-    Answers count in the order of the questions; what follows a STOP is not looked at.
+    Answers count in the order of the questions; what follows a STOP is not looked at. A dict from row number to
+    answer is taken as well.
 
     Examples
     --------

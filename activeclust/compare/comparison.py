@@ -180,8 +180,6 @@ class Comparison:
         its column's mean is (Ash et al., "Deep batch active learning by diverse, uncertain gradient lower
         bounds", ICLR 2020, section 4). Zeros with fewer than two repeats.
         """
-        from scipy import stats
-
         S, all_scores = len(self.strategies), self.values[metric]
         penalty = np.zeros((S, S))
         at = _doubling(self.budgets, np.isfinite(all_scores).all(axis=(0, 1)))
@@ -191,7 +189,7 @@ class Comparison:
             for a in range(S):
                 for b in range(S):
                     d = all_scores[a, :, j] - all_scores[b, :, j]
-                    if d.mean() > 0 and (np.ptp(d) == 0 or stats.ttest_1samp(d, 0.0).pvalue < 0.05):
+                    if mean_interval(d, LEVEL).low > 0:
                         penalty[a, b] += 1.0 / len(at)
         return penalty
 

@@ -22,6 +22,7 @@ from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.dialogue import Dialogue, positive
 from activeclust.loop.history import History
+from activeclust.loop.items import items_of
 from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.resume import find_seed, find_store, open_run
 from activeclust.loop.rounds import Rounds
@@ -58,7 +59,8 @@ class ActiveLoop(Dialogue):
     name : str, optional
         The run's name in the store.
     items : sequence of length n, optional
-        What a person looks at; the rows of X without it.
+        What a person looks at; the rows of X without it. The n-th entry belongs to the n-th row, whatever the
+        index of a Series or DataFrame says; a row of a DataFrame is shown as a dict.
     batch_size : int
         Questions a round.
     random_state : int, optional
@@ -117,17 +119,17 @@ class ActiveLoop(Dialogue):
         n = len(self.X)
         self.annotator = annotator
         self._asker = None if annotator is None else AnnotatorCaller(annotator)
-        self.items = self.X if items is None else items
+        self.items = self.X if items is None else items_of(items, n)
         self.batch_size = positive(batch_size, "batch_size")
         self.labels_true = (
             None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n).tolist()
         )
         self.who = who
         chosen = strategies.get(strategy)
-        held: dict[str, Any] = {"items": self.items}
-        if isinstance(annotator, LabelOracle):
-            held["the oracle"] = annotator.labels
-        _check_lengths(n, held)
+        if isinstance(annotator, LabelOracle) and len(annotator.labels) != n:
+            raise InvalidInput(
+                f"the oracle has {len(annotator.labels):,} entries for {counted(n, 'row')}; expected one per row."
+            )
         store, name = find_store(store, name), name or "run"
         seed = find_seed(store, name, resume, random_state)
         self.clusterer = _default_clusterer(seed) if clusterer is None else clusterer
@@ -248,14 +250,6 @@ class ActiveLoop(Dialogue):
         self._budget = self._stop = None
         if self.who:
             self.stored.release(self.who)
-
-
-def _check_lengths(n: int, given: Mapping[str, Any]) -> None:
-    for what, values in given.items():
-        if values is not None and len(values) != n:
-            raise InvalidInput(
-                f"{what} has {len(values):,} entries for {counted(n, 'row')}; expected one a row."
-            )
 
 
 def _default_clusterer(seed: int) -> Any:

@@ -147,3 +147,22 @@ def test_a_stop_rule_ends_the_run_and_a_later_run_goes_on(make):
     assert story(loop) == story(through)
     with pytest.raises(InvalidInput, match="no stop rule"):
         loop.run(budget=60, stop="tired")
+
+
+def test_a_batch_annotator_may_answer_with_a_dict_by_row(make, blobs):
+    backwards = batch(lambda queries: {query.row: blobs[1][query.row] for query in reversed(queries)})
+    loop = make(backwards, batch_size=6)
+    loop.run(budget=18)
+    assert loop.anchors == {row: blobs[1][row] for row in loop.anchors}
+    assert len(loop.anchors) == 18
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [({"cat": 1}, "none for row"), ({}, "none for rows"), ({"cat", "dog"}, "answers with a list")],
+)
+def test_a_batch_answer_in_no_order_is_refused(make, result, says):
+    loop = make(batch(lambda queries: result), batch_size=2)
+    with pytest.raises(InvalidInput, match=says):
+        loop.run(budget=4)
+    assert loop.anchors == {}
