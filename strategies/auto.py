@@ -47,9 +47,9 @@ def auto(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     The constants were chosen on MNIST alone: six samples of 5,000 rows, the one that docs/strategies.md
     reports on among them, with other seeds and earlier weights.
     """
-    power = float(np.clip(len(state.anchors) / ANSWERS_A_POWER, LEAST_POWER, MOST_POWER))
+    power = float(np.clip(len(state.covered) / ANSWERS_A_POWER, LEAST_POWER, MOST_POWER))
     weights = openness(state) ** power
-    if len(state.anchors) >= COARSE_UNTIL:
+    if len(state.covered) >= COARSE_UNTIL:
         return cover(state, n, rng, weights=weights, width=WIDTH)
     leading = state.views["diffusion"][:, :COARSE]
     length = np.linalg.norm(leading, axis=1, keepdims=True)

@@ -38,7 +38,7 @@ def coverage(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     radius = _radius(points[refs], max(PSEUDO_CLUSTERS, state.n_clusters), rng)
     covers = _distance(points[rows], points[refs]) <= radius
     open_ = np.ones(len(refs), bool)
-    for anchor in state.anchors:
+    for anchor in state.covered:
         open_ &= _distance(points[anchor][None], points[refs])[0] > radius
     picks: list[int] = []
     for _ in range(min(n, len(rows))):

@@ -31,7 +31,7 @@ def k_center(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     points = np.asarray(state.views["diffusion"], np.float32)
     here = points[rows]
     nearest = np.full(len(rows), -2.0, np.float32)  # cosine to the nearest anchor; below any real one
-    for anchor in state.anchors:
+    for anchor in state.covered:
         nearest = np.maximum(nearest, here @ points[anchor])
     picks: list[int] = []
     for _ in range(min(n, len(rows))):

@@ -107,10 +107,12 @@ class Rounds:
             self.catch_up()
 
     def propose(self, n: int, without: Sequence[int]) -> list[int]:
-        """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet."""
+        """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet.
+
+        Rows ``without``, and all that somebody holds, count as answered by the posterior's best guess.
+        """
         while True:
-            state = self.state()
-            state = replace(state, candidates=np.setdiff1d(state.candidates, without))
+            state = self._state_without([*without, *self.run.leased()])
             few, index = min(n, len(state.candidates)), self.next_index
             rows = self._choose(state, few, np.random.default_rng([self.run.spec.seed, index])) if few else []
             more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}
@@ -140,11 +142,17 @@ class Rounds:
 
     def state(self) -> PoolState:
         """What a strategy sees now."""
-        candidates = self.answers.open_rows(self.n_rows)
-        if self.who:
-            others = [row for row, who in self.run.leased().items() if who != self.who]
-            candidates = np.setdiff1d(candidates, others)
+        candidates = np.setdiff1d(self.answers.open_rows(self.n_rows), self._of_others())
         return self.beliefs.state(self.answers, candidates)
+
+    def _state_without(self, pending: Sequence[int]) -> PoolState:
+        """What a strategy sees while somebody is being asked about these rows."""
+        open_rows = self.answers.open_rows(self.n_rows)
+        return self.beliefs.state(self.answers, open_rows).with_pending(pending)
+
+    def _of_others(self) -> list[int]:
+        """Rows that somebody else is being asked about."""
+        return [row for row, who in self.run.leased().items() if who != self.who] if self.who else []
 
     def _pending(self) -> list[int]:
         """Rows asked about and not answered: the rest of an interrupted round, and undone ones."""
@@ -153,7 +161,7 @@ class Rounds:
         return self._lease(rows, self.batch_size) if rows else rows
 
     def _next(self, left: int | None) -> list[int]:
-        state = self.state()
+        state = self._state_without(self._of_others())
         n = min(self.batch_size, len(state.candidates), self.n_rows if left is None else left)
         if n == 0:
             return []

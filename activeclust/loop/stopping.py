@@ -162,5 +162,5 @@ def expected_gain(state: PoolState, rows: np.ndarray) -> float:
     known = state.full_posterior[:, :-1]
     wrong = 1.0 - known.max(axis=1, initial=0.0)
     points = state.views["diffusion"]
-    nearer = closeness(points, points[np.asarray(rows)]) - closeness(points, points[state.anchors])
+    nearer = closeness(points, points[np.asarray(rows)]) - closeness(points, points[state.covered])
     return float((wrong * np.maximum(nearer, 0.0)).mean())

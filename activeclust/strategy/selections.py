@@ -96,7 +96,8 @@ def diverse_rows(scores: np.ndarray, state: PoolState, n: int, rng: np.random.Ge
     """High-scoring candidates that are not the same place several times.
 
     Greedy: after each pick, the other scores are multiplied by ``1 - k(x, pick)``, k being the coverage
-    kernel on the diffusion view, so that a row beside a picked one waits for another batch.
+    kernel on the diffusion view, so that a row beside a picked one waits for another batch; a row beside a
+    pending one likewise.
 
     Parameters
     ----------
@@ -114,6 +115,7 @@ def diverse_rows(scores: np.ndarray, state: PoolState, n: int, rng: np.random.Ge
     left = np.asarray(scores, dtype=float)[np.searchsorted(state.candidates, order)]
     left = left - min(0.0, left.min(initial=0.0)) + 1e-12  # all-zero scores still spread out
     points = state.views["diffusion"][order]
+    left *= 1.0 - closeness(points, state.views["diffusion"][state.pending])
     picks: list[int] = []
     for _ in range(min(n, len(order))):
         best = int(left.argmax())  # `order` is shuffled among equals, so the first is a random one
@@ -131,7 +133,7 @@ def cover(
     width: float = WIDTH,
     points: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The ``n`` candidates that, with the anchors, cover most of the weighted pool; greedy.
+    """The ``n`` candidates that, with the anchors and the pending rows, cover most of the weighted pool; greedy.
 
     Maximises ``F(S) = sum_i w_i max_{a in S} k(x_i, x_a)`` with ``k(x, x') = exp((cos(x, x') - 1) / width)``
     on the diffusion view. F is monotone and submodular, so greedy is within ``1 - 1/e`` of the best.
@@ -157,7 +159,7 @@ def cover(
     worth = np.ones(state.n_rows, np.float32) if weights is None else np.asarray(weights, np.float32)
     refs = sample_rows(heavy_rows(worth), MAX_REFERENCES, rng)
     worth = worth[refs]
-    covered = closeness(points[refs], points[state.anchors], width)
+    covered = closeness(points[refs], points[state.covered], width)
     rows = rows[rng.permutation(len(rows))]  # equal gains: the first in a random order wins
     kernel = kernel_between(points[rows], points[refs], width)
     gain = np.empty(len(rows), np.float32)
@@ -186,14 +188,14 @@ def _best(gain: np.ndarray, kernel: np.ndarray, covered: np.ndarray, worth: np.n
 
 
 def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """``n`` regions of the pool without an anchor, the largest first: (candidates shuffled, centre).
+    """``n`` regions of the pool without an anchor or a pending row, the largest first: (candidates shuffled, centre).
 
-    k-means on ``state``'s diffusion view into ``len(anchors) + n`` regions (at most 500, as in TypiClust:
+    k-means on ``state``'s diffusion view into ``len(covered) + n`` regions (at most 500, as in TypiClust:
     beyond that regions are a handful of rows, and the cost is theirs). ``rng`` starts it and shuffles.
     """
-    centers, region = kmeans(state.views["diffusion"], min(len(state.anchors) + n, 500), rng)
+    centers, region = kmeans(state.views["diffusion"], min(len(state.covered) + n, 500), rng)
     is_open = np.ones(len(centers), bool)
-    is_open[region[state.anchors]] = False
+    is_open[region[state.covered]] = False
     size = np.bincount(region, minlength=len(centers)) + rng.random(len(centers))  # ties at random
     of_candidates = region[state.candidates]
     fresh = [r for r in np.argsort(-size) if is_open[r] and (of_candidates == r).any()]

@@ -8,8 +8,8 @@ The registry is :mod:`activeclust.strategies`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -52,6 +52,9 @@ class PoolState:
         Their clusters, as column numbers of ``posterior``.
     candidates : ndarray (p,) of int
         Rows that may be asked about: unanswered, not skipped, not leased to somebody else; ascending.
+    pending : ndarray (h,) of int
+        Rows that somebody is being asked about and that have no answer yet; no candidates. They count as covered:
+        see :attr:`covered` and :meth:`with_pending`.
     refit, hypothetical, resample : callables or None
         Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None where the
         model offers none.
@@ -68,6 +71,7 @@ class PoolState:
     refit: Refit | None = field(default=None, compare=False)
     resample: Resample | None = field(default=None, compare=False)
     hypothetical: Hypothetical | None = field(default=None, compare=False)
+    pending: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def n_rows(self) -> int:
@@ -78,6 +82,42 @@ class PoolState:
     def n_clusters(self) -> int:
         """Number of clusters that have an anchor."""
         return self.posterior.shape[1]
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(k + h,) int: rows that need no further question near them, the anchors and the pending ones."""
+        return np.concatenate([self.anchors, self.pending]) if len(self.pending) else self.anchors
+
+    def with_pending(self, rows: Sequence[int] | np.ndarray) -> PoolState:
+        """The state while ``rows`` (h,) are being asked about: the question after them must not repeat them.
+
+        The rows are no candidates any more, and count as answered by the posterior's best guess. Where that is
+        *none of these*, a row is covered and its cluster stays open. Only candidates can become pending; other rows
+        are left out.
+
+        Examples
+        --------
+        >>> from activeclust.testing.strategies import make_state
+        >>> state = make_state().with_pending([0, 3, 8])  # row 3 is an anchor
+        >>> state.pending.tolist(), 8 in state.candidates, state.full_posterior[8].max() == 1
+        ([0, 8], False, True)
+        """
+        pending = np.intersect1d(np.asarray(rows, dtype=np.int64), self.candidates)
+        if len(pending) == 0:
+            return self
+        posterior, new = self.posterior, self.new_cluster_proba
+        if self.n_clusters:
+            posterior, new = posterior.copy(), new.copy()
+            full = self.full_posterior[pending].argmax(axis=1)
+            known = full < self.n_clusters
+            posterior[pending[known]] = np.eye(self.n_clusters)[full[known]]
+            new[pending[known]] = 0.0
+        candidates = np.setdiff1d(self.candidates, pending)
+        for array in (pending, posterior, new, candidates):
+            array.flags.writeable = False
+        return replace(
+            self, pending=pending, posterior=posterior, new_cluster_proba=new, candidates=candidates
+        )
 
     @property
     def full_posterior(self) -> np.ndarray:
