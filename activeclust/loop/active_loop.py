@@ -7,7 +7,8 @@ user interface, no SQL and no torch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,18 +17,20 @@ from activeclust import strategies
 from activeclust._version import __version__
 from activeclust.annotators.calling import AnnotatorCaller
 from activeclust.annotators.oracles import LabelOracle
-from activeclust.annotators.query import Query
+from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
-from activeclust.loop.dialogue import Dialogue, positive
 from activeclust.loop.history import History
 from activeclust.loop.items import items_of
+from activeclust.loop.limits import Limits, positive
 from activeclust.loop.posteriors import PosteriorCache
+from activeclust.loop.questions import Questions
 from activeclust.loop.resume import find_seed, find_store, open_run
 from activeclust.loop.rounds import Rounds
-from activeclust.loop.stopping import StopRule, parse_stop
-from activeclust.store.base import RunSpec, Store
+from activeclust.loop.stopping import StopRule
+from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
+from activeclust.strategy.state import PoolState
 from activeclust.validation import check_rows, counted
 
 __all__ = ["ActiveLoop", "History"]
@@ -36,7 +39,7 @@ __all__ = ["ActiveLoop", "History"]
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
-class ActiveLoop(Dialogue):
+class ActiveLoop:
     """Ask, one round after another, which cluster a row belongs to.
 
     A *round* takes the metrics, lets the strategy choose ``batch_size`` rows, and asks about them.
@@ -118,7 +121,7 @@ class ActiveLoop(Dialogue):
         self.X = check_rows(X)
         n = len(self.X)
         self.annotator = annotator
-        self._asker = None if annotator is None else AnnotatorCaller(annotator)
+        self._caller = None if annotator is None else AnnotatorCaller(annotator)
         self.items = self.X if items is None else items_of(items, n)
         self.batch_size = positive(batch_size, "batch_size")
         self.labels_true = (
@@ -148,18 +151,19 @@ class ActiveLoop(Dialogue):
         )
         self.stored = open_run(store, spec, resume=resume, strict=strict)
         self.seed = self.stored.spec.seed
-        self._answers = Anchors(self.stored)
-        self._beliefs = PosteriorCache(self.clusterer, self.prepared)
+        self._anchors = Anchors(self.stored)
+        self._posteriors = PosteriorCache(self.clusterer, self.prepared)
         self._rounds = Rounds(
             self.stored,
-            self._answers,
-            self._beliefs,
+            self._anchors,
+            self._posteriors,
             chosen,
             n_rows=n,
             batch_size=self.batch_size,
             who=who,
             labels_true=self.labels_true,
         )
+        self._questions = Questions(self._anchors, self._rounds, self.items)
 
     # ---------------------------------------------------------------- running
 
@@ -187,11 +191,11 @@ class ActiveLoop(Dialogue):
         AnnotatorFailed
             The annotator raised; the message names the row, and every earlier answer is kept.
         """
-        asker = self._start(budget, stop)
+        caller, limits = self._start(budget, stop)
         try:
-            with asker:
-                while queries := self._due(asker.whole_batches):
-                    self._take(queries, asker.ask(queries), progress)
+            with caller:
+                while queries := self._next(caller, limits):
+                    self._tell_all(queries, caller.ask(queries), budget, progress)
         except KeyboardInterrupt:
             self._interrupted()
         finally:
@@ -205,51 +209,185 @@ class ActiveLoop(Dialogue):
 
         ``budget``, ``progress`` and ``stop`` mean what they mean there.
         """
-        asker = self._start(budget, stop)
+        caller, limits = self._start(budget, stop)
         try:
-            while queries := self._due(asker.whole_batches):
-                self._take(queries, await asker.ask_async(queries), progress)
+            while queries := self._next(caller, limits):
+                self._tell_all(queries, await caller.ask_async(queries), budget, progress)
         except KeyboardInterrupt:
             self._interrupted()
         finally:
             self._leave()
         return self.history
 
-    def _start(self, budget: int, stop: str | StopRule | None) -> AnnotatorCaller:
-        if self._asker is None:
+    def _start(self, budget: int, stop: str | StopRule | None) -> tuple[AnnotatorCaller, Limits]:
+        if self._caller is None:
             raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
-        self._budget = positive(budget, "budget")
-        if self._budget > len(self.X):
-            raise InvalidInput(
-                f"A budget of {counted(self._budget, 'answer')} is larger than the pool of "
-                f"{counted(len(self.X), 'row')}."
-            )
-        self._stop = parse_stop(stop) if isinstance(stop, str) else stop
-        self._ended = None
-        return self._asker
+        limits = Limits.of(budget, stop, len(self.X))
+        self._questions.ended = None
+        return self._caller, limits
 
-    def _due(self, whole: bool) -> list[Query]:
-        rows = self._rows_to_ask()
-        return [self._query(row) for row in (rows if whole else rows[:1])]
+    def _next(self, caller: AnnotatorCaller, limits: Limits) -> list[Query]:
+        due = self._questions.due(limits)
+        return due if caller.whole_batches else due[:1]
 
-    def _take(self, queries: list[Query], answers: Any, progress: Progress | None) -> None:
+    def _tell_all(
+        self, queries: list[Query], answers: Iterable[Answer], budget: int, progress: Progress | None
+    ) -> None:
         for query, answer in zip(queries, answers, strict=False):
             self.tell(query, answer)
-            if self._ended == "stop":
+            if self._questions.ended == "stop":
                 return
             if progress is not None:
-                assert self._budget is not None
-                progress(len(self._answers), self._budget, self._rounds.records[-1].metrics)
+                progress(len(self._anchors), budget, self._rounds.records[-1].metrics)
 
     def _interrupted(self) -> None:
-        self._ended = "interrupted"
-        self._answers.reload()  # the interrupt may have come between writing an answer and counting it
-        self._rounds.reload()
+        self._questions.ended = "interrupted"
+        self._questions.reload()  # the interrupt may have come between writing an answer and counting it
 
     def _leave(self) -> None:
-        self._budget = self._stop = None
         if self.who:
             self.stored.release(self.who)
+
+    # ---------------------------------------------------------------- asking and telling
+
+    def ask(self) -> list[Query]:
+        """The open questions of this round; those of the next one where none is open.
+
+        Returns
+        -------
+        list of Query
+            At most ``batch_size`` (more where answers of earlier rounds were undone); empty when every
+            row is answered or withdrawn, and after STOP.
+        """
+        return self._questions.due()
+
+    def propose(self, n: int, *, without: Sequence[int] = ()) -> list[int]:
+        """Measure the answers and choose rows to ask about next, while earlier questions may be open.
+
+        For an interface that keeps the next questions ready. A round begins, and has asked nothing until
+        :meth:`note_asked` says which of the rows were shown.
+
+        Parameters
+        ----------
+        n : int
+            How many rows, the best first.
+        without : sequence of int
+            Rows that somebody is looking at. They, and all leased rows, count as answered by the posterior's best
+            guess, so that no twin of theirs is chosen.
+        """
+        self.refresh()
+        return self._rounds.propose(positive(n, "n"), without)
+
+    def note_asked(self, rows: Sequence[int]) -> None:
+        """Record that rows of the last :meth:`propose` were shown; a resumed run asks about them first."""
+        self._rounds.note_asked([self._questions.check_row(row) for row in rows])
+
+    def refresh(self) -> bool:
+        """Read the answers that others have written to the store since; whether there were any."""
+        return self._questions.refresh()
+
+    def tell(
+        self,
+        query: Query | int,
+        answer: Answer,
+        *,
+        client_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Event | None:
+        """Take an answer, durably.
+
+        Parameters
+        ----------
+        query : Query or int
+            The question, or a row number; any row may be answered, asked about or not, and an answered
+            one again (that is a relabel).
+        answer : cluster name, SKIP, UNSURE, UNDO or STOP
+            UNDO takes back the last answer, whichever row it was about, also of an earlier session.
+        client_id : str, optional
+            The same answer told twice under one id counts once.
+        details : mapping, optional
+            Kept in the log, as JSON.
+
+        Returns
+        -------
+        Event or None
+            What was written; None for STOP, and for UNDO with nothing to undo.
+        """
+        row = query.row if isinstance(query, Query) else self._questions.check_row(query)
+        answer = check_answer(answer, row)
+        if answer is STOP:
+            self._questions.ended = "stop"
+            return None
+        if answer is UNDO:
+            return self.undo()
+        event = Event(Kind.LABEL, row=row, client_id=client_id, details=details or {}, annotator=self.who)
+        if isinstance(answer, Signal):
+            return self._write(replace(event, kind=Kind.SKIP if answer is SKIP else Kind.UNSURE))
+        return self._write(replace(event, cluster=answer))
+
+    def undo(self) -> Event | None:
+        """Take the last answer back; its row is asked again first. None where there is nothing to undo."""
+        last = self.stored.last_undoable(self.who or None)
+        if last is None:
+            return None
+        return self._write(Event(Kind.UNDO, target=last.seq, annotator=self.who))
+
+    def rename(self, cluster: Cluster, new: Cluster) -> Event:
+        """Give ``cluster`` the name ``new``, one that is not in use."""
+        return self._write(Event(Kind.RENAME, cluster=cluster, new_cluster=new, annotator=self.who))
+
+    def merge(self, cluster: Cluster, into: Cluster) -> Event:
+        """Make ``cluster`` a part of the cluster ``into``."""
+        return self._write(Event(Kind.MERGE, cluster=cluster, new_cluster=into, annotator=self.who))
+
+    def _write(self, event: Event) -> Event:
+        written = self._anchors.write(event)[0]
+        if event.kind not in (Kind.LABEL, Kind.SKIP, Kind.UNSURE):
+            self._rounds.forget_shown()
+        self._questions.ended = None
+        return written
+
+    # ---------------------------------------------------------------- what is known now
+
+    @property
+    def state(self) -> PoolState:
+        """What a strategy sees now."""
+        return self._rounds.state()
+
+    @property
+    def posterior(self) -> np.ndarray:
+        """(n, C) probability of each of :attr:`clusters`, given that the row belongs to one of them."""
+        return self._posteriors.of(self._anchors).posterior
+
+    @property
+    def new_cluster_proba(self) -> np.ndarray:
+        """(n,) probability of belonging to none of the clusters seen so far."""
+        return self._posteriors.of(self._anchors).new
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) object: each row's likeliest cluster, an answered row's own; None before any answer."""
+        return self._posteriors.of(self._anchors).labels()[0]
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Clusters that have an anchor, by the earliest of them."""
+        return self._anchors.clusters
+
+    @property
+    def anchors(self) -> dict[int, Cluster]:
+        """Answered rows with their clusters, in the order they were first answered."""
+        return self._anchors.named()
+
+    @property
+    def history(self) -> History:
+        """The rounds so far, and why the last :meth:`run` ended."""
+        return History(self._rounds.records, self._questions.ended)
+
+    def metrics(self) -> dict[str, float | int | None]:
+        """Metrics of the present answers, as the next round will record them."""
+        self.refresh()
+        return self._rounds.measure()
 
 
 def _default_clusterer(seed: int) -> Any:

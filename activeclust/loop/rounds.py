@@ -28,7 +28,7 @@ class Rounds:
     ----------
     run : Run
     answers : Anchors
-    beliefs : PosteriorCache
+    posteriors : PosteriorCache
     strategy : Strategy
     n_rows, batch_size : int
     who : str
@@ -40,7 +40,7 @@ class Rounds:
         self,
         run: Run,
         answers: Anchors,
-        beliefs: PosteriorCache,
+        posteriors: PosteriorCache,
         strategy: Strategy,
         *,
         n_rows: int,
@@ -48,7 +48,7 @@ class Rounds:
         who: str,
         labels_true: Sequence[Any] | None,
     ) -> None:
-        self.run, self.answers, self.beliefs, self.strategy = run, answers, beliefs, strategy
+        self.run, self.answers, self.posteriors, self.strategy = run, answers, posteriors, strategy
         self.n_rows, self.batch_size, self.who, self.labels_true = n_rows, batch_size, who, labels_true
         self._labels_at: dict[int, tuple[np.ndarray, int]] = {}  # round -> labels then, last event then
         self.reload()
@@ -66,7 +66,7 @@ class Rounds:
     def shown(self) -> NamedPosterior:
         """The belief that suggestions come from: that of the round's beginning, one posterior a round."""
         if self._shown is None:
-            self._shown = self.beliefs.of(self.answers)
+            self._shown = self.posteriors.of(self.answers)
         return self._shown
 
     def forget_shown(self) -> None:
@@ -143,12 +143,12 @@ class Rounds:
     def state(self) -> PoolState:
         """What a strategy sees now."""
         candidates = np.setdiff1d(self.answers.open_rows(self.n_rows), self._of_others())
-        return self.beliefs.state(self.answers, candidates)
+        return self.posteriors.state(self.answers, candidates)
 
     def _state_without(self, pending: Sequence[int]) -> PoolState:
         """What a strategy sees while somebody is being asked about these rows."""
         open_rows = self.answers.open_rows(self.n_rows)
-        return self.beliefs.state(self.answers, open_rows).with_pending(pending)
+        return self.posteriors.state(self.answers, open_rows).with_pending(pending)
 
     def _of_others(self) -> list[int]:
         """Rows that somebody else is being asked about."""
@@ -193,7 +193,7 @@ class Rounds:
     def _record(self, index: int, asked: list[int], **more: float) -> None:
         record = Round(index, len(self.answers), self.measure() | more, tuple(asked), self.answers.seq)
         self._write(index, record)
-        self._shown = self.beliefs.of(self.answers)
+        self._shown = self.posteriors.of(self.answers)
 
     def _write(self, index: int, record: Round) -> None:
         self.run.add_round(record, replaces=self.records[index] if index < len(self.records) else None)
@@ -202,7 +202,7 @@ class Rounds:
     def measure(self) -> dict[str, float | int | None]:
         """Metrics of the present answers: against the truth where it is known, and without it."""
         index = self.next_index
-        names, confidence = self.beliefs.of(self.answers).labels()
+        names, confidence = self.posteriors.of(self.answers).labels()
         scores: dict[str, float | int | None] = {}
         if self.labels_true is not None:
             scores |= evaluate(self.labels_true, names, confidence)
@@ -216,6 +216,6 @@ class Rounds:
     def _labels_of(self, index: int) -> np.ndarray:
         if index not in self._labels_at:  # resumed: another process measured that round
             seq = self.records[index].last_seq
-            self._labels_at[index] = self.beliefs.of(Anchors(self.run, seq)).labels()[0], seq
+            self._labels_at[index] = self.posteriors.of(Anchors(self.run, seq)).labels()[0], seq
         names, seq = self._labels_at[index]
         return renamed(self.run, names, seq)

@@ -99,7 +99,7 @@ class PoolState:
         --------
         >>> from activeclust.testing.strategies import make_state
         >>> state = make_state().with_pending([0, 3, 8])  # row 3 is an anchor
-        >>> state.pending.tolist(), 8 in state.candidates, state.full_posterior[8].max() == 1
+        >>> state.pending.tolist(), 8 in state.candidates, bool(state.full_posterior[8].max() == 1)
         ([0, 8], False, True)
         """
         pending = np.intersect1d(np.asarray(rows, dtype=np.int64), self.candidates)

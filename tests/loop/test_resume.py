@@ -73,7 +73,7 @@ def test_a_run_killed_anywhere_and_resumed_is_the_run_that_ran_through(
                 raise KeyboardInterrupt
             return original(query)
 
-        dying._asker.annotator = until_killed
+        dying._caller.annotator = until_killed
         dying.run(budget=20)
     resumed = build(store, True)
     resumed.run(budget=20)

@@ -1,0 +1,86 @@
+"""Which questions are due, under what limits, and why none is any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from activeclust.annotators.query import SUGGESTIONS, Query
+from activeclust.errors import InvalidInput
+from activeclust.loop.anchors import Anchors
+from activeclust.loop.history import Ended
+from activeclust.loop.limits import UNLIMITED, Limits
+from activeclust.loop.rounds import Rounds
+
+
+class Questions:
+    """The questions of one run.
+
+    Parameters
+    ----------
+    anchors : Anchors
+    rounds : Rounds
+    items : sequence of length n
+        What a person looks at.
+
+    Attributes
+    ----------
+    ended : str or None
+        Why nothing is asked any more; see :class:`activeclust.History`.
+    """
+
+    def __init__(self, anchors: Anchors, rounds: Rounds, items: Sequence[Any] | np.ndarray) -> None:
+        self.anchors, self.rounds, self.items = anchors, rounds, items
+        self.ended: Ended = None
+
+    def refresh(self) -> bool:
+        """Read the answers that others have written since; whether there were any."""
+        changed = self.anchors.refresh()
+        if changed:
+            self.rounds.reload()
+        return changed
+
+    def reload(self) -> None:
+        """Read everything from the store again."""
+        self.anchors.reload()
+        self.rounds.reload()
+
+    def due(self, limits: Limits = UNLIMITED) -> list[Query]:
+        """The open questions of this round, else those of the next one; none after STOP or at a limit."""
+        return [self.query(row, limits) for row in self._rows(limits)]
+
+    def query(self, row: int, limits: Limits = UNLIMITED) -> Query:
+        """The question about one row."""
+        seen = self.rounds.shown()
+        return Query(
+            row=row,
+            item=self.items[row],
+            suggestions=seen.suggestions(row, SUGGESTIONS),
+            new_cluster_probability=float(seen.new[row]),
+            clusters=self.anchors.clusters,
+            budget_left=limits.left(len(self.anchors)),
+        )
+
+    def _rows(self, limits: Limits) -> list[int]:
+        if self.ended == "stop":
+            return []
+        self.refresh()
+        left = limits.left(len(self.anchors))
+        rows = self.rounds.rows_to_ask(left) if left is None or left > 0 else []
+        if rows and limits.stop is not None and self.rounds.may_end(limits.stop):
+            self.ended = "converged"
+            self.rounds.withdraw()
+            return []
+        if not rows:
+            self.ended = "pool" if left is None or left > 0 else "budget"
+            self.rounds.finish()
+        return rows
+
+    def check_row(self, row: Any) -> int:
+        """A row number as an int; InvalidInput for anything else."""
+        n = len(self.items)
+        if isinstance(row, (int, np.integer)) and not isinstance(row, bool) and 0 <= row < n:
+            return int(row)
+        raise InvalidInput(f"A row is a number from 0 to {n - 1}, got {row!r}.")
