@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
 from activeclust.strategy.state import PoolState
 from activeclust.validation import check_rows, counted
 
+if TYPE_CHECKING:
+    from activeclust.clusterer.protocol import Clusterer
+
 __all__ = ["ActiveLoop", "History"]
 
 #: ``progress(answered, budget, metrics)``, after every answer
@@ -55,8 +58,8 @@ class ActiveLoop:
         See :mod:`activeclust.annotators`; None where only :meth:`ask` and :meth:`tell` are used.
     strategy : str or callable
         A name of :func:`activeclust.strategies.names`, a strategy function, or a modAL query strategy.
-    clusterer : PFNClusterer, optional
-        Anything with its ``prepare``, ``posterior`` and ``model_hash``.
+    clusterer : Clusterer, optional
+        Anything that keeps :class:`activeclust.clusterer.protocol.Clusterer`; a ``PFNClusterer`` without it.
     store : Store, path or URL, optional
         Where answers are kept: ``activeclust.db`` for a run with a name, memory for one without.
     name : str, optional
@@ -105,7 +108,7 @@ class ActiveLoop:
         annotator: Callable[..., Any] | None,
         *,
         strategy: str | Callable[..., Any] = "auto",
-        clusterer: Any = None,
+        clusterer: Clusterer | None = None,
         store: Store | str | os.PathLike[str] | None = None,
         name: str | None = None,
         items: Sequence[Any] | np.ndarray | None = None,
@@ -390,7 +393,7 @@ class ActiveLoop:
         return self._rounds.measure()
 
 
-def _default_clusterer(seed: int) -> Any:
+def _default_clusterer(seed: int) -> Clusterer:
     from activeclust.clusterer.estimator import PFNClusterer
 
     return PFNClusterer(random_state=seed)

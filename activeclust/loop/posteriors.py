@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from activeclust.loop.anchors import Anchors
 from activeclust.store.base import Cluster
 from activeclust.strategy.state import PoolState, one_by_one
+
+if TYPE_CHECKING:
+    from activeclust.clusterer.protocol import Clusterer, PreparedRows
 
 
 @dataclass(frozen=True)
@@ -60,52 +63,57 @@ class PosteriorCache:
 
     Parameters
     ----------
-    clusterer : PFNClusterer
-    prepared : what its ``prepare`` returned
+    clusterer : Clusterer
+    prepared : PreparedRows
+        From its ``prepare``.
     """
 
-    def __init__(self, clusterer: Any, prepared: Any) -> None:
+    def __init__(self, clusterer: Clusterer, prepared: PreparedRows) -> None:
         self.clusterer, self.prepared = clusterer, prepared
         self._kept: dict[tuple, NamedPosterior] = {}
 
     def of(self, answers: Anchors) -> NamedPosterior:
-        """The belief under these answers."""
+        """The posterior under these answers."""
         rows, codes, clusters = answers.rows, answers.codes, answers.clusters
         key = (rows.tobytes(), codes.tobytes(), clusters)
         if key not in self._kept:
             posterior, new = self.clusterer.posterior(self.prepared, rows, codes)
-            belief = NamedPosterior(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
+            named = NamedPosterior(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
             # the last round's and this one's are all that is ever asked for again
-            self._kept = {**dict(list(self._kept.items())[-1:]), key: belief}
+            self._kept = {**dict(list(self._kept.items())[-1:]), key: named}
         return self._kept[key]
 
     def state(self, answers: Anchors, candidates: np.ndarray) -> PoolState:
         """What a strategy sees; its arrays cannot be written to."""
-        belief, prepared = self.of(answers), self.prepared
+        named, prepared = self.of(answers), self.prepared
+        # what a model may offer beyond the protocol
+        model_resample: Any = getattr(self.clusterer, "resample", None)
+        model_hypothetical: Any = getattr(self.clusterer, "hypothetical", None)
 
         def refit(rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            more = np.concatenate([belief.rows, rows]), np.concatenate([belief.codes, codes])
+            more = np.concatenate([named.rows, rows]), np.concatenate([named.codes, codes])
             return self.clusterer.posterior(prepared, *more)
 
         def resample(times: int, rng: np.random.Generator) -> np.ndarray:
-            return self.clusterer.resample(prepared, belief.rows, belief.codes, times, rng)
+            return model_resample(prepared, named.rows, named.codes, times, rng)
 
         def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
-            return self.clusterer.hypothetical(prepared, belief.rows, belief.codes, rows, codes, at)
+            return model_hypothetical(prepared, named.rows, named.codes, rows, codes, at)
 
-        batched = hasattr(self.clusterer, "hypothetical")
         return PoolState(
-            posterior=belief.posterior,
-            new_cluster_proba=belief.new,
+            posterior=named.posterior,
+            new_cluster_proba=named.new,
             views={name: _frozen(view) for name, view in prepared.views.items()},
             neighbors=_frozen(prepared.neighbors),
             density=_frozen(prepared.density),
-            anchors=belief.rows,
-            anchor_codes=belief.codes,
+            anchors=named.rows,
+            anchor_codes=named.codes,
             candidates=_frozen(candidates),
             refit=refit,
-            resample=resample if hasattr(self.clusterer, "resample") else None,
-            hypothetical=hypothetical if batched else one_by_one(refit, len(belief.clusters)),
+            resample=resample if model_resample is not None else None,
+            hypothetical=hypothetical
+            if model_hypothetical is not None
+            else one_by_one(refit, len(named.clusters)),
         )
 
 

@@ -1,0 +1,62 @@
+"""What the loop asks of a model, as typing protocols: anything that fulfils them may stand in for the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@runtime_checkable
+class PreparedRows(Protocol):
+    """What ``prepare`` gives: the geometry of n rows, made once."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows n."""
+
+    @property
+    def data_hash(self) -> str:
+        """A name for these very rows; a run is resumed only with the same one."""
+
+    @property
+    def views(self) -> Mapping[str, np.ndarray]:
+        """(n, m) arrays: at least ``"pca"``, centred coordinates, and ``"diffusion"``, rows of unit length."""
+
+    @property
+    def neighbors(self) -> np.ndarray:
+        """(n, q) int: the nearest rows of each, nearest first."""
+
+    @property
+    def density(self) -> np.ndarray:
+        """(n,) one over the typical distance to the neighbours, mean 1."""
+
+
+@runtime_checkable
+class Clusterer(Protocol):
+    """A model that gives posteriors over clusters from anchors.
+
+    It may offer ``resample`` and ``hypothetical`` too, as :class:`activeclust.PFNClusterer` does; strategies that
+    need them say so where they are missing.
+    """
+
+    @property
+    def model_hash(self) -> str:
+        """A name for the model; a run is resumed only with the same one."""
+
+    def prepare(self, X: np.ndarray) -> Any:
+        """The geometry of ``X`` (n, d), a :class:`PreparedRows` that :meth:`posterior` understands."""
+
+    def posterior(self, prepared: Any, rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n, C) probability of each cluster given that the row is of one, and (n,) of none of them.
+
+        Parameters
+        ----------
+        prepared : PreparedRows
+            From this model's :meth:`prepare`.
+        rows : ndarray (k,) of int
+            The anchors; k may be 0, and then C is 0.
+        codes : ndarray (k,) of int
+            Their clusters, 0 to C - 1.
+        """
