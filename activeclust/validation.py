@@ -11,7 +11,7 @@ from activeclust.errors import InvalidInput
 
 
 def check_rows(X: Any, what: str = "X") -> np.ndarray:
-    """Rows as a C-ordered float32 array, or :class:`InvalidInput` saying what is wrong with which rows.
+    """Rows as a C-ordered array of floats, or :class:`InvalidInput` saying what is wrong with which rows.
 
     Parameters
     ----------
@@ -22,12 +22,13 @@ def check_rows(X: Any, what: str = "X") -> np.ndarray:
 
     Returns
     -------
-    ndarray (n, d) of float32
+    ndarray (n, d)
+        float32 where that holds every value of the given type, else float64: nothing is rounded.
 
     Examples
     --------
-    >>> check_rows([[0, 1], [2, 3]]).dtype
-    dtype('float32')
+    >>> check_rows([[0, 1], [2, 3]]).dtype, check_rows(np.eye(2, dtype=np.int16)).dtype
+    (dtype('float64'), dtype('float32'))
     >>> check_rows([[0, 1], [2, float("nan")]])
     Traceback (most recent call last):
     ...
@@ -44,8 +45,7 @@ def check_rows(X: Any, what: str = "X") -> np.ndarray:
         raise InvalidInput(f"{what} has {counted(len(array), 'row')}; clustering needs two or more.")
     if array.shape[1] == 0:
         raise InvalidInput(f"{what} has no columns; clustering needs one or more.")
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite and is named below
-        array = np.ascontiguousarray(array, dtype=np.float32)
+    array = np.ascontiguousarray(array, np.float32 if np.can_cast(array.dtype, np.float32) else np.float64)
     broken = _broken_rows(array)
     if len(broken):
         raise InvalidInput(

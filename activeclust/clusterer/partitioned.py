@@ -210,7 +210,8 @@ def _columns(files: list[Path], asked: Sequence[str] | None) -> list[str]:
 
 
 def _numbers(table: Any, columns: list[str], file: Path) -> np.ndarray:
-    X = np.stack([table[name].to_numpy().astype(np.float32) for name in columns], axis=1)
+    values = [table[name].to_numpy() for name in columns]
+    X = np.stack([v if v.dtype == np.float32 else v.astype(np.float64) for v in values], axis=1)
     broken = np.flatnonzero(~np.isfinite(X).all(axis=1))
     if len(broken):
         raise InvalidInput(

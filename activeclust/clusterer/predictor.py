@@ -9,7 +9,8 @@ import numpy as np
 
 from activeclust.views.extension import spread, weigh
 from activeclust.views.neighbors import Neighbors
-from activeclust.views.views import N_NEIGHBORS, Projection
+from activeclust.views.projection import Projection
+from activeclust.views.views import N_NEIGHBORS
 
 
 @dataclass

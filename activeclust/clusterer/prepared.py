@@ -12,6 +12,7 @@ from activeclust.errors import InvalidInput
 from activeclust.resources.cache import cached
 from activeclust.resources.memory import available, require_memory
 from activeclust.views.packing import key_of, pack, unpack
+from activeclust.views.projection import row_parts
 from activeclust.views.sizes import fitting_landmarks, posterior_bytes, views_bytes
 from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
 
@@ -106,12 +107,11 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
     """
     if landmarks is not None and landmarks < 2:
         raise InvalidInput(f"landmarks must be at least 2, got {landmarks!r}.")
-    if np.ptp(X, axis=0).max() == 0:
+    if all((X[part] == X[0]).all() for part in row_parts(*X.shape)):
         raise InvalidInput(
             f"All {len(X)} rows are identical: there is nothing to tell clusters apart by. "
             "Check that the features were read as meant."
         )
-    X = np.ascontiguousarray(X, dtype=np.float32)
 
     def make() -> Views:
         _ask_for_views(len(X), X.shape[1], landmarks)

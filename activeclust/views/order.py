@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_CHUNK = 8192
+from activeclust.views.projection import mean_in_units, power_of_two, row_parts
+
 _SEED = 0
 
 
@@ -28,9 +29,10 @@ def random_order(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
     >>> sorted(order.tolist()), bool((order == random_order(turned, np.arange(6))).all())
     ([0, 1, 2, 3, 4, 5], True)
     """
-    parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-    mean = sum(X[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
-    size = max(float(np.abs(X[part] - mean).max()) for part in parts) or 1.0  # squares of 1e30 would overflow
-    far = [np.square((X[part] - mean) / size).sum(axis=1) for part in parts]
+    parts = [rows[part] for part in row_parts(len(rows), X.shape[1])]
+    unit = power_of_two(X)  # sums of 1e308 and squares of 1e-200 would be lost
+    mean = mean_in_units(X, unit, parts)
+    size = max(float(np.abs(X[part].astype(np.float64) / unit - mean).max()) for part in parts) or 1.0
+    far = [np.square((X[part].astype(np.float64) / unit - mean) / size).sum(axis=1) for part in parts]
     rank = np.argsort(np.concatenate(far), kind="stable")
     return rank[np.random.default_rng(_SEED).permutation(len(rows))]

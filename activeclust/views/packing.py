@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from activeclust.views import extension, neighbors, order, spectrum, views
+from activeclust.views import extension, identity, neighbors, order, projection, spectrum, views
 from activeclust.views.extension import Extension
-from activeclust.views.views import Graph, Projection, Views, content_hash
+from activeclust.views.identity import content_hash
+from activeclust.views.projection import Projection
+from activeclust.views.views import Graph, Views
 
 
 def key_of(X: np.ndarray, landmarks: int | None) -> str:
@@ -29,7 +31,7 @@ def key_of(X: np.ndarray, landmarks: int | None) -> str:
 @functools.cache
 def _code() -> str:
     # views made by other code are other views: nobody has to remember to count a version up
-    modules = (extension, neighbors, order, spectrum, views)
+    modules = (extension, identity, neighbors, order, projection, spectrum, views)
     files = [str(module.__file__) for module in modules]
     return hashlib.blake2b(b"".join(Path(file).read_bytes() for file in files), digest_size=4).hexdigest()
 
@@ -62,6 +64,7 @@ def unpack(arrays) -> Views:
         return Graph(sp.csr_array(parts, shape=(n, n)), *values)
 
     projection = Projection(
+        float(arrays["projection.unit"]),
         arrays["projection.centre"],
         float(arrays["projection.size"]),
         arrays["projection.components"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from activeclust.views.projection import N_PCA
 from activeclust.views.spectrum import N_EIGEN
-from activeclust.views.views import LANDMARKS, LANDMARKS_FROM, N_PCA
+from activeclust.views.views import LANDMARKS, LANDMARKS_FROM
 
 _BASE = 300_000_000  # libraries and index structures
 _GRAPH_ROW = 6_000  # bytes: neighbours, two sparse graphs, blocks of vectors, eigenvectors

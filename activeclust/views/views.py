@@ -2,8 +2,8 @@
 
 Made once per data set, from the rows alone; afterwards only anchors change. The steps:
 
-1. rows that are equal to the last bit become one (and are given back to every copy at the end);
-2. PCA, centred, total RMS 1;
+1. rows that are equal become one (and are given back to every copy at the end);
+2. PCA, centred in float64, total RMS 1 (:mod:`activeclust.views.projection`);
 3. the graph of nearest neighbours with self-tuning weights exp(-d_ij^2 / (s_i s_j)), s_i the distance to
    the 7th neighbour (Zelnik-Manor and Perona, NeurIPS 2004), and the leading eigenvectors of its
    normalised adjacency D^-1/2 W D^-1/2 (Ng, Jordan and Weiss, NeurIPS 2001);
@@ -22,21 +22,18 @@ weighted mean of the landmarks near it (:mod:`activeclust.views.extension`).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.decomposition import PCA
 
 from activeclust.resources.progress import report
 from activeclust.views.extension import Extension, weigh
+from activeclust.views.identity import content_hash, distinct_rows
 from activeclust.views.neighbors import Neighbors
-from activeclust.views.order import random_order
+from activeclust.views.projection import Projection, fit_projection
 from activeclust.views.spectrum import leading_eigenvectors
 
-N_PCA = 50
 N_CANDIDATES = 30  # nearest rows looked at
 N_NEIGHBORS = 10  # nearest rows kept as edges
 SCALE_NEIGHBOR = 7  # the neighbour whose distance is a row's own scale
@@ -44,7 +41,6 @@ GREEN_SHIFT = 0.03  # 1 / (1 - lambda + shift): the weight of an eigenvector in 
 THREAD = 0.05  # weight of the first graph's edges in the refined one: a chain must not break
 LANDMARKS_FROM = 200_000  # distinct rows; up to here every row is in the graph
 LANDMARKS = 50_000
-LARGE = 5_000_000  # numbers; up to here the projection is fitted in float64
 _CHUNK = 8192
 
 
@@ -68,24 +64,6 @@ class Graph:
     degree: np.ndarray
     eigenvalues: np.ndarray
     eigenvectors: np.ndarray
-
-
-@dataclass(frozen=True)
-class Projection:
-    """From d features to PCA coordinates of total RMS 1: ``((X - centre) / size) @ components / rms``."""
-
-    centre: np.ndarray
-    size: float
-    components: np.ndarray
-    rms: float
-
-    def __call__(self, X: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n, a) coordinates, float32."""
-        out = np.empty((len(X), self.components.shape[1]), np.float32)
-        for start in range(0, len(X), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            out[part] = ((X[part] - self.centre) / self.size) @ self.components / self.rms
-        return out
 
 
 @dataclass(frozen=True)
@@ -142,6 +120,7 @@ class Views:
         return known[self.inverse] if self.extension is None else self.extension.spread(known)
 
 
+@np.errstate(divide="warn", over="warn", invalid="warn", under="ignore")  # whatever the caller has set
 def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     """The views of ``X``.
 
@@ -159,12 +138,11 @@ def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     >>> views.pca.shape, views.neighbors.shape, views.refined.eigenvectors.shape
     ((50, 3), (50, 30), (50, 49))
     """
-    X = np.ascontiguousarray(X, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
-    first, inverse = _distinct_rows(X)
+    first, inverse = distinct_rows(X)
     n = landmarks or (LANDMARKS if len(first) > LANDMARKS_FROM else len(first))
     whole = n >= len(first)
     first = first[:n]  # a random sample, see activeclust.views.order
-    projection = _projection(X[first])
+    projection = fit_projection(X[first])
     pca = projection(X[first])
     index = Neighbors(pca)
     neighbors, distances = _nearest(index)
@@ -194,47 +172,6 @@ def _extend(
     return Extension(
         near.astype(np.int32), weights.astype(np.float32), pca, (density / density.mean()).astype(np.float32)
     )
-
-
-def content_hash(X: np.ndarray) -> str:
-    """A name for these very rows: 16 hexadecimal digits from shape, type and bytes."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(f"{X.shape}{X.dtype.str}".encode())
-    digest.update(np.ascontiguousarray(X).data)
-    return digest.hexdigest()
-
-
-def _distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of the first copy of each distinct row, and the distinct row of each row."""
-    digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in X)
-    keys = np.frombuffer(digests, dtype="<u8")
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    # never by position: the order, and with it every rounding, outlives a permutation of the rows
-    order = random_order(X, first)
-    return first[order], np.argsort(order)[inverse.ravel()]
-
-
-def _projection(X: np.ndarray) -> Projection:
-    d = X.shape[1]
-    centre = X.mean(axis=0, dtype=np.float64)
-    size = (
-        max(float(np.abs(part - centre).max()) for part in _parts(X)) or 1.0
-    )  # squares of 1e30 would overflow
-    components = np.eye(d)
-    if d > 1:
-        solver = "covariance_eigh" if d <= 2000 else "randomized"
-        pca = PCA(min(N_PCA, d, len(X)), svd_solver=solver, random_state=0)
-        # float64 where it is cheap: the last coordinates of a small table are small differences
-        wide = X.astype(np.float64) if X.size < LARGE else X
-        pca.fit((wide - centre.astype(wide.dtype)) / wide.dtype.type(size))
-        components = pca.components_.T.astype(np.float64)
-    projection = Projection(centre, size, components, 1.0)
-    rms = float(np.sqrt((projection(X).astype(np.float64) ** 2).sum(axis=1).mean())) or 1.0
-    return Projection(centre, size, components, rms)
-
-
-def _parts(X: np.ndarray) -> Iterator[np.ndarray]:
-    return (X[start : start + _CHUNK] for start in range(0, len(X), _CHUNK))
 
 
 def _nearest(index: Neighbors) -> tuple[np.ndarray, np.ndarray]:

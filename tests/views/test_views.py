@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activeclust.views.views import content_hash, green_coordinates, make_views
+from activeclust.views.identity import content_hash
+from activeclust.views.views import green_coordinates, make_views
 
 
 def rings(rng, n=300, radii=(1, 3, 5)):
