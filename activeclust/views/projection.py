@@ -127,11 +127,11 @@ def _axes(X: np.ndarray, scaled: Projection, a: int) -> np.ndarray:
 def _from_covariance(X: np.ndarray, scaled: Projection, a: int) -> np.ndarray:
     n, d = X.shape
     # float64 where it is cheap: the last coordinates of a small table are small differences
-    dtype = np.float64 if X.size < LARGE else np.float32
     products = np.zeros((d, d))
     for part in row_parts(n, d):
-        rows = scaled.standardised(X[part]).astype(dtype)
-        products += rows.T @ rows
+        rows = scaled.standardised(X[part])
+        narrow = rows if X.size < LARGE else rows.astype(np.float32)
+        products += narrow.T @ narrow
     return eigh(products, subset_by_index=(d - a, d - 1))[1][:, ::-1]
 
 
