@@ -93,7 +93,7 @@ def main() -> int:
     cases = [
         (t, k) for t in chosen for k in ("random", "constant") if (t, k) != ("strategy:random", "random")
     ]
-    jobs = [("", "", *tests) for tests in sorted(set(chosen.values()))] + [
+    jobs = [("", "", file, "") for file in sorted({file for file, _ in chosen.values()})] + [
         (t, k, *chosen[t]) for t, k in cases
     ]
     bad = 0
