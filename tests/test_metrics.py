@@ -39,7 +39,7 @@ def test_a_partition_that_says_nothing_has_no_more_than_chance():
 
 
 def test_known_rows_and_codes_by_hand():
-    assert metrics.known_rows(["a", None, float("nan"), 0, ""]).tolist() == [True, False, False, True, True]
+    assert metrics.known_rows(["a", None, float("nan"), 0, ""]).tolist() == [True, False, False, True, False]
     assert metrics.codes(["b", "a", "b", 1, "1", 1]).tolist() == [0, 1, 0, 2, 3, 2]
 
 

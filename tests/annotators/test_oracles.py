@@ -87,7 +87,7 @@ def test_answers_as_they_are_stored(answer, stored):
     assert type(given) is type(stored)
 
 
-@pytest.mark.parametrize("answer", [None, "", "  ", True, np.True_, 1.0, float("nan"), ["cat"], {"cat": 1}])
+@pytest.mark.parametrize("answer", [None, "", "  ", True, np.True_, 1.5, float("nan"), ["cat"], {"cat": 1}])
 def test_what_is_no_answer_is_refused_with_the_row(answer):
     with pytest.raises(InvalidInput, match=r"The answer for row 17 was .*expected a cluster name"):
         check_answer(answer, 17)

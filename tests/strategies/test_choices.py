@@ -46,7 +46,7 @@ DENSITY = [2.0 if row == 6 else 1.5 if row == 7 else 0.5 if row == 8 else 1.0 fo
     [("margin", 3), ("least_confidence", 4), ("entropy", 5), ("density_entropy", 6), ("new_cluster", 7)],
 )
 def test_the_row_with_the_highest_score(name, row):
-    state = pool(list(POSTERIOR.values()), density=DENSITY, anchors=(0, 1, 2), codes=(0, 1, 2))
+    state = pool(list(POSTERIOR.values()), density=DENSITY, anchors=(13, 14, 15), codes=(0, 1, 2))
     assert asked(name, state) == {frozenset({row})}
 
 
