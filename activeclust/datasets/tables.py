@@ -13,7 +13,7 @@ import numpy as np
 from activeclust.datasets.columns import as_text, encode, find_text_column
 from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
-from activeclust.labels import compact, labels_of
+from activeclust.labels import compact, labels_of, written_labels
 from activeclust.validation import check_rows, counted
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def open_table(path: Path, options: TableOptions) -> Source:
     """Read a ``.csv``, ``.tsv`` or ``.parquet`` file, or a folder of ``.parquet`` files."""
     notes: list[str] = []
     is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
-    frame = _read_parquet(path) if is_parquet else _read_text(path, notes)
+    frame = _read_parquet(path) if is_parquet else _read_text(path, notes, options)
     source = open_frame(frame, path.name, options)
     return Source(source.items, source.y, source.make_rows, texts=source.texts, notes=(*notes, *source.notes))
 
@@ -92,7 +92,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataFileError(f"{path} cannot be read as a parquet file: {error}") from error
 
 
-def _read_text(path: Path, notes: list[str]) -> pd.DataFrame:
+def _read_text(path: Path, notes: list[str], options: TableOptions) -> pd.DataFrame:
     import pandas as pd
 
     if path.stat().st_size == 0:
@@ -102,6 +102,8 @@ def _read_text(path: Path, notes: list[str]) -> pd.DataFrame:
         first = next(_lines(path, separator), (1, [""]))[1]
         _check_ragged(path, separator)
         header = not all(_is_number(field) for field in first)
+        names = [field.lstrip() if header else f"column{i}" for i, field in enumerate(first)]
+        written = _written(names, options)
         frame = pd.read_csv(
             path,
             sep=separator,
@@ -114,16 +116,42 @@ def _read_text(path: Path, notes: list[str]) -> pd.DataFrame:
         raise DataFileError(f"{path} is not text in UTF-8: {error.reason}.") from error
     except (pd.errors.ParserError, csv.Error) as error:
         raise DataFileError(f"{path} cannot be read as a table: {str(error).strip()}") from error
+    _put_written(frame, written, [fields for _, fields in _lines(path, separator)][header:], path)
     if not header:
-        frame.columns = [f"column{i}" for i in range(frame.shape[1])]
+        frame.columns = names
         notes.append("The first line holds numbers only, so it was read as a row, not as a header.")
     return frame
+
+
+def _written(names: list[str], options: TableOptions) -> list[int]:
+    """Positions of the label and the id column, which are the texts in the file."""
+    wanted = ((options.label_column, "label"), (options.id_column, "id"))
+    found = []
+    for asked, default in wanted:
+        match = (i for i, name in enumerate(names) if (name == asked if asked else name.lower() == default))
+        found.append(next(match, None))
+    return sorted({position for position in found if position is not None})
+
+
+def _put_written(frame: pd.DataFrame, positions: list[int], rows: list[list[str]], path: Path) -> None:
+    """Replace columns that pandas guessed (1 for 01, nothing for NA) by what the file says."""
+    import pandas as pd
+
+    if len(rows) != len(frame):
+        raise DataFileError(
+            f"{path} has {len(rows):,} lines with fields, of which {len(frame):,} were read as rows; "
+            "remove lines that hold only blanks."
+        )
+    for position in positions:
+        found = written_labels([fields[position] for fields in rows])
+        # a Series of objects: an id stays an integer beside blank ones, whatever its size
+        frame[frame.columns[position]] = pd.Series(found, index=frame.index, dtype=object)
 
 
 def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of every line that is not blank."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=separator)
+        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
         for fields in reader:
             if fields:
                 yield reader.line_num, fields
