@@ -2,9 +2,10 @@
 
     python benchmarks/trust.py mnist --draws 10 --data DIR
     python benchmarks/trust.py sets --draws 5 --data DIR
+    python benchmarks/trust.py modern --draws 5 --data DIR
 
 Four tables, side by side in one process on the same rows and draws; writes docs/figures/trust-<what>.csv and
-a reliability diagram, docs/figures/trust-<what>.png.
+a reliability diagram, docs/figures/trust-<what>.png. A run that was killed resumes at the data set where it stopped.
 """
 
 from __future__ import annotations
@@ -16,29 +17,33 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from data import COLLECTIONS, Rows
-from posterior import FIGURES, anchor_draws, calibration_error
+from data import COLLECTIONS
+from draws import SEED, anchor_draws
+from records import FIGURES, Progress, Records
+from rows import Rows
+from scores import BINS, calibration_error, half_width
 from sklearn.metrics import roc_auc_score, v_measure_score
 from sklearn.semi_supervised import LabelSpreading
 
 from activeclust import PFNClusterer
 from activeclust.clusterer import contradictions
 
-PLANS = {"mnist": ["10", "20", "50", "100", "200", "500"], "sets": ["1 each", "2 each", "5 each"]}
+EACH = ["1 each", "2 each", "5 each"]
+PLANS = {"mnist": ["10", "20", "50", "100", "200", "500"], "sets": EACH, "modern": EACH, "tables": EACH}
+KEY = ("what", "data", "anchors", "draw")
+DONE = "done"  # a record that all of a data set was measured
 SHARES = (0.1, 0.2)
 PICKED = ("herding", "margin", "uncertainty_herding")
-BINS = 15
 
 
 class Bench:
     """One data set with everything that is measured on it."""
 
-    def __init__(self, rows: Rows, draws: int) -> None:
-        self.rows, self.draws = rows, draws
-        self.model = PFNClusterer(device="cpu")
+    def __init__(self, rows: Rows, draws: int, model: PFNClusterer) -> None:
+        self.rows, self.draws, self.model = rows, draws, model
         self.prepared = self.model.prepare(rows.X)
         self.y = rows.y
-        self.scored = np.flatnonzero(rows.y != rows.noise)
+        self.scored = rows.scored
 
     def calibration(self, labels: list[str]) -> Iterator[dict]:
         """Expected calibration error, and what the posterior expects of its own accuracy.
@@ -48,7 +53,7 @@ class Bench:
         clusters that have an anchor.
         """
         for label in labels:
-            for draw, anchors in enumerate(anchor_draws(self, label, self.draws)):
+            for draw, anchors in enumerate(anchor_draws(self.y, self.scored, label, self.draws)):
                 top, new, right, known = self._judged(anchors)
                 whole, part = (top * (1 - new), right), (top[known], right[known])
                 for what, (sure, hits) in (("calibration", whole), ("known clusters", part)):
@@ -84,7 +89,7 @@ class Bench:
 
     def wrong(self, label: str) -> Iterator[dict]:
         """Mislabelled anchors: how far the V-measure falls, beside LabelSpreading; who is suspected."""
-        for draw, anchors in enumerate(anchor_draws(self, label, self.draws)):
+        for draw, anchors in enumerate(anchor_draws(self.y, self.scored, label, self.draws)):
             rng = np.random.default_rng([draw, 3])
             names = np.unique(self.y[anchors])
             if len(names) < 2:
@@ -226,6 +231,16 @@ def diagram(frame: pd.DataFrame, path: Path, title: str) -> None:
     plt.close(fig)
 
 
+def measured(bench: Bench, what: str) -> list[dict]:
+    """All records of one data set."""
+    records = [*bench.calibration(PLANS[what]), *bench.unseen()]
+    if what == "mnist":
+        records += [*bench.wrong("100"), *bench.picked(50)]
+    else:
+        records += bench.wrong("5 each")
+    return [record | {"weights": bench.model.model_hash} for record in records]
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(
@@ -234,29 +249,42 @@ def main() -> None:
     parser.add_argument("what", choices=list(PLANS))
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
+    parser.add_argument("--weights", type=Path, help="a .safetensors file; those of the package if not given")
+    parser.add_argument("--fresh", action="store_true", help="throw away what a stopped run left")
     options = parser.parse_args()
-    records: list[dict] = []
-    for rows in COLLECTIONS[options.what](Path(options.data) if options.data else None):
-        bench = Bench(rows, options.draws)
-        records += bench.calibration(PLANS[options.what])
-        records += bench.unseen()
-        if options.what == "mnist":
-            records += bench.wrong("100")
-            records += bench.picked(50)
-        else:
-            records += bench.wrong("5 each")
-        print(rows.name, flush=True)
-    frame = pd.DataFrame(records)
-    frame.round(5).to_csv(FIGURES / f"trust-{options.what}.csv", index=False)
+    model = PFNClusterer(device="cpu", weights=options.weights)
+    path = FIGURES / f"trust-{options.what}.csv"
+    records = Records(path, model.model_hash, KEY, options.fresh)
+    collection = COLLECTIONS[options.what](Path(options.data) if options.data else None)
+    progress = Progress(len(collection))
+    for rows in collection:
+        due = (DONE, rows.name, "", options.draws) not in records
+        if due:
+            records.add(measured(Bench(rows, options.draws, model), options.what))
+            mark = {"what": DONE, "data": rows.name, "anchors": "", "draw": options.draws}
+            records.add([mark | {"weights": model.model_hash}])
+        progress.step(rows.name, due)
+    frame = records.frame()
+    frame = frame[(frame["what"] != DONE) & (frame["draw"] < options.draws)].drop(columns="weights")
+    seeds = (
+        f"seeds: the anchors of draw i are made by numpy.random.default_rng([i, {SEED}]), i < {options.draws}"
+    )
+    records.finish(frame, [seeds])
     diagram(
         frame,
-        FIGURES / f"trust-{options.what}.png",
-        frame["data"].iloc[0] if options.what == "mnist" else "39 sets",
+        path.with_suffix(".png"),
+        frame["data"].iloc[0] if len(collection) == 1 else f"{len(collection)} data sets",
     )
     shown = frame.drop(columns=["draw", "data", *_columns()])
     print(
         shown.groupby(["what", "anchors"], sort=False).mean().dropna(axis=1, how="all").round(3).to_string()
     )
+    unit = "data" if len(collection) > 1 else "draw"
+    values = [name for name in shown.columns if name not in ("what", "anchors")]
+    halves = frame.groupby(["what", "anchors", unit], sort=False)[values].mean()
+    halves = halves.groupby(["what", "anchors"], sort=False).agg(half_width).dropna(axis=1, how="all")
+    over = "data sets" if unit == "data" else "draws"
+    print(f"\n95 % half-widths (Student) over {over}\n{halves.round(3).to_string()}")
     for what in ("calibration", "known clusters"):
         print(f"\nexpected calibration error, {what}\n{together(frame, what).round(3).to_string()}")
 
