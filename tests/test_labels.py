@@ -112,14 +112,22 @@ def test_dates_ranges_and_bools_are_labels():
 
 
 @pytest.mark.parametrize(
-    "value", [0.5, np.float32(2.25), float("inf"), 1j, (1, 2), {"a": 1}, object()], ids=repr
+    "value",
+    [0.5, np.float32(2.25), float("inf"), 1j, (1, 2), {"a": 1}, object()],
+    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_name_is_refused_with_its_row(value):
     with pytest.raises(InvalidInput, match="Row 1 of y"):
         labels_of([1, value])
 
 
-@pytest.mark.parametrize("values", ["abc", {0: "a"}, {"a", "b"}, 5, np.zeros((3, 2)), np.array(1)], ids=repr)
+@pytest.mark.parametrize(
+    "values",
+    ["abc", {0: "a"}, {"a", "b"}, 5, np.zeros((3, 2)), np.array(1)],
+    ids=repr,
+    ids=lambda value: type(value).__name__,
+)
 def test_what_has_no_order_of_rows_is_refused(values):
     with pytest.raises(InvalidInput, match="one label per row"):
         labels_of(values)
