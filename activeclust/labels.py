@@ -158,7 +158,8 @@ def _entries(values: Any, what: str) -> list[Any]:
         raise InvalidInput(f"{what} must hold one label per row in their order, got {type(values).__name__}.")
     shape = getattr(values, "shape", None)
     if shape is not None and len(shape) == 2 and shape[1] == 1:  # a column
-        values = values.iloc[:, 0] if hasattr(values, "iloc") else values[:, 0]
+        table: Any = values
+        values = table.iloc[:, 0] if hasattr(table, "iloc") else table[:, 0]
     elif shape is not None and len(shape) != 1:
         raise InvalidInput(f"{what} must hold one label per row, got an array of shape {tuple(shape)}.")
     if isinstance(values, np.ndarray) and values.dtype.kind in "mM":

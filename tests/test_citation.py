@@ -34,4 +34,4 @@ def test_the_citation_agrees_with_the_package():
     assert about["license"] == "BSD-3-Clause"
     assert about["references"][0]["url"].endswith("2507.20369")
     assert "2507.20369" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"## {activeclust.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{activeclust.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -114,7 +114,6 @@ def test_dates_ranges_and_bools_are_labels():
 @pytest.mark.parametrize(
     "value",
     [0.5, np.float32(2.25), float("inf"), 1j, (1, 2), {"a": 1}, object()],
-    ids=repr,
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_name_is_refused_with_its_row(value):
@@ -125,7 +124,6 @@ def test_what_is_no_name_is_refused_with_its_row(value):
 @pytest.mark.parametrize(
     "values",
     ["abc", {0: "a"}, {"a", "b"}, 5, np.zeros((3, 2)), np.array(1)],
-    ids=repr,
     ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_order_of_rows_is_refused(values):

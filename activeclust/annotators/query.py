@@ -82,6 +82,7 @@ def check_answer(answer: Any, row: int) -> Answer:
 
     Examples
     --------
+    >>> import numpy as np
     >>> check_answer(np.int64(3), row=0), check_answer("cat", row=0)
     (3, 'cat')
     """

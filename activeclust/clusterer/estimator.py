@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -14,6 +14,9 @@ from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.prepared import Prepared, prepare
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
+
+if TYPE_CHECKING:
+    from activeclust.clusterer.protocol import Clusterer, PreparedRows
 
 _FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 
@@ -324,8 +327,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
 
 def contradictions(
-    clusterer: PFNClusterer,
-    prepared: Prepared,
+    clusterer: Clusterer,
+    prepared: PreparedRows,
     rows: np.ndarray,
     codes: np.ndarray,
     folds: int,

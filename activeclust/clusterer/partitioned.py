@@ -134,6 +134,9 @@ def posteriors(
             report("blocks", done, len(due))
     else:
         _on_cluster(client, due, predictor)
+        for block in due:  # what a killed worker was writing
+            for half in out.glob(f"{Path(block.output).name}.*.part"):
+                half.unlink()
     return [Path(block.output) for block in blocks]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from activeclust.annotators.oracles import LabelOracle, NoisyOracle
 from activeclust.annotators.query import SKIP, Answer, Query
 from activeclust.compare.comparison import Comparison
-from activeclust.compare.plan import Plan, labels_of, make_plan
+from activeclust.compare.plan import Plan, make_plan, true_labels
 from activeclust.datasets.loading import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop.active_loop import ActiveLoop
@@ -138,7 +138,7 @@ def _run(plan: Plan, data: Dataset, shared: _PreparedOnce, store, strategy: str,
     from activeclust.store import open_store
 
     seed = plan.seed_of(repeat)
-    labels = labels_of(data)
+    labels = true_labels(data)
     opened = open_store(store)
     try:
         loop = ActiveLoop(

@@ -95,7 +95,7 @@ def make_plan(
     ):  # fmt: skip
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
             raise InvalidInput(f"{what} is an integer from {low} upward, got {value!r}.")
-    known = int(known_rows(labels_of(data)).sum())
+    known = int(known_rows(true_labels(data)).sum())
     if budget > known or start > budget:
         raise InvalidInput(
             f"Expected start <= budget <= {known} (rows with a label), got start {start}, budget {budget}."
@@ -110,6 +110,6 @@ def make_plan(
     return Plan(name, chosen, budget, batch_size, repeats, seed, start, noise)
 
 
-def labels_of(data: Dataset) -> np.ndarray:
+def true_labels(data: Dataset) -> np.ndarray:
     """(n,) true labels of a data set; None or NaN where unknown."""
-    return data.oraclelabels_of() if data.y is None else data.y
+    return data.oracle_labels() if data.y is None else data.y

@@ -47,8 +47,8 @@ class AnchorSet:
         sample = torch.linspace(0, basis.n - 1, min(basis.n, 512), device=rows.device).long()
         # squared widths of the Gaussian kernels: the median row's squared distance to its nearest anchor
         nearest = self.squared_distance(sample).amin(1)
-        self.bandwidth = nearest.median() + basis.scale.square().median()
-        self.white_bandwidth = self.white_distance(sample).amin(1).median() + 1e-6
+        self.bandwidth: Tensor = nearest.median() + basis.scale.square().median()
+        self.white_bandwidth: Tensor = self.white_distance(sample).amin(1).median() + 1e-6
 
     @cached_property
     def sample(self) -> Look:

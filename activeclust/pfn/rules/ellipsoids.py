@@ -52,7 +52,7 @@ class Ellipsoids(Rule):
 class _Ellipsoids(Fitted):
     gaussians: Gaussians
     temperature: float
-    gain: Tensor  # type: ignore[assignment]
+    gain: Tensor
 
     def at(self, look: Look) -> Said:
         return self._said(*self.gaussians.log_density(look.products))
