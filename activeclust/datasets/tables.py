@@ -116,7 +116,8 @@ def _read_text(path: Path, notes: list[str], options: TableOptions) -> pd.DataFr
         raise DataFileError(f"{path} is not text in UTF-8: {error.reason}.") from error
     except (pd.errors.ParserError, csv.Error) as error:
         raise DataFileError(f"{path} cannot be read as a table: {str(error).strip()}") from error
-    _put_written(frame, written, [fields for _, fields in _lines(path, separator)][header:], path)
+    if written:
+        _put_written(frame, written, [fields for _, fields in _lines(path, separator)][header:], path)
     if not header:
         frame.columns = names
         notes.append("The first line holds numbers only, so it was read as a row, not as a header.")
