@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from problem import KnnGraph, Problem, merged_anchors
+from scipy.sparse.linalg import cg
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
@@ -100,12 +102,14 @@ def answer(name: str, rival: Rival, problem: Problem, anchors: np.ndarray, codes
 # -- graphs --------------------------------------------------------------------------------------
 
 
-def _graph(of: Callable[[Problem], KnnGraph], make: Callable[..., object], probabilities: bool) -> Rival:
+def _graph(
+    of: Callable[[Problem], KnnGraph],
+    scores_of: Callable[[KnnGraph, np.ndarray, np.ndarray, int], np.ndarray],
+    probabilities: bool,
+) -> Rival:
     def scores(p: Problem, a: np.ndarray, c: np.ndarray, C: int) -> np.ndarray:
         graph = of(p)
-        if C == 1:
-            return np.ones((graph.weights.shape[0], 1))
-        return make(graph, p, c).fit(a, c)
+        return np.ones((graph.weights.shape[0], 1)) if C == 1 else scores_of(graph, a, c, C)
 
     return Rival(scores, distinct=True, probabilities=probabilities)
 
@@ -148,11 +152,34 @@ def _spread(model, **options) -> Rival:
     return Rival(scores, distinct=True)
 
 
-def laplace(p: Problem, a: np.ndarray, c: np.ndarray, C: int) -> np.ndarray:
-    """Laplace learning on the PCA graph of the distinct rows (Zhu, Ghahramani and Lafferty, ICML 2003)."""
+def harmonic(weights: sp.csr_matrix, a: np.ndarray, c: np.ndarray, C: int) -> np.ndarray:
+    """(m, C) Laplace learning; graphlearning's where that is finite, else the same equations class by class.
+
+    Its conjugate gradients take all classes at once and divide 0 by 0 where one is solved exactly before the others,
+    as happens on small parts of a graph. Parts without an anchor have no solution and stay 0.
+    """
     import graphlearning as gl
 
-    return np.ones((len(p.first), 1)) if C == 1 else gl.ssl.laplace(p.graph.weights).fit(a, c)
+    u = gl.ssl.laplace(weights).fit(a, c)
+    if np.isfinite(u).all():
+        return u
+    laplacian = sp.csr_matrix(sp.diags_array(np.asarray(weights.sum(axis=1)).ravel()) - weights)
+    rest = np.setdiff1d(np.arange(weights.shape[0]), a)
+    A, own = laplacian[rest][:, rest], np.eye(C)[c]
+    b = -(laplacian[rest][:, a] @ own)
+    scale = sp.diags_array(1.0 / A.diagonal())
+    u = np.zeros((weights.shape[0], C))
+    u[a] = own
+    for i in range(C):
+        u[rest, i], failed = cg(A, b[:, i], rtol=1e-8, maxiter=20_000, M=scale)
+        if failed:
+            raise ArithmeticError(f"Conjugate gradients did not converge for cluster {i}.")
+    return u
+
+
+def laplace(p: Problem, a: np.ndarray, c: np.ndarray, C: int) -> np.ndarray:
+    """Laplace learning on the PCA graph of the distinct rows (Zhu, Ghahramani and Lafferty, ICML 2003)."""
+    return np.ones((len(p.first), 1)) if C == 1 else harmonic(p.graph.weights, a, c, C)
 
 
 def soft_k_means(keep: float) -> Rival:
@@ -232,14 +259,15 @@ def rivals() -> dict[str, Rival]:
 
     pca, umap = (lambda p: p.graph), (lambda p: p.layout_graph)
 
-    def poisson(graph, p, c):
-        return gl.ssl.poisson(graph.weights, solver=graph.solver)
+    def poisson(graph, a, c, C):
+        return gl.ssl.poisson(graph.weights, solver=graph.solver).fit(a, c)
 
-    def plain_laplace(graph, p, c):
-        return gl.ssl.laplace(graph.weights)
+    def plain_laplace(graph, a, c, C):
+        return harmonic(graph.weights, a, c, C)
 
-    def shifted(graph, p, c):
-        return gl.ssl.laplace(graph.weights, mean_shift=True)
+    def shifted(graph, a, c, C):  # what `mean_shift=True` does
+        u = harmonic(graph.weights, a, c, C)
+        return u - u.mean(axis=0)
 
     return {
         "Poisson": _graph(pca, poisson, probabilities=False),
