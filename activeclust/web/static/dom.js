@@ -28,11 +28,23 @@ export function svg(tag, given = {}, ...children) {
 export const percent = (p) => (p >= 0.995 ? ">99 %" : p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
 export const short = (text, n = 24) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
 
-export function say(id, text) { if ($(id).textContent !== text) $(id).textContent = text; }
+export function say(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
 
 export function toast(text, action) {
   const box = h("div", { class: "toast" }, h("span", { textContent: text }));
-  if (action) box.append(h("button", { type: "button", textContent: action.text, onclick: () => { box.remove(); action.run(); } }));
+  if (action)
+    box.append(
+      h("button", {
+        type: "button",
+        textContent: action.text,
+        onclick: () => {
+          box.remove();
+          action.run();
+        },
+      }),
+    );
   $("toasts").append(box);
   setTimeout(() => box.remove(), action ? 9000 : 4500);
 }
@@ -40,20 +52,60 @@ export function toast(text, action) {
 /** The item of a row, large or as a thumbnail. */
 export function itemView(item, thumbnail = false) {
   if (item.kind === "picture")
-    return h("img", { src: item.src, alt: item.title, class: (thumbnail ? "thumb " : "") + (item.small ? "pixels" : ""), draggable: false });
-  const text = item.kind === "text" ? item.text : item.kind === "columns" ? item.columns.map((c) => c[1]).join(" · ") : item.numbers.join(" ");
+    return h("img", {
+      src: item.src,
+      alt: item.title,
+      class: (thumbnail ? "thumb " : "") + (item.small ? "pixels" : ""),
+      draggable: false,
+    });
+  const text =
+    item.kind === "text"
+      ? item.text
+      : item.kind === "columns"
+        ? item.columns.map((c) => c[1]).join(" · ")
+        : item.numbers.join(" ");
   if (thumbnail) return h("span", { class: "thumb", title: short(text, 200), textContent: short(text, 10) });
   if (item.kind === "text") return h("p", { class: "prose", textContent: item.text });
-  if (item.kind === "columns") return h("dl", {}, item.columns.flatMap(([name, value]) => [h("dt", { textContent: name }), h("dd", { textContent: value })]));
+  if (item.kind === "columns")
+    return h(
+      "dl",
+      {},
+      item.columns.flatMap(([name, value]) => [
+        h("dt", { textContent: name }),
+        h("dd", { textContent: value }),
+      ]),
+    );
   return numbersView(item);
 }
 
 function numbersView(item) {
   const values = item.numbers.map(Number);
-  const low = Math.min(0, ...values), high = Math.max(0, ...values), span = high - low || 1;
+  const low = Math.min(0, ...values),
+    high = Math.max(0, ...values),
+    span = high - low || 1;
   const width = 100 / values.length;
-  const bars = values.map((value, i) => svg("rect", { x: i * width + width * 0.1, width: width * 0.8,
-    y: (100 * (high - Math.max(0, value))) / span, height: Math.max(0.5, (100 * Math.abs(value)) / span), fill: "var(--accent)" }));
-  return h("div", { class: "numbers" }, svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": "The row's numbers as bars" }, ...bars),
-    h("p", { textContent: item.numbers.join("   ") + (item.more ? `   … ${item.more} more` : "") }));
+  const bars = values.map((value, i) =>
+    svg("rect", {
+      x: i * width + width * 0.1,
+      width: width * 0.8,
+      y: (100 * (high - Math.max(0, value))) / span,
+      height: Math.max(0.5, (100 * Math.abs(value)) / span),
+      fill: "var(--accent)",
+    }),
+  );
+  return h(
+    "div",
+    { class: "numbers" },
+    svg(
+      "svg",
+      {
+        viewBox: "0 0 100 100",
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": "The row's numbers as bars",
+      },
+      ...bars,
+    ),
+    h("p", { textContent: item.numbers.join("   ") + (item.more ? `   … ${item.more} more` : "") }),
+  );
 }

@@ -20,12 +20,23 @@ $("new-form").addEventListener("submit", (event) => {
   $("new-name").blur();
   answer({ name });
 });
-$("new-name").addEventListener("keydown", (event) => { if (event.key === "Escape") { event.target.blur(); $("question").focus(); } });
+$("new-name").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    event.target.blur();
+    $("question").focus();
+  }
+});
 addEventListener("online", online);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) follow(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) follow();
+});
 addEventListener("storage", () => showRecent());
 
-try { applyTheme(localStorage.getItem("activeclust:theme") ?? "auto"); } catch { /* as the system */ }
+try {
+  applyTheme(localStorage.getItem("activeclust:theme") ?? "auto");
+} catch {
+  /* as the system */
+}
 showWho();
 showKeys();
 for (const [, { body }] of outbox.all()) if (body.row !== undefined) page.gone.add(body.row);

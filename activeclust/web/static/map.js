@@ -54,7 +54,9 @@ async function follow() {
     map.kinds = new Uint8Array(body, 4 + length + 3 * n, n);
     map.items.clear();
     show();
-  } catch (error) { toast(error.message); }
+  } catch (error) {
+    toast(error.message);
+  }
 }
 
 function colour() {
@@ -63,8 +65,14 @@ function colour() {
   const of = (name) => style.getPropertyValue(name).trim();
   Object.assign(map.plot, { accent: of("--accent"), wash: of("--lasso") });
   map.plot.look({
-    codes: map.codes, certainty: map.certainty, kinds: map.kinds, only: map.only,
-    colours: map.ids.map((id) => keys.colour(id)), grey: of("--soft"), paper: of("--stage"), line: of("--ink"),
+    codes: map.codes,
+    certainty: map.certainty,
+    kinds: map.kinds,
+    only: map.only,
+    colours: map.ids.map((id) => keys.colour(id)),
+    grey: of("--soft"),
+    paper: of("--stage"),
+    line: of("--ink"),
   });
 }
 
@@ -72,35 +80,60 @@ function colour() {
 function show() {
   colour();
   const known = new Set(clusters().map((c) => c.id));
-  $("map-legend").replaceChildren(...map.ids.map((id, code) => legend(id, code)).filter((_, code) => known.has(map.ids[code])));
+  $("map-legend").replaceChildren(
+    ...map.ids.map((id, code) => legend(id, code)).filter((_, code) => known.has(map.ids[code])),
+  );
   showPicked();
 }
 
 function legend(id, code) {
   const cluster = clusters().find((c) => c.id === id) ?? { text: id, rows: 0 };
-  return h("button", { type: "button", "aria-pressed": map.only === code, title: "Show this cluster alone", onclick: () => {
-    map.only = map.only === code ? -1 : code;
-    show();
-    $("map-legend").children[code]?.focus();
-  } }, h("i", { class: "swatch", colour: keys.colour(id) }), h("span", { class: "name", textContent: cluster.text }), h("small", { textContent: cluster.rows.toLocaleString("en") }));
+  return h(
+    "button",
+    {
+      type: "button",
+      "aria-pressed": map.only === code,
+      title: "Show this cluster alone",
+      onclick: () => {
+        map.only = map.only === code ? -1 : code;
+        show();
+        $("map-legend").children[code]?.focus();
+      },
+    },
+    h("i", { class: "swatch", colour: keys.colour(id) }),
+    h("span", { class: "name", textContent: cluster.text }),
+    h("small", { textContent: cluster.rows.toLocaleString("en") }),
+  );
 }
 
 // ------------------------------------------------------------------ one row
 
 const guess = (row) => {
-  const kind = map.kinds?.[row], id = map.ids[map.codes?.[row]];
+  const kind = map.kinds?.[row],
+    id = map.ids[map.codes?.[row]];
   const name = clusters().find((c) => c.id === id)?.text;
   if (kind === ANSWERED) return `answered: ${short(name ?? "?", 40)}`;
-  const words = name === undefined ? "nothing known yet" : `likely ${short(name, 40)}, ${percent(map.certainty[row] / 255)}`;
+  const words =
+    name === undefined
+      ? "nothing known yet"
+      : `likely ${short(name, 40)}, ${percent(map.certainty[row] / 255)}`;
   return kind === ASIDE ? `set aside; ${words}` : words;
 };
 
 async function question(row) {
   if (!map.items.has(row)) {
     if (map.items.size > 200) map.items.delete(map.items.keys().next().value);
-    map.items.set(row, call(`/api/rows/${row}`).then((reply) => reply.query));
+    map.items.set(
+      row,
+      call(`/api/rows/${row}`).then((reply) => reply.query),
+    );
   }
-  try { return await map.items.get(row); } catch (error) { map.items.delete(row); throw error; }
+  try {
+    return await map.items.get(row);
+  } catch (error) {
+    map.items.delete(row);
+    throw error;
+  }
 }
 
 let carding = null;
@@ -109,21 +142,46 @@ let carding = null;
 function card(row, touched = false) {
   clearTimeout(carding);
   const box = $("map-card");
-  if (map.plot.hover !== row) { map.plot.hover = row; map.plot.mark(); }
-  if (row < 0) { box.hidden = true; return; }
-  carding = setTimeout(async () => {
-    try {
-      const query = await question(row);
-      if (map.plot.hover !== row) return;
-      box.replaceChildren(itemView(query.item), h("p", {}, h("b", { textContent: short(query.item.title, 60) }), h("br"), guess(row)),
-        ...(touched ? [h("button", { type: "button", class: "primary", textContent: "Ask about it", onclick: () => askAboutRow(row) })] : []));
-      box.hidden = false;
-      box.classList.toggle("touched", touched);
-      const x = map.plot.x(row), y = map.plot.y(row), { width, height } = map.plot;
-      box.style.left = `${Math.max(4, x + 18 + box.offsetWidth < width ? x + 18 : x - 18 - box.offsetWidth)}px`;
-      box.style.top = `${Math.max(4, Math.min(height - box.offsetHeight - 4, y - box.offsetHeight / 2))}px`;
-    } catch (error) { toast(error.message); }
-  }, touched ? 0 : 40);
+  if (map.plot.hover !== row) {
+    map.plot.hover = row;
+    map.plot.mark();
+  }
+  if (row < 0) {
+    box.hidden = true;
+    return;
+  }
+  carding = setTimeout(
+    async () => {
+      try {
+        const query = await question(row);
+        if (map.plot.hover !== row) return;
+        box.replaceChildren(
+          itemView(query.item),
+          h("p", {}, h("b", { textContent: short(query.item.title, 60) }), h("br"), guess(row)),
+          ...(touched
+            ? [
+                h("button", {
+                  type: "button",
+                  class: "primary",
+                  textContent: "Ask about it",
+                  onclick: () => askAboutRow(row),
+                }),
+              ]
+            : []),
+        );
+        box.hidden = false;
+        box.classList.toggle("touched", touched);
+        const x = map.plot.x(row),
+          y = map.plot.y(row),
+          { width, height } = map.plot;
+        box.style.left = `${Math.max(4, x + 18 + box.offsetWidth < width ? x + 18 : x - 18 - box.offsetWidth)}px`;
+        box.style.top = `${Math.max(4, Math.min(height - box.offsetHeight - 4, y - box.offsetHeight / 2))}px`;
+      } catch (error) {
+        toast(error.message);
+      }
+    },
+    touched ? 0 : 40,
+  );
 }
 
 /** Where the keyboard is: shown, and said to a screen reader. */
@@ -144,7 +202,8 @@ function select(rows, added = false) {
 }
 
 /** Rows of the selection that an answer would go to: answered ones are left alone unless they are wanted. */
-const wanted = () => [...map.plot.selected].filter((row) => map.withAnswered || map.kinds?.[row] !== ANSWERED);
+const wanted = () =>
+  [...map.plot.selected].filter((row) => map.withAnswered || map.kinds?.[row] !== ANSWERED);
 
 let sampling = 0;
 
@@ -154,36 +213,78 @@ function showSelection() {
 }
 
 async function showPicked() {
-  const all = map.plot.selected.size, rows = wanted(), answered = [...map.plot.selected].filter((row) => map.kinds?.[row] === ANSWERED).length;
+  const all = map.plot.selected.size,
+    rows = wanted(),
+    answered = [...map.plot.selected].filter((row) => map.kinds?.[row] === ANSWERED).length;
   const box = $("map-selection");
   box.hidden = all === 0;
-  const words = rows.length > MOST ? `${rows.length.toLocaleString("en")} rows: at most ${MOST.toLocaleString("en")} at once, draw a smaller lasso`
-    : `${rows.length.toLocaleString("en")} row${rows.length === 1 ? "" : "s"} picked`;
+  const words =
+    rows.length > MOST
+      ? `${rows.length.toLocaleString("en")} rows: at most ${MOST.toLocaleString("en")} at once, draw a smaller lasso`
+      : `${rows.length.toLocaleString("en")} row${rows.length === 1 ? "" : "s"} picked`;
   say("map-picked", all ? words : "");
   $("map-with-answered").parentElement.hidden = !answered;
-  say("map-answered-count", `Change ${answered.toLocaleString("en")} answered one${answered === 1 ? "" : "s"} too`);
+  say(
+    "map-answered-count",
+    `Change ${answered.toLocaleString("en")} answered one${answered === 1 ? "" : "s"} too`,
+  );
   const can = rows.length > 0 && rows.length <= MOST;
-  for (const field of box.querySelectorAll("#map-name-form input, #map-name-form button")) field.disabled = !can;
-  $("map-clusters").replaceChildren(...likely(rows).map((c) => h("button", { type: "button", disabled: !can, onclick: () => label({ cluster: c.id }, c.text) },
-    h("i", { class: "swatch", colour: keys.colour(c.id) }), h("span", { class: "name", textContent: c.text }))));
-  if (!all) { $("map-samples").replaceChildren(); return; }
-  const turn = ++sampling, step = Math.max(1, rows.length / SAMPLES);
+  for (const field of box.querySelectorAll("#map-name-form input, #map-name-form button"))
+    field.disabled = !can;
+  $("map-clusters").replaceChildren(
+    ...likely(rows).map((c) =>
+      h(
+        "button",
+        { type: "button", disabled: !can, onclick: () => label({ cluster: c.id }, c.text) },
+        h("i", { class: "swatch", colour: keys.colour(c.id) }),
+        h("span", { class: "name", textContent: c.text }),
+      ),
+    ),
+  );
+  if (!all) {
+    $("map-samples").replaceChildren();
+    return;
+  }
+  const turn = ++sampling,
+    step = Math.max(1, rows.length / SAMPLES);
   const some = Array.from({ length: Math.min(SAMPLES, rows.length) }, (_, i) => rows[Math.floor(i * step)]);
   try {
     const queries = some.length ? (await call(`/api/rows?of=${some.join(",")}`)).queries : [];
     if (turn !== sampling) return;
-    $("map-samples").replaceChildren(...queries.map((q) => h("button", { type: "button", class: "tile", title: "Leave this row out", "aria-label": `Leave out ${q.item.title}`, onclick: () => {
-      map.plot.selected.delete(q.row);
-      showSelection();
-    } }, itemView(q.item, true))));
-  } catch (error) { toast(error.message); }
+    $("map-samples").replaceChildren(
+      ...queries.map((q) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "tile",
+            title: "Leave this row out",
+            "aria-label": `Leave out ${q.item.title}`,
+            onclick: () => {
+              map.plot.selected.delete(q.row);
+              showSelection();
+            },
+          },
+          itemView(q.item, true),
+        ),
+      ),
+    );
+  } catch (error) {
+    toast(error.message);
+  }
 }
 
 /** Clusters, those that most of the rows look like first. */
 function likely(rows) {
   const count = new Map();
-  for (const row of rows) { const id = map.ids[map.codes?.[row]]; count.set(id, (count.get(id) ?? 0) + 1); }
-  return clusters().map((c, i) => [count.get(c.id) ?? 0, -i, c]).sort((a, b) => b[0] - a[0] || b[1] - a[1]).map(([, , c]) => c);
+  for (const row of rows) {
+    const id = map.ids[map.codes?.[row]];
+    count.set(id, (count.get(id) ?? 0) + 1);
+  }
+  return clusters()
+    .map((c, i) => [count.get(c.id) ?? 0, -i, c])
+    .sort((a, b) => b[0] - a[0] || b[1] - a[1])
+    .map(([, , c]) => c);
 }
 
 function label(given, name) {
@@ -191,9 +292,13 @@ function label(given, name) {
   if (!rows.length || rows.length > MOST) return;
   labelMany(rows, given, "lasso");
   const code = map.ids.findIndex((id) => clusters().find((c) => c.id === id)?.text === name);
-  for (const row of rows) { // at once; the next posterior says the same
+  for (const row of rows) {
+    // at once; the next posterior says the same
     map.kinds[row] = ANSWERED;
-    if (code >= 0) { map.codes[row] = code; map.certainty[row] = 255; }
+    if (code >= 0) {
+      map.codes[row] = code;
+      map.certainty[row] = 255;
+    }
   }
   select([]);
   $("map-points").focus({ preventScroll: true });
@@ -210,7 +315,10 @@ function rest() {
   resting = setTimeout(() => map.plot.rest(), 140);
 }
 
-const at = (event) => { const box = $("map-points").getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+const at = (event) => {
+  const box = $("map-points").getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+};
 
 function down(event) {
   if (event.button !== 0) return;
@@ -230,13 +338,17 @@ function down(event) {
 
 function move(event) {
   const [x, y] = at(event);
-  if (!gesture) { if (event.pointerType !== "touch") card(map.plot.nearest(x, y)); return; }
+  if (!gesture) {
+    if (event.pointerType !== "touch") card(map.plot.nearest(x, y));
+    return;
+  }
   const before = pointers.get(event.pointerId);
   if (!before) return;
   pointers.set(event.pointerId, [x, y]);
   map.plot.moving = true;
   if (gesture.kind === "pinch") {
-    const [a, b] = [...pointers.values()], far = Math.hypot(a[0] - b[0], a[1] - b[1]);
+    const [a, b] = [...pointers.values()],
+      far = Math.hypot(a[0] - b[0], a[1] - b[1]);
     map.plot.zoom(far / Math.max(1, gesture.far), (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
     map.plot.pan((x - before[0]) / 2, (y - before[1]) / 2);
     gesture.far = far;
@@ -244,9 +356,15 @@ function move(event) {
   }
   gesture.moved += Math.hypot(x - before[0], y - before[1]);
   if (gesture.moved > 4) card(-1);
-  if (gesture.kind === "pan") { if (gesture.moved > 4) map.plot.pan(x - before[0], y - before[1]); return; }
+  if (gesture.kind === "pan") {
+    if (gesture.moved > 4) map.plot.pan(x - before[0], y - before[1]);
+    return;
+  }
   const last = map.plot.lasso.at(-1);
-  if (Math.hypot(x - last[0], y - last[1]) > 3) { map.plot.lasso.push([x, y]); map.plot.mark(); }
+  if (Math.hypot(x - last[0], y - last[1]) > 3) {
+    map.plot.lasso.push([x, y]);
+    map.plot.mark();
+  }
 }
 
 function up(event) {
@@ -265,7 +383,8 @@ function up(event) {
   map.plot.mark();
   if (moved > 4 || kind === "pinch" || event.type !== "pointerup") return;
   const row = map.plot.nearest(x, y, event.pointerType === "touch" ? 22 : 10);
-  if (event.pointerType === "touch") card(row, true); // a finger hides what it points at: look first, then ask
+  if (event.pointerType === "touch")
+    card(row, true); // a finger hides what it points at: look first, then ask
   else if (row >= 0) askAboutRow(row);
 }
 
@@ -282,7 +401,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const { plot } = map, arrow = ARROWS[event.key];
+  const { plot } = map,
+    arrow = ARROWS[event.key];
   if (arrow && event.shiftKey) plot.pan(-arrow[0] * STEP, -arrow[1] * STEP);
   else if (arrow) cursor(map.cursor < 0 ? begin() : plot.toward(map.cursor, ...arrow));
   else if (event.key === "Enter" && map.cursor >= 0) askAboutRow(map.cursor);
@@ -294,62 +414,202 @@ function key(event) {
   } else if (event.key === "+" || event.key === "=") plot.zoom(1.4);
   else if (event.key === "-") plot.zoom(1 / 1.4);
   else if (event.key === "0") plot.fit();
-  else if (event.key === "Escape") { card(-1); select([]); }
-  else return;
+  else if (event.key === "Escape") {
+    card(-1);
+    select([]);
+  } else return;
   event.preventDefault();
 }
 
 /** The row that the keyboard begins at: the one that is asked about, or the one in the middle. */
-const begin = () => (page.current ? page.current.row : map.plot.nearest(map.plot.width / 2, map.plot.height / 2, 1e4));
+const begin = () =>
+  page.current ? page.current.row : map.plot.nearest(map.plot.width / 2, map.plot.height / 2, 1e4);
 
 // ------------------------------------------------------------------ the view
 
 function build() {
-  const views = Object.entries(VIEWS).flatMap(([name, text]) => Array.from({ length: PAIRS }, (_, i) => ({ value: `${name}/${i}`, textContent: `${text}, axes ${2 * i + 1} and ${2 * i + 2}` })));
-  const tool = (name, text) => h("button", { type: "button", "data-tool": name, textContent: text, onclick: () => pickTool(name) });
-  const step = (name, text, run) => h("button", { type: "button", class: "square", "aria-label": name, title: name, textContent: text, onclick: run });
+  const views = Object.entries(VIEWS).flatMap(([name, text]) =>
+    Array.from({ length: PAIRS }, (_, i) => ({
+      value: `${name}/${i}`,
+      textContent: `${text}, axes ${2 * i + 1} and ${2 * i + 2}`,
+    })),
+  );
+  const tool = (name, text) =>
+    h("button", { type: "button", "data-tool": name, textContent: text, onclick: () => pickTool(name) });
+  const step = (name, text, run) =>
+    h("button", {
+      type: "button",
+      class: "square",
+      "aria-label": name,
+      title: name,
+      textContent: text,
+      onclick: run,
+    });
   $("view-map").replaceChildren(
-    h("div", { class: "panel-head" }, h("h2", { textContent: "All rows" }),
-      h("label", { class: "inline" }, "View ", h("select", { id: "map-axes", onchange: (event) => pick(event.target.value) }, views.map((v) => h("option", v)))),
-      h("div", { class: "tool-group", role: "group", "aria-label": "Dragging" }, tool("move", "Move"), tool("lasso", "Lasso")),
-      h("div", { class: "tool-group", role: "group", "aria-label": "Zoom" }, step("Zoom in", "+", () => map.plot.zoom(1.5)), step("Zoom out", "−", () => map.plot.zoom(1 / 1.5)), step("Show all", "⤢", () => map.plot.fit()))),
-    h("div", { class: "map" },
-      h("div", { class: "panel map-box", id: "map-box" },
-        h("canvas", { id: "map-points", tabIndex: 0, role: "application", "aria-label": "Map of all rows", "aria-describedby": "map-help" }),
+    h(
+      "div",
+      { class: "panel-head" },
+      h("h2", { textContent: "All rows" }),
+      h(
+        "label",
+        { class: "inline" },
+        "View ",
+        h(
+          "select",
+          { id: "map-axes", onchange: (event) => pick(event.target.value) },
+          views.map((v) => h("option", v)),
+        ),
+      ),
+      h(
+        "div",
+        { class: "tool-group", role: "group", "aria-label": "Dragging" },
+        tool("move", "Move"),
+        tool("lasso", "Lasso"),
+      ),
+      h(
+        "div",
+        { class: "tool-group", role: "group", "aria-label": "Zoom" },
+        step("Zoom in", "+", () => map.plot.zoom(1.5)),
+        step("Zoom out", "−", () => map.plot.zoom(1 / 1.5)),
+        step("Show all", "⤢", () => map.plot.fit()),
+      ),
+    ),
+    h(
+      "div",
+      { class: "map" },
+      h(
+        "div",
+        { class: "panel map-box", id: "map-box" },
+        h("canvas", {
+          id: "map-points",
+          tabIndex: 0,
+          role: "application",
+          "aria-label": "Map of all rows",
+          "aria-describedby": "map-help",
+        }),
         h("canvas", { id: "map-rings", "aria-hidden": "true" }),
-        h("div", { id: "map-card", class: "panel map-card", hidden: true })),
-      h("aside", { class: "map-side", "aria-label": "What is picked on the map" },
-        h("section", { id: "map-selection", class: "panel pad", hidden: true },
+        h("div", { id: "map-card", class: "panel map-card", hidden: true }),
+      ),
+      h(
+        "aside",
+        { class: "map-side", "aria-label": "What is picked on the map" },
+        h(
+          "section",
+          { id: "map-selection", class: "panel pad", hidden: true },
           h("h3", { id: "map-picked", role: "status" }),
           h("div", { class: "tiles", id: "map-samples" }),
-          h("label", { class: "check", hidden: true }, h("input", { type: "checkbox", id: "map-with-answered", onchange: (event) => { map.withAnswered = event.target.checked; showSelection(); } }), h("span", { id: "map-answered-count" })),
+          h(
+            "label",
+            { class: "check", hidden: true },
+            h("input", {
+              type: "checkbox",
+              id: "map-with-answered",
+              onchange: (event) => {
+                map.withAnswered = event.target.checked;
+                showSelection();
+              },
+            }),
+            h("span", { id: "map-answered-count" }),
+          ),
           h("p", { class: "small-caps", textContent: "They all are …" }),
           h("div", { class: "others", id: "map-clusters" }),
-          h("form", { id: "map-name-form", class: "name-form", onsubmit: (event) => {
-            event.preventDefault();
-            const name = $("map-name").value.trim();
-            if (name) { $("map-name").value = ""; label({ name }, name); }
-          } }, h("input", { id: "map-name", maxLength: 200, placeholder: "New or other cluster", "aria-label": "New or other cluster", list: "cluster-names", spellcheck: false }), h("button", { type: "submit", class: "primary", textContent: "Label" })),
-          h("button", { type: "button", textContent: "Pick none", onclick: () => select([]) })),
-        h("section", { class: "panel pad" }, h("h3", { textContent: "Clusters" }), h("div", { id: "map-legend", class: "legend-list" }),
-          h("p", { class: "hint", textContent: "Paler is less certain; ringed rows have been answered." })),
-        h("section", { class: "panel pad", id: "map-help" },
-          h("p", { class: "hint", textContent: "Drag to move, scroll to zoom, click a row to be asked about it. With Lasso, or Shift held, draw round rows to label them together." }),
-          h("p", { class: "hint keys-hint", textContent: "By keyboard: arrows go from row to row (with Shift they move the map), Enter asks, Space picks, + − 0 zoom, Escape picks none." }),
-          h("form", { class: "name-form", onsubmit: (event) => {
-            event.preventDefault();
-            if (map.cursor < 0) cursor(begin());
-            select(map.plot.around(map.cursor, Math.max(1, Math.min(MOST, Number($("map-count").value) || 1)), (row) => map.kinds?.[row] !== ANSWERED));
-          } }, h("label", { class: "inline" }, "Nearest ", h("input", { id: "map-count", type: "number", min: 1, max: MOST, value: 24 }), " rows"), h("button", { type: "submit", textContent: "Pick" })))),
-      h("p", { id: "map-said", class: "visually-hidden", role: "status" })));
+          h(
+            "form",
+            {
+              id: "map-name-form",
+              class: "name-form",
+              onsubmit: (event) => {
+                event.preventDefault();
+                const name = $("map-name").value.trim();
+                if (name) {
+                  $("map-name").value = "";
+                  label({ name }, name);
+                }
+              },
+            },
+            h("input", {
+              id: "map-name",
+              maxLength: 200,
+              placeholder: "New or other cluster",
+              "aria-label": "New or other cluster",
+              list: "cluster-names",
+              spellcheck: false,
+            }),
+            h("button", { type: "submit", class: "primary", textContent: "Label" }),
+          ),
+          h("button", { type: "button", textContent: "Pick none", onclick: () => select([]) }),
+        ),
+        h(
+          "section",
+          { class: "panel pad" },
+          h("h3", { textContent: "Clusters" }),
+          h("div", { id: "map-legend", class: "legend-list" }),
+          h("p", { class: "hint", textContent: "Paler is less certain; ringed rows have been answered." }),
+        ),
+        h(
+          "section",
+          { class: "panel pad", id: "map-help" },
+          h("p", {
+            class: "hint",
+            textContent:
+              "Drag to move, scroll to zoom, click a row to be asked about it. With Lasso, or Shift held, draw round rows to label them together.",
+          }),
+          h("p", {
+            class: "hint keys-hint",
+            textContent:
+              "By keyboard: arrows go from row to row (with Shift they move the map), Enter asks, Space picks, + − 0 zoom, Escape picks none.",
+          }),
+          h(
+            "form",
+            {
+              class: "name-form",
+              onsubmit: (event) => {
+                event.preventDefault();
+                if (map.cursor < 0) cursor(begin());
+                select(
+                  map.plot.around(
+                    map.cursor,
+                    Math.max(1, Math.min(MOST, Number($("map-count").value) || 1)),
+                    (row) => map.kinds?.[row] !== ANSWERED,
+                  ),
+                );
+              },
+            },
+            h(
+              "label",
+              { class: "inline" },
+              "Nearest ",
+              h("input", { id: "map-count", type: "number", min: 1, max: MOST, value: 24 }),
+              " rows",
+            ),
+            h("button", { type: "submit", textContent: "Pick" }),
+          ),
+        ),
+      ),
+      h("p", { id: "map-said", class: "visually-hidden", role: "status" }),
+    ),
+  );
   map.plot = new Plot($("map-points"), $("map-rings"));
   const canvas = $("map-points");
-  for (const [name, listener] of Object.entries({ pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, keydown: key }))
+  for (const [name, listener] of Object.entries({
+    pointerdown: down,
+    pointermove: move,
+    pointerup: up,
+    pointercancel: up,
+    keydown: key,
+  }))
     canvas.addEventListener(name, listener);
-  canvas.addEventListener("pointerleave", (event) => { if (!gesture && event.pointerType !== "touch") card(-1); });
+  canvas.addEventListener("pointerleave", (event) => {
+    if (!gesture && event.pointerType !== "touch") card(-1);
+  });
   canvas.addEventListener("wheel", wheel, { passive: false });
-  canvas.addEventListener("blur", () => { if (!$("map-card").matches(":hover, .touched")) card(-1); });
-  new ResizeObserver(() => { const { width, height } = $("map-box").getBoundingClientRect(); if (width) map.plot.resize(width - 2, height - 2, devicePixelRatio || 1); }).observe($("map-box"));
+  canvas.addEventListener("blur", () => {
+    if (!$("map-card").matches(":hover, .touched")) card(-1);
+  });
+  new ResizeObserver(() => {
+    const { width, height } = $("map-box").getBoundingClientRect();
+    if (width) map.plot.resize(width - 2, height - 2, devicePixelRatio || 1);
+  }).observe($("map-box"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colour);
   new MutationObserver(colour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   pickTool("move");
@@ -357,13 +617,19 @@ function build() {
 
 function pickTool(name) {
   map.tool = name;
-  for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === name);
+  for (const button of document.querySelectorAll("[data-tool]"))
+    button.setAttribute("aria-pressed", button.dataset.tool === name);
   $("map-box").classList.toggle("drawing", name === "lasso");
 }
 
 async function pick(name) {
   map.shown = name;
-  try { await place(name); show(); } catch (error) { toast(error.message); }
+  try {
+    await place(name);
+    show();
+  } catch (error) {
+    toast(error.message);
+  }
 }
 
 views.map = {
@@ -375,11 +641,20 @@ views.map = {
     await follow();
     show();
   },
-  close() { listeners.delete(follow); card(-1); },
+  close() {
+    listeners.delete(follow);
+    card(-1);
+  },
 };
 
 document.addEventListener("keydown", (event) => {
-  if (page.view !== "map" || !(event.ctrlKey || event.metaKey) || event.key !== "z" || event.target.closest("input, textarea")) return;
+  if (
+    page.view !== "map" ||
+    !(event.ctrlKey || event.metaKey) ||
+    event.key !== "z" ||
+    event.target.closest("input, textarea")
+  )
+    return;
   event.preventDefault();
   undo();
 });

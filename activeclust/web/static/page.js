@@ -29,7 +29,12 @@ export async function flush() {
         wait = 0;
         acknowledged(body, reply);
       } catch (error) {
-        if (!(error instanceof Refused) || error.status >= 500 || error.status === 401 || error.status === 403) {
+        if (
+          !(error instanceof Refused) ||
+          error.status >= 500 ||
+          error.status === 401 ||
+          error.status === 403
+        ) {
           later(error);
           return;
         }
@@ -45,7 +50,10 @@ export async function flush() {
 }
 
 /** The network is back: do not wait any longer. */
-export function online() { wait = 0; flush(); }
+export function online() {
+  wait = 0;
+  flush();
+}
 
 function later(error) {
   const n = outbox.all().length;
@@ -53,11 +61,20 @@ function later(error) {
   retry = setTimeout(n ? flush : refill, wait);
   const waiting = n ? ` ${n} answer${n > 1 ? "s wait" : " waits"} in this browser.` : "";
   const closed = error.status === 401 || error.status === 403;
-  say("network", (closed ? "The server was started again: open the address that it shows." : error.status === 503
-    ? "The server is busy." : "No connection.") + waiting);
+  say(
+    "network",
+    (closed
+      ? "The server was started again: open the address that it shows."
+      : error.status === 503
+        ? "The server is busy."
+        : "No connection.") + waiting,
+  );
 }
 
-const wishes = (others) => ({ want: AHEAD + others, have: [page.current, ...page.ahead].filter(Boolean).map((q) => q.row) });
+const wishes = (others) => ({
+  want: AHEAD + others,
+  have: [page.current, ...page.ahead].filter(Boolean).map((q) => q.row),
+});
 
 function acknowledged(body, reply) {
   if (reply.cluster) remember(reply.cluster);
@@ -77,12 +94,17 @@ function turnedDown(body, error) {
 
 /** Get rows until enough are held. */
 export async function refill() {
-  if (outbox.all().length) { flush(); return; }
+  if (outbox.all().length) {
+    flush();
+    return;
+  }
   try {
     receive(await call("/api/next", { who: page.who, ...wishes(0) }));
     wait = 0;
     say("network", "");
-  } catch (error) { later(error); }
+  } catch (error) {
+    later(error);
+  }
 }
 
 /** Take in rows and the run's state. What is on the screen does not move under the person's fingers. */
@@ -105,19 +127,24 @@ let following = null;
 export function follow() {
   clearTimeout(following);
   const soon = page.state.behind || !page.current;
-  following = setTimeout(async () => {
-    try {
-      const before = page.state.version;
-      const state = await call(`/api/state?since=${page.state.version}`);
-      if (!state.same) {
-        showState(state);
-        if (state.version !== before || !page.current) await refill();
-        for (const listener of listeners) listener();
+  following = setTimeout(
+    async () => {
+      try {
+        const before = page.state.version;
+        const state = await call(`/api/state?since=${page.state.version}`);
+        if (!state.same) {
+          showState(state);
+          if (state.version !== before || !page.current) await refill();
+          for (const listener of listeners) listener();
+        }
+        if (!outbox.all().length) say("network", "");
+      } catch (error) {
+        later(error);
       }
-      if (!outbox.all().length) say("network", "");
-    } catch (error) { later(error); }
-    follow();
-  }, document.hidden ? 15000 : soon ? 300 : 4000);
+      follow();
+    },
+    document.hidden ? 15000 : soon ? 300 : 4000,
+  );
 }
 
 export const listeners = new Set(); // views that show the posterior
@@ -128,14 +155,27 @@ export function answer(given) {
   const query = page.current;
   if (!query) return;
   const body = {
-    client_id: crypto.randomUUID(), who: page.who, row: query.row, ...given,
+    client_id: crypto.randomUUID(),
+    who: page.who,
+    row: query.row,
+    ...given,
     seconds: (performance.now() - page.since) / 1000,
     suggestions: query.suggestions.map(({ id, p }) => [id, p]),
   };
-  const text = given.name ?? given.signal ?? (clusters().find((c) => c.id === given.cluster)?.text ?? given.cluster);
-  if (given.name && !clusters().some((c) => c.text === given.name)) remember({ id: JSON.stringify(given.name), text: given.name });
+  const text =
+    given.name ?? given.signal ?? clusters().find((c) => c.id === given.cluster)?.text ?? given.cluster;
+  if (given.name && !clusters().some((c) => c.text === given.name))
+    remember({ id: JSON.stringify(given.name), text: given.name });
   page.gone.add(query.row);
-  page.done.push({ client_id: body.client_id, row: query.row, item: query.item, text, signal: given.signal, query, sent: false });
+  page.done.push({
+    client_id: body.client_id,
+    row: query.row,
+    item: query.item,
+    text,
+    signal: given.signal,
+    query,
+    sent: false,
+  });
   page.key = outbox.add("/api/answer", body);
   page.current = null;
   next(`Row ${query.row}: ${text}. `);
@@ -152,7 +192,8 @@ function next(said = "") {
 
 /** Ask about one row now; what was on the screen comes after it. */
 export function askAbout(query) {
-  if (page.current && page.current.row !== query.row && !page.current.answer) page.ahead.unshift(page.current);
+  if (page.current && page.current.row !== query.row && !page.current.answer)
+    page.ahead.unshift(page.current);
   page.ahead = page.ahead.filter((other) => other.row !== query.row);
   page.gone.delete(query.row);
   page.current = query;
@@ -162,13 +203,18 @@ export function askAbout(query) {
 }
 
 export async function askAboutRow(row) {
-  try { askAbout((await call(`/api/rows/${row}`)).query); } catch (error) { toast(error.message); }
+  try {
+    askAbout((await call(`/api/rows/${row}`)).query);
+  } catch (error) {
+    toast(error.message);
+  }
 }
 
 export function undo() {
   const last = page.done.at(-1);
   const unsent = last?.query && outbox.all().find(([, { body }]) => body.client_id === last.client_id);
-  if (unsent && !sending) { // nobody has heard of it
+  if (unsent && !sending) {
+    // nobody has heard of it
     outbox.drop(unsent[0]);
     page.done.pop();
     askAbout({ ...last.query, answer: null });
@@ -176,31 +222,66 @@ export function undo() {
   }
   outbox.add("/api/undo", { client_id: crypto.randomUUID(), who: page.who });
   if (last?.batch) page.done.pop();
-  if (last?.query) { page.done.pop(); askAbout({ ...last.query, answer: null }); }
+  if (last?.query) {
+    page.done.pop();
+    askAbout({ ...last.query, answer: null });
+  }
   flush();
 }
 
 function undone({ undone: events, queries }) {
-  if (!events.length) { toast("There is nothing to take back."); return; }
-  for (const { row } of events) { page.gone.delete(row); page.done = page.done.filter((a) => a.row !== row || !a.sent); }
+  if (!events.length) {
+    toast("There is nothing to take back.");
+    return;
+  }
+  for (const { row } of events) {
+    page.gone.delete(row);
+    page.done = page.done.filter((a) => a.row !== row || !a.sent);
+  }
   const [query] = queries;
   if (query && events.length === 1 && page.current?.row !== query.row) askAbout({ ...query, answer: null });
-  toast(events.length > 1 ? `Took ${events.length} answers back.` : `Took back: row ${events[0].row}${events[0].cluster ? ` is ${short(events[0].cluster.text)}` : ""}.`);
+  toast(
+    events.length > 1
+      ? `Took ${events.length} answers back.`
+      : `Took back: row ${events[0].row}${events[0].cluster ? ` is ${short(events[0].cluster.text)}` : ""}.`,
+  );
 }
 
 document.addEventListener("keydown", (event) => {
   const inField = event.target.closest?.("input, textarea, select, dialog, [contenteditable]");
-  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !inField && page.view === "answer") { event.preventDefault(); undo(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || inField || page.view !== "answer") return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !inField && page.view === "answer") {
+    event.preventDefault();
+    undo();
+    return;
+  }
+  if (
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    event.isComposing ||
+    inField ||
+    page.view !== "answer"
+  )
+    return;
   if (event.key === "Enter" && !event.target.closest("button, a, summary")) {
-    if (!event.repeat && page.current?.suggestions.length) { event.preventDefault(); answer({ cluster: page.current.suggestions[0].id }); }
+    if (!event.repeat && page.current?.suggestions.length) {
+      event.preventDefault();
+      answer({ cluster: page.current.suggestions[0].id });
+    }
     return;
   }
   if (!keys.single || event.repeat) return; // a key held down is one answer
   const command = Object.keys(keys.commands).find((name) => keys.commands[name] === event.key);
-  if (command) { event.preventDefault(); act(command); return; }
+  if (command) {
+    event.preventDefault();
+    act(command);
+    return;
+  }
   const id = Object.keys(keys.own).find((name) => keys.own[name] === event.key);
-  if (id && clusters().some((c) => c.id === id)) { event.preventDefault(); answer({ cluster: id }); }
+  if (id && clusters().some((c) => c.id === id)) {
+    event.preventDefault();
+    answer({ cluster: id });
+  }
 });
 
 export function act(command) {
@@ -220,13 +301,29 @@ function showState(state) {
   bar.setAttribute("aria-valuemax", total);
   bar.setAttribute("aria-valuenow", state.answered);
   bar.firstElementChild.style.width = `${Math.min(100, (100 * state.answered) / Math.max(1, total))}%`;
-  const waiting = outbox.all().reduce((n, [, { path, body }]) => n + (path === "/api/answer" ? 1 : body.rows?.length ?? 0), 0);
-  $("answered").replaceChildren(h("b", { textContent: state.answered + waiting }), ` of ${total.toLocaleString("en")} ${state.budget ? "answers" : "rows"} answered`);
+  const waiting = outbox
+    .all()
+    .reduce((n, [, { path, body }]) => n + (path === "/api/answer" ? 1 : (body.rows?.length ?? 0)), 0);
+  $("answered").replaceChildren(
+    h("b", { textContent: state.answered + waiting }),
+    ` of ${total.toLocaleString("en")} ${state.budget ? "answers" : "rows"} answered`,
+  );
   const { expected_accuracy: sure, v_measure: known, agreement } = state.metrics;
-  $("sure").replaceChildren(...(sure == null ? [] : ["sure of ", h("b", { textContent: percent(sure) }), ...(known == null ? [] : [", V-measure ", h("b", { textContent: known.toFixed(2) })])]));
+  $("sure").replaceChildren(
+    ...(sure == null
+      ? []
+      : [
+          "sure of ",
+          h("b", { textContent: percent(sure) }),
+          ...(known == null ? [] : [", V-measure ", h("b", { textContent: known.toFixed(2) })]),
+        ]),
+  );
   $("stop-signal").className = state.converged ? "fact done" : "fact";
-  $("stop-signal").textContent = state.converged ? "Further answers hardly change the partition: you may stop."
-    : agreement == null ? "" : `last answer moved ${percent(1 - agreement)} of it`;
+  $("stop-signal").textContent = state.converged
+    ? "Further answers hardly change the partition: you may stop."
+    : agreement == null
+      ? ""
+      : `last answer moved ${percent(1 - agreement)} of it`;
   if (state.trouble) say("network", `The model cannot go on: ${state.trouble}`);
 }
 
@@ -239,23 +336,59 @@ export function showQuestion(said = "") {
   const query = page.current;
   keys.assign();
   if (!query) return showNothing(said);
-  say("question-title", query.item.title.startsWith("row ") ? `Row ${query.row.toLocaleString("en")}` : query.item.title);
+  say(
+    "question-title",
+    query.item.title.startsWith("row ") ? `Row ${query.row.toLocaleString("en")}` : query.item.title,
+  );
   $("question-note").textContent = query.answer ? `answered: ${short(query.answer.text)}` : "";
   $("item").replaceChildren(itemView(query.item));
   const bars = query.suggestions.slice(0, SHOWN);
-  $("suggestions").replaceChildren(...bars.map((s, i) => h("li", {}, bar(s, i))),
-    ...(bars.length ? [h("li", { class: "nothing-new" }, h("span", { textContent: "none of these" }), h("span", { textContent: percent(query.new) }))]
-      : [h("li", { class: "hint", textContent: clusters().length ? "No suggestion yet." : "Nothing has a name yet. What is this? Type a name below." })]));
+  $("suggestions").replaceChildren(
+    ...bars.map((s, i) => h("li", {}, bar(s, i))),
+    ...(bars.length
+      ? [
+          h(
+            "li",
+            { class: "nothing-new" },
+            h("span", { textContent: "none of these" }),
+            h("span", { textContent: percent(query.new) }),
+          ),
+        ]
+      : [
+          h("li", {
+            class: "hint",
+            textContent: clusters().length
+              ? "No suggestion yet."
+              : "Nothing has a name yet. What is this? Type a name below.",
+          }),
+        ]),
+  );
   const rest = clusters().filter((c) => !bars.some((s) => s.id === c.id));
-  $("others").replaceChildren(...rest.map((c) => h("button", { type: "button", onclick: () => answer({ cluster: c.id }) },
-    h("kbd", { textContent: keys.of(c.id) }), h("i", { class: "swatch", colour: keys.colour(c.id) }), h("span", { class: "name", textContent: c.text }))));
+  $("others").replaceChildren(
+    ...rest.map((c) =>
+      h(
+        "button",
+        { type: "button", onclick: () => answer({ cluster: c.id }) },
+        h("kbd", { textContent: keys.of(c.id) }),
+        h("i", { class: "swatch", colour: keys.colour(c.id) }),
+        h("span", { class: "name", textContent: c.text }),
+      ),
+    ),
+  );
   $("cluster-names").replaceChildren(...clusters().map((c) => h("option", { value: c.text })));
   showKeys();
   showRecent();
   if (page.view === "answer" && !$("settings").open) {
     // a screen reader hears the question; and Enter is the first suggestion, not the button pressed last
-    if (!bars.length && !matchMedia("(hover: none)").matches && document.activeElement !== $("new-name") && !clusters().length) $("new-name").focus();
-    else if (bars.length || document.activeElement === document.body) $("question").focus({ preventScroll: true });
+    if (
+      !bars.length &&
+      !matchMedia("(hover: none)").matches &&
+      document.activeElement !== $("new-name") &&
+      !clusters().length
+    )
+      $("new-name").focus();
+    else if (bars.length || document.activeElement === document.body)
+      $("question").focus({ preventScroll: true });
   }
   if (said) $("question").setAttribute("aria-label", `${said}Row ${query.row}`);
 }
@@ -263,58 +396,148 @@ export function showQuestion(said = "") {
 function bar(suggestion, place) {
   const fill = h("i", { class: "fill" });
   fill.style.width = `${100 * suggestion.p}%`;
-  return h("button", { type: "button", class: place === 0 ? "bar first" : "bar", onclick: () => answer({ cluster: suggestion.id }),
-    "aria-keyshortcuts": keys.single ? keys.of(suggestion.id) : null },
-    h("kbd", { textContent: keys.of(suggestion.id) }), h("i", { class: "swatch", colour: keys.colour(suggestion.id) }),
-    h("span", { class: "name", textContent: suggestion.text }), h("span", { class: "share", textContent: percent(suggestion.p) }), fill);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: place === 0 ? "bar first" : "bar",
+      onclick: () => answer({ cluster: suggestion.id }),
+      "aria-keyshortcuts": keys.single ? keys.of(suggestion.id) : null,
+    },
+    h("kbd", { textContent: keys.of(suggestion.id) }),
+    h("i", { class: "swatch", colour: keys.colour(suggestion.id) }),
+    h("span", { class: "name", textContent: suggestion.text }),
+    h("span", { class: "share", textContent: percent(suggestion.p) }),
+    fill,
+  );
 }
 
 function showNothing() {
-  const why = page.state.ended ? ENDS[page.state.ended] : page.state.answered && !page.state.behind ? "Every row has been answered or set aside." : null;
+  const why = page.state.ended
+    ? ENDS[page.state.ended]
+    : page.state.answered && !page.state.behind
+      ? "Every row has been answered or set aside."
+      : null;
   say("question-title", why ? "Nothing more to ask" : "The next row is being chosen …");
   $("question-note").textContent = "";
   $("suggestions").replaceChildren();
   $("others").replaceChildren();
-  $("item").replaceChildren(why ? h("div", { class: "ended" }, h("p", { textContent: why }),
-    h("a", { class: "button primary", href: "/export/csv", download: "", textContent: "Export answers (CSV)" })) : h("p", { class: "hint", textContent: "…" }));
+  $("item").replaceChildren(
+    why
+      ? h(
+          "div",
+          { class: "ended" },
+          h("p", { textContent: why }),
+          h("a", {
+            class: "button primary",
+            href: "/export/csv",
+            download: "",
+            textContent: "Export answers (CSV)",
+          }),
+        )
+      : h("p", { class: "hint", textContent: "…" }),
+  );
   showRecent();
 }
 
 export function showRecent() {
   const waiting = new Set(outbox.all().map(([, { body }]) => body.client_id));
-  $("recent").replaceChildren(...page.done.filter((a) => a.item).slice(-10).reverse().map((a) => h("li", {}, h("button", { type: "button",
-    class: waiting.has(a.client_id) ? "waiting" : "", onclick: () => askAboutRow(a.row), title: "Answer this row again" },
-    itemView(a.item, true), h("span", { class: "ellipsis" }, a.cluster?.text ?? a.text, h("small", { class: "recent-state", textContent: `row ${a.row}` }))))));
+  $("recent").replaceChildren(
+    ...page.done
+      .filter((a) => a.item)
+      .slice(-10)
+      .reverse()
+      .map((a) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              class: waiting.has(a.client_id) ? "waiting" : "",
+              onclick: () => askAboutRow(a.row),
+              title: "Answer this row again",
+            },
+            itemView(a.item, true),
+            h(
+              "span",
+              { class: "ellipsis" },
+              a.cluster?.text ?? a.text,
+              h("small", { class: "recent-state", textContent: `row ${a.row}` }),
+            ),
+          ),
+        ),
+      ),
+  );
 }
 
 export function showKeys() {
   document.body.classList.toggle("no-keys", !keys.single);
-  for (const key of document.querySelectorAll("kbd[data-command]")) key.textContent = keys.commands[key.dataset.command];
+  for (const key of document.querySelectorAll("kbd[data-command]"))
+    key.textContent = keys.commands[key.dataset.command];
 }
 
 // ------------------------------------------------------------------ views
 
 export const write = (path, body) => call(path, { client_id: crypto.randomUUID(), who: page.who, ...body });
-export const views = { answer: { open() { showQuestion(); } } };
+export const views = {
+  answer: {
+    open() {
+      showQuestion();
+    },
+  },
+};
 
 /** A small picture of a row; a click asks about it. */
 export function thumb(row, item, caption) {
-  return h("button", { type: "button", class: "tile", onclick: () => askAboutRow(row), title: caption ?? `Ask about row ${row}`, "aria-label": caption ?? `Ask about ${item.title}` }, itemView(item, true));
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "tile",
+      onclick: () => askAboutRow(row),
+      title: caption ?? `Ask about row ${row}`,
+      "aria-label": caption ?? `Ask about ${item.title}`,
+    },
+    itemView(item, true),
+  );
 }
 
 /** Draw a view now, and again when the posterior is a new one. */
 export function panel(name, load) {
   const draw = async () => {
-    try { await load($(`view-${name}`)); } catch (error) { toast(error.message); }
+    try {
+      await load($(`view-${name}`));
+    } catch (error) {
+      toast(error.message);
+    }
   };
-  views[name] = { draw, open() { draw(); listeners.add(draw); }, close() { listeners.delete(draw); } };
+  views[name] = {
+    draw,
+    open() {
+      draw();
+      listeners.add(draw);
+    },
+    close() {
+      listeners.delete(draw);
+    },
+  };
 }
 
 /** After a change that is not an answer: hold no suggestion under an old name. */
 export async function changed(reply, text) {
-  toast(text, { text: "Undo", run: async () => {
-    try { await write("/api/undo", { target: reply.seq }); await catchUp(); } catch (error) { toast(error.message); }
-  } });
+  toast(text, {
+    text: "Undo",
+    run: async () => {
+      try {
+        await write("/api/undo", { target: reply.seq });
+        await catchUp();
+      } catch (error) {
+        toast(error.message);
+      }
+    },
+  });
   await catchUp();
 }
 
@@ -326,7 +549,8 @@ export async function catchUp() {
   }
   if (page.current) {
     const { query } = await call(`/api/rows/${page.current.row}`);
-    if (page.current?.row === query.row) page.current = { ...query, answer: page.current.answer && query.answer };
+    if (page.current?.row === query.row)
+      page.current = { ...query, answer: page.current.answer && query.answer };
   }
   page.named.clear();
   await refill();
@@ -349,9 +573,11 @@ export function show(name) {
   views[page.view]?.close?.();
   page.view = name;
   for (const button of document.querySelectorAll(".tabs button"))
-    if (button.dataset.view === name) button.setAttribute("aria-current", "page"); else button.removeAttribute("aria-current");
+    if (button.dataset.view === name) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
   for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
   views[name]?.open?.();
 }
 
-for (const button of document.querySelectorAll(".tabs button")) button.addEventListener("click", () => show(button.dataset.view));
+for (const button of document.querySelectorAll(".tabs button"))
+  button.addEventListener("click", () => show(button.dataset.view));

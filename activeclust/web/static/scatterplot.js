@@ -10,7 +10,9 @@ const SLOW = 12; // ms; while the map moves, frames that take longer are drawn w
 const NO_CLUSTER = 65535;
 const FEW = 60; // selected rows that get rings; of more, the others turn pale, and rings would only hide them
 
-export const OPEN = 0, ANSWERED = 1, ASIDE = 2;
+export const OPEN = 0,
+  ANSWERED = 1,
+  ASIDE = 2;
 
 /** Where points lie, sorted into cells. */
 class Grid {
@@ -26,25 +28,37 @@ class Grid {
     for (let c = 0; c < CELLS * CELLS; c += 1) this.start[c + 1] += this.start[c];
     this.rows = new Uint32Array(n);
     const next = this.start.slice(0, -1);
-    for (let i = 0; i < n; i += 1) { this.rows[next[cell[i]]] = i; next[cell[i]] += 1; }
+    for (let i = 0; i < n; i += 1) {
+      this.rows[next[cell[i]]] = i;
+      next[cell[i]] += 1;
+    }
   }
 
   /** Call `visit` with every row in a rectangle of the square; a few outside it come too. */
   within(left, top, right, bottom, visit) {
     const clip = (value) => Math.max(0, Math.min(CELLS - 1, value >> 8));
     for (let y = clip(top); y <= clip(bottom); y += 1)
-      for (let at = this.start[y * CELLS + clip(left)], end = this.start[y * CELLS + clip(right) + 1]; at < end; at += 1)
+      for (
+        let at = this.start[y * CELLS + clip(left)], end = this.start[y * CELLS + clip(right) + 1];
+        at < end;
+        at += 1
+      )
         visit(this.rows[at]);
   }
 }
 
 /** Pixels of a dot: offsets in a buffer of the given width, and how much of each pixel it covers (0 to 128). */
 function dot(radius, width) {
-  const reach = Math.ceil(radius), at = [], cover = [];
+  const reach = Math.ceil(radius),
+    at = [],
+    cover = [];
   for (let y = -reach; y <= reach; y += 1)
     for (let x = -reach; x <= reach; x += 1) {
       const share = Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y)));
-      if (share > 0.03) { at.push(y * width + x); cover.push(Math.round(OPAQUE * share)); }
+      if (share > 0.03) {
+        at.push(y * width + x);
+        cover.push(Math.round(OPAQUE * share));
+      }
     }
   return { reach, at: Int32Array.from(at), cover: Int32Array.from(cover) };
 }
@@ -56,7 +70,10 @@ function channels(colour) {
     const digits = given.length === 4 ? [...given.slice(1)].map((d) => d + d).join("") : given.slice(1);
     return [0, 2, 4].map((at) => Number.parseInt(digits.slice(at, at + 2), 16));
   }
-  return given.match(/[\d.]+/g).slice(0, 3).map(Number);
+  return given
+    .match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
 }
 
 export class Plot {
@@ -114,7 +131,8 @@ export class Plot {
   /** The middle of the square and as much of it as holds nearly all rows: single far ones may lie outside. */
   fit() {
     const axis = (offset) => {
-      const step = Math.max(1, Math.floor(this.n / 20000)), values = [];
+      const step = Math.max(1, Math.floor(this.n / 20000)),
+        values = [];
       for (let i = 0; i < this.n; i += step) values.push(this.xy[2 * i + offset]);
       values.sort((a, b) => a - b);
       const at = (share) => values[Math.round(share * (values.length - 1))];
@@ -122,9 +140,11 @@ export class Plot {
       return outer - inner > 0.4 * (high - low) ? [low, high] : [inner, outer];
     };
     if (!this.n || !this.width) return;
-    const [left, right] = axis(0), [bottom, top] = axis(1);
+    const [left, right] = axis(0),
+      [bottom, top] = axis(1);
     const margin = 24;
-    const wide = Math.max(right - left, 1), tall = Math.max(top - bottom, 1);
+    const wide = Math.max(right - left, 1),
+      tall = Math.max(top - bottom, 1);
     this.scale = Math.min((this.width - 2 * margin) / wide, (this.height - 2 * margin) / tall);
     this.whole = this.scale;
     this.x0 = this.width / 2 - (this.scale * (left + right)) / 2;
@@ -133,7 +153,9 @@ export class Plot {
   }
 
   resize(width, height, ratio) {
-    const middle = this.scale ? [(this.width / 2 - this.x0) / this.scale, (this.y0 - this.height / 2) / this.scale] : null;
+    const middle = this.scale
+      ? [(this.width / 2 - this.x0) / this.scale, (this.y0 - this.height / 2) / this.scale]
+      : null;
     const zoom = this.scale ? this.scale / this.whole : 1;
     Object.assign(this, { width, height, ratio });
     this.rings.width = Math.round(width * ratio);
@@ -149,7 +171,11 @@ export class Plot {
 
   // ------------------------------------------------------------------ moving about
 
-  pan(dx, dy) { this.x0 += dx; this.y0 += dy; this.redraw(); }
+  pan(dx, dy) {
+    this.x0 += dx;
+    this.y0 += dy;
+    this.redraw();
+  }
 
   zoom(times, x = this.width / 2, y = this.height / 2) {
     const scale = Math.max(this.whole * 0.5, Math.min(this.whole * 400, this.scale * times));
@@ -162,15 +188,24 @@ export class Plot {
   /** Draw in full again once the map has come to rest. */
   rest() {
     this.moving = false;
-    if (this.coarse > 1) { this.coarse = 1; this.redraw(); }
+    if (this.coarse > 1) {
+      this.coarse = 1;
+      this.redraw();
+    }
   }
 
-  x(row) { return this.x0 + this.scale * this.xy[2 * row]; }
-  y(row) { return this.y0 - this.scale * this.xy[2 * row + 1]; }
+  x(row) {
+    return this.x0 + this.scale * this.xy[2 * row];
+  }
+  y(row) {
+    return this.y0 - this.scale * this.xy[2 * row + 1];
+  }
 
   /** Bring a row into sight. */
   reveal(row) {
-    const margin = 30, x = this.x(row), y = this.y(row);
+    const margin = 30,
+      x = this.x(row),
+      y = this.y(row);
     const dx = x < margin ? margin - x : x > this.width - margin ? this.width - margin - x : 0;
     const dy = y < margin ? margin - y : y > this.height - margin ? this.height - margin - y : 0;
     if (dx || dy) this.pan(dx, dy);
@@ -181,23 +216,32 @@ export class Plot {
   /** The row that lies nearest to a screen position within `reach` pixels, or -1. */
   nearest(x, y, reach = 10) {
     if (!this.n) return -1;
-    let best = -1, least = reach * reach;
+    let best = -1,
+      least = reach * reach;
     this.near(x, y, reach, (row) => {
-      const dx = this.x(row) - x, dy = this.y(row) - y, far = dx * dx + dy * dy;
-      if (far < least || (far === least && row < best)) { best = row; least = far; }
+      const dx = this.x(row) - x,
+        dy = this.y(row) - y,
+        far = dx * dx + dy * dy;
+      if (far < least || (far === least && row < best)) {
+        best = row;
+        least = far;
+      }
     });
     return best;
   }
 
   near(x, y, reach, visit) {
-    const left = (x - reach - this.x0) / this.scale, right = (x + reach - this.x0) / this.scale;
-    const bottom = (this.y0 - y - reach) / this.scale, top = (this.y0 - y + reach) / this.scale;
+    const left = (x - reach - this.x0) / this.scale,
+      right = (x + reach - this.x0) / this.scale;
+    const bottom = (this.y0 - y - reach) / this.scale,
+      top = (this.y0 - y + reach) / this.scale;
     this.grid.within(left, bottom, right, top, visit);
   }
 
   /** The `count` rows that lie nearest to a row, itself first. */
   around(row, count, admits) {
-    const x = this.x(row), y = this.y(row);
+    const x = this.x(row),
+      y = this.y(row);
     for (let reach = 16; ; reach *= 2) {
       const found = [];
       this.near(x, y, reach, (other) => {
@@ -205,38 +249,54 @@ export class Plot {
         if (far <= reach && admits(other)) found.push([far, other]);
       });
       if (found.length >= count || reach > SIDE * this.scale * 2)
-        return found.sort((a, b) => a[0] - b[0] || a[1] - b[1]).slice(0, count).map(([, other]) => other);
+        return found
+          .sort((a, b) => a[0] - b[0] || a[1] - b[1])
+          .slice(0, count)
+          .map(([, other]) => other);
     }
   }
 
   /** The nearest row in a direction (dx, dy), for arrow keys; -1 where there is none. */
   toward(row, dx, dy) {
-    let best = -1, least = Infinity;
-    const x = this.x(row), y = this.y(row);
+    let best = -1,
+      least = Infinity;
+    const x = this.x(row),
+      y = this.y(row);
     for (let other = 0; other < this.n; other += 1) {
-      const sx = this.x(other) - x, sy = this.y(other) - y;
-      const along = sx * dx + sy * dy, aside = Math.abs(sx * dy - sy * dx);
+      const sx = this.x(other) - x,
+        sy = this.y(other) - y;
+      const along = sx * dx + sy * dy,
+        aside = Math.abs(sx * dy - sy * dx);
       if (along < 0.5 || aside > along) continue; // a quarter of the circle
       const cost = along + 2 * aside;
-      if (cost < least) { best = other; least = cost; }
+      if (cost < least) {
+        best = other;
+        least = cost;
+      }
     }
     return best;
   }
 
   /** Rows within a polygon of screen positions. */
   inside(polygon) {
-    const xs = polygon.map((p) => p[0]), ys = polygon.map((p) => p[1]);
-    const left = Math.min(...xs), right = Math.max(...xs), top = Math.floor(Math.min(...ys)), bottom = Math.ceil(Math.max(...ys));
+    const xs = polygon.map((p) => p[0]),
+      ys = polygon.map((p) => p[1]);
+    const left = Math.min(...xs),
+      right = Math.max(...xs),
+      top = Math.floor(Math.min(...ys)),
+      bottom = Math.ceil(Math.max(...ys));
     // where the outline crosses the middle of each line of pixels: a row looks at its own line only
     const crossings = Array.from({ length: bottom - top + 1 }, () => []);
     for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
-      const [xi, yi] = polygon[i], [xj, yj] = polygon[j];
+      const [xi, yi] = polygon[i],
+        [xj, yj] = polygon[j];
       for (let line = Math.ceil(Math.min(yi, yj) - 0.5); line + 0.5 < Math.max(yi, yj); line += 1)
         crossings[line - top]?.push(xi + ((xj - xi) * (line + 0.5 - yi)) / (yj - yi));
     }
     const found = [];
     this.near((left + right) / 2, (top + bottom) / 2, Math.max(right - left, bottom - top) / 2, (row) => {
-      const x = this.x(row), y = this.y(row);
+      const x = this.x(row),
+        y = this.y(row);
       if (x < left || x > right || y < top || y > bottom) return;
       let odd = false;
       for (const crossing of crossings[Math.floor(y) - top]) if (x < crossing) odd = !odd;
@@ -247,7 +307,10 @@ export class Plot {
 
   // ------------------------------------------------------------------ drawing
 
-  redraw() { this.dirty = true; this.mark(); }
+  redraw() {
+    this.dirty = true;
+    this.mark();
+  }
 
   mark() {
     this.dirtyRings = true;
@@ -270,28 +333,48 @@ export class Plot {
   drawPoints() {
     const began = performance.now();
     const ratio = this.ratio / this.coarse;
-    const wide = Math.max(1, Math.round(this.width * ratio)), tall = Math.max(1, Math.round(this.height * ratio));
-    if (this.points.width !== wide || this.points.height !== tall) { this.points.width = wide; this.points.height = tall; }
+    const wide = Math.max(1, Math.round(this.width * ratio)),
+      tall = Math.max(1, Math.round(this.height * ratio));
+    if (this.points.width !== wide || this.points.height !== tall) {
+      this.points.width = wide;
+      this.points.height = tall;
+    }
     const radius = Math.max(0.7, this.radius * ratio);
     const border = 2 * Math.ceil(radius) + 1, // dots that are half outside are drawn there
-       width = wide + 2 * border, height = tall + 2 * border;
+      width = wide + 2 * border,
+      height = tall + 2 * border;
     if (this.image?.width !== width || this.image?.height !== height) {
       this.image = new ImageData(width, height);
       this.pixels = new Int32Array(this.image.data.buffer);
     }
     this.pixels.fill(this.paper);
     const shape = dot(radius, width);
-    const kx = this.scale * ratio, x0 = this.x0 * ratio + border, y0 = this.y0 * ratio + border;
-    const low = border - Math.ceil(radius), right = wide + border + Math.ceil(radius), bottom = tall + border + Math.ceil(radius);
-    const { xy, rb, g, alpha, pixels } = this, { at, cover } = shape, size = at.length;
+    const kx = this.scale * ratio,
+      x0 = this.x0 * ratio + border,
+      y0 = this.y0 * ratio + border;
+    const low = border - Math.ceil(radius),
+      right = wide + border + Math.ceil(radius),
+      bottom = tall + border + Math.ceil(radius);
+    const { xy, rb, g, alpha, pixels } = this,
+      { at, cover } = shape,
+      size = at.length;
     for (let row = 0; row < this.n; row += 1) {
-      const x = Math.round(x0 + kx * xy[2 * row]), y = Math.round(y0 - kx * xy[2 * row + 1]);
+      const x = Math.round(x0 + kx * xy[2 * row]),
+        y = Math.round(y0 - kx * xy[2 * row + 1]);
       if (x < low || y < low || x >= right || y >= bottom) continue;
-      const middle = y * width + x, strength = alpha[row], red = rb[row], green = g[row];
+      const middle = y * width + x,
+        strength = alpha[row],
+        red = rb[row],
+        green = g[row];
       for (let i = 0; i < size; i += 1) {
-        const pixel = middle + at[i], a = (cover[i] * strength) >> 7, under = pixels[pixel], rest = OPAQUE - a;
-        pixels[pixel] = -16777216 | ((((under & 0xff00ff) * rest + red * a) >> 7) & 0xff00ff)
-          | (((((under >> 8) & 255) * rest + green * a) >> 7) << 8);
+        const pixel = middle + at[i],
+          a = (cover[i] * strength) >> 7,
+          under = pixels[pixel],
+          rest = OPAQUE - a;
+        pixels[pixel] =
+          -16777216 |
+          ((((under & 0xff00ff) * rest + red * a) >> 7) & 0xff00ff) |
+          (((((under >> 8) & 255) * rest + green * a) >> 7) << 8);
       }
     }
     this.pen.putImageData(this.image, -border, -border);
@@ -305,10 +388,18 @@ export class Plot {
     ink.setTransform(ratio, 0, 0, ratio, 0, 0);
     ink.clearRect(0, 0, this.width, this.height);
     const ring = this.radius + 1.5;
-    const visible = (row) => { const x = this.x(row), y = this.y(row); return x > -20 && y > -20 && x < this.width + 20 && y < this.height + 20; };
+    const visible = (row) => {
+      const x = this.x(row),
+        y = this.y(row);
+      return x > -20 && y > -20 && x < this.width + 20 && y < this.height + 20;
+    };
     const circles = (rows, radius) => {
       ink.beginPath();
-      for (const row of rows) if (visible(row)) { ink.moveTo(this.x(row) + radius, this.y(row)); ink.arc(this.x(row), this.y(row), radius, 0, 7); }
+      for (const row of rows)
+        if (visible(row)) {
+          ink.moveTo(this.x(row) + radius, this.y(row));
+          ink.arc(this.x(row), this.y(row), radius, 0, 7);
+        }
       ink.stroke();
     };
     ink.strokeStyle = this.line;
@@ -322,7 +413,11 @@ export class Plot {
     ink.lineWidth = 3;
     ink.strokeStyle = this.accent;
     if (this.current >= 0) circles([this.current], ring + 6);
-    if (this.hover >= 0) { ink.strokeStyle = this.line; ink.lineWidth = 2.5; circles([this.hover], ring + 2); }
+    if (this.hover >= 0) {
+      ink.strokeStyle = this.line;
+      ink.lineWidth = 2.5;
+      circles([this.hover], ring + 2);
+    }
     if (this.lasso.length > 1) {
       ink.beginPath();
       ink.moveTo(...this.lasso[0]);

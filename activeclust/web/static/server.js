@@ -4,10 +4,18 @@ export const RUN = document.body.dataset.run;
 
 export const kept = {
   get(name, otherwise) {
-    try { return JSON.parse(localStorage.getItem(`activeclust:${RUN}:${name}`)) ?? otherwise; } catch { return otherwise; }
+    try {
+      return JSON.parse(localStorage.getItem(`activeclust:${RUN}:${name}`)) ?? otherwise;
+    } catch {
+      return otherwise;
+    }
   },
   set(name, value) {
-    try { localStorage.setItem(`activeclust:${RUN}:${name}`, JSON.stringify(value)); } catch { /* full or forbidden */ }
+    try {
+      localStorage.setItem(`activeclust:${RUN}:${name}`, JSON.stringify(value));
+    } catch {
+      /* full or forbidden */
+    }
   },
 };
 
@@ -18,7 +26,11 @@ export const outbox = {
   add(path, body) {
     const key = `${this.prefix}${String(Date.now()).padStart(15, "0")}-${String(++outbox.count).padStart(6, "0")}`;
     const letter = { path, body };
-    try { localStorage.setItem(key, JSON.stringify(letter)); } catch { this.memory.set(key, letter); }
+    try {
+      localStorage.setItem(key, JSON.stringify(letter));
+    } catch {
+      this.memory.set(key, letter);
+    }
     return key;
   },
   count: 0,
@@ -30,19 +42,30 @@ export const outbox = {
     }
     return found.sort(([a], [b]) => (a < b ? -1 : 1));
   },
-  drop(key) { localStorage.removeItem(key); this.memory.delete(key); },
+  drop(key) {
+    localStorage.removeItem(key);
+    this.memory.delete(key);
+  },
 };
 
 // ------------------------------------------------------------------ talking to the server
 
 export class Refused extends Error {
-  constructor(message, status) { super(message); this.status = status; }
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
 }
 
 export async function call(path, body) {
-  const request = body === undefined ? {} : {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  };
+  const request =
+    body === undefined
+      ? {}
+      : {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify(body),
+        };
   const response = await fetch(path, { ...request, signal: AbortSignal.timeout(20000) });
   if (response.ok) return response.json();
   const said = await response.json().catch(() => ({}));

@@ -2,8 +2,24 @@
 
 import { kept } from "./server.js";
 
-const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6bb1", "#b8a900",
-  "#7f7f7f", "#882255", "#e7298a", "#a6761d", "#3b5b92", "#66a61e", "#c44e52", "#17becf"];
+const COLOURS = [
+  "#0072b2",
+  "#e69f00",
+  "#009e73",
+  "#cc79a7",
+  "#d55e00",
+  "#56b4e9",
+  "#8c6bb1",
+  "#b8a900",
+  "#7f7f7f",
+  "#882255",
+  "#e7298a",
+  "#a6761d",
+  "#3b5b92",
+  "#66a61e",
+  "#c44e52",
+  "#17becf",
+];
 export const COMMANDS = { new: "n", skip: "s", unsure: "?", undo: "u" };
 export const COMMAND_NAMES = { new: "New cluster", skip: "Skip", unsure: "Unsure", undo: "Undo" };
 
@@ -41,7 +57,8 @@ export const keys = {
   /** Every cluster gets a key as long as there are some, and a colour; those of clusters that are gone are freed. */
   assign() {
     const ids = clusters().map((c) => c.id);
-    if (this.free().length === 0) for (const id of Object.keys(this.own)) if (!ids.includes(id)) delete this.own[id];
+    if (this.free().length === 0)
+      for (const id of Object.keys(this.own)) if (!ids.includes(id)) delete this.own[id];
     const free = this.free();
     for (const id of ids) {
       if (!this.own[id] && free.length) this.own[id] = free.shift();
@@ -49,11 +66,24 @@ export const keys = {
     }
     this.save();
   },
-  save() { kept.set("keys", this.own); kept.set("order", this.order); kept.set("commands", this.commands); kept.set("single", this.single); },
-  of(id) { return this.own[id] ?? ""; },
-  colour(id) { return COLOURS[Math.max(0, this.order.indexOf(id)) % COLOURS.length]; },
-  moved(from, to) { // a renamed cluster keeps its key and its colour
-    if (this.own[from]) { this.own[to] = this.own[from]; delete this.own[from]; }
+  save() {
+    kept.set("keys", this.own);
+    kept.set("order", this.order);
+    kept.set("commands", this.commands);
+    kept.set("single", this.single);
+  },
+  of(id) {
+    return this.own[id] ?? "";
+  },
+  colour(id) {
+    return COLOURS[Math.max(0, this.order.indexOf(id)) % COLOURS.length];
+  },
+  moved(from, to) {
+    // a renamed cluster keeps its key and its colour
+    if (this.own[from]) {
+      this.own[to] = this.own[from];
+      delete this.own[from];
+    }
     const place = this.order.indexOf(from);
     if (place >= 0 && !this.order.includes(to)) this.order[place] = to;
     this.save();
@@ -62,7 +92,11 @@ export const keys = {
   give(table, name, key) {
     const before = this[table][name] ?? "";
     for (const other of [this.commands, this.own])
-      for (const [holder, held] of Object.entries(other)) if (held === key) { if (before) other[holder] = before; else delete other[holder]; }
+      for (const [holder, held] of Object.entries(other))
+        if (held === key) {
+          if (before) other[holder] = before;
+          else delete other[holder];
+        }
     this[table][name] = key;
     this.save();
   },
