@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from activeclust.datasets.reduction import reduce_sparse
+from activeclust.datasets.reduction import SparseReduction
 from activeclust.datasets.source import Source, check_labels, read_arrays, read_labels
 from activeclust.errors import DataFileError
 from activeclust.validation import check_rows
@@ -45,7 +45,7 @@ def open_vectors(path: Path) -> np.ndarray:
         raise DataFileError(f"There is no file {path} with the rows' vectors.")
     arrays = read_arrays(path)
     if set(arrays) >= _SPARSE:
-        return reduce_sparse(_read_sparse(path), path.name)[0]
+        return SparseReduction(path.name).fit(_read_sparse(path))[0]
     only = next(iter(arrays.values())) if len(arrays) == 1 else None
     raw = only if only is not None else pick(arrays, ("X", "x", "embeddings", "features", "data"), path)
     return check_rows(raw, path.name)
@@ -72,7 +72,7 @@ def _labels(path: Path, labels: Path | None, y: np.ndarray | None, n_rows: int) 
 def _open_sparse(path: Path, labels: Path | None) -> Source:
     matrix = _read_sparse(path)
     y = _labels(path, labels, None, matrix.shape[0])
-    return Source(SparseItems(matrix), y, lambda: reduce_sparse(matrix, path.name))
+    return Source(SparseItems(matrix), y, lambda: SparseReduction(path.name).fit(matrix))
 
 
 def _read_sparse(path: Path):

@@ -14,20 +14,13 @@ N_COLUMNS = 100  #: dense columns that a sparse matrix is reduced to; scikit-lea
 MOST_WORDS = 50_000  #: words that the texts are compared by, the most frequent ones
 
 
-def reduce_sparse(matrix: Any, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The leading singular coordinates of a sparse matrix, by randomised truncated SVD.
+class SparseReduction:
+    """The leading singular coordinates of a sparse matrix, by randomised truncated SVD; kept for rows to come.
 
     Parameters
     ----------
-    matrix : scipy sparse array or matrix (n, d)
     what : str
-        How messages name it.
-
-    Returns
-    -------
-    X : ndarray (n, min(d, 100)) of float32
-    notes : tuple of str
-        How much of the variance is kept.
+        How messages name the matrix.
 
     References
     ----------
@@ -37,45 +30,73 @@ def reduce_sparse(matrix: Any, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
     Examples
     --------
     >>> import scipy.sparse as sp
-    >>> X, notes = reduce_sparse(sp.random_array((50, 400), density=0.1, rng=0), "words.npz")
-    >>> X.shape
-    (50, 49)
+    >>> words = sp.random_array((50, 400), density=0.1, rng=0)
+    >>> reduction = SparseReduction("words.npz")
+    >>> X, notes = reduction.fit(words)
+    >>> X.shape, bool(np.allclose(reduction.transform(words[:3].tocsr()), X[:3], atol=1e-4))
+    ((50, 49), True)
     """
-    import scipy.sparse as sp
-    from sklearn.decomposition import TruncatedSVD
 
-    if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
-        raise InvalidInput(f"{what} must be a sparse table of numbers, got {matrix.dtype} {matrix.shape}.")
-    S = sp.csr_array(matrix).astype(np.float32)
-    n, d = S.shape
-    if n < 2 or d == 0:
-        raise InvalidInput(
-            f"{what} has {counted(n, 'row')} and {counted(d, 'column')}; expected two rows or more."
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._svd: Any = None  # stays so where the columns are few
+
+    def fit(self, matrix: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+        """(n, min(d, 100)) of a scipy sparse (n, d), and how much of the variance they keep.
+
+        Raises
+        ------
+        InvalidInput
+            For what is no table of finite numbers, and for fewer than two rows.
+        """
+        from sklearn.decomposition import TruncatedSVD
+
+        S = self._checked(matrix)
+        n, d = S.shape
+        if n < 2 or d == 0:
+            raise InvalidInput(
+                f"{self.what} has {counted(n, 'row')} and {counted(d, 'column')}; expected two rows or more."
+            )
+        if d <= N_COLUMNS:
+            return S.toarray(), ()
+        k = min(N_COLUMNS, n - 1)
+        self._svd = TruncatedSVD(k, random_state=0).set_output(transform="default")
+        X = self._svd.fit_transform(S.astype(np.float32)).astype(np.float32)
+        kept = self._svd.explained_variance_ratio_.sum()
+        return X, (
+            f"Sparse {n:,} x {d:,} reduced to {counted(k, 'column')} by truncated SVD, with {kept:.0%} of the "
+            "variance.",
         )
-    finite = np.isfinite(S.data)
-    if not finite.all():
-        broken = np.unique(np.searchsorted(S.indptr, np.flatnonzero(~finite), side="right") - 1)
-        raise InvalidInput(f"{what} has NaN or infinite values in {some_rows(broken)}.")
-    if d <= N_COLUMNS:
-        return S.toarray(), ()
-    k = min(N_COLUMNS, n - 1)
-    svd = TruncatedSVD(k, random_state=0)
-    X = svd.fit_transform(S).astype(np.float32)
-    kept = svd.explained_variance_ratio_.sum()
-    return X, (
-        f"Sparse {n:,} x {d:,} reduced to {counted(k, 'column')} by truncated SVD, with {kept:.0%} of the "
-        "variance.",
-    )
+
+    def transform(self, matrix: Any) -> np.ndarray:
+        """The same coordinates of other rows (m, d)."""
+        S = self._checked(matrix)
+        return (
+            S.toarray() if self._svd is None else self._svd.transform(S.astype(np.float32)).astype(np.float32)
+        )
+
+    def _checked(self, matrix: Any) -> Any:
+        import scipy.sparse as sp
+
+        if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
+            raise InvalidInput(
+                f"{self.what} must be a sparse table of numbers, got {matrix.dtype} {matrix.shape}."
+            )
+        S = sp.csr_array(matrix)
+        finite = np.isfinite(S.data)
+        if not finite.all():
+            broken = np.unique(np.searchsorted(S.indptr, np.flatnonzero(~finite), side="right") - 1)
+            raise InvalidInput(f"{self.what} has NaN or infinite values in {some_rows(broken)}.")
+        return S
 
 
-def text_rows(texts: Sequence[str], what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+class TextReduction:
     """Texts as unit rows: TF-IDF of their words, then truncated SVD (latent semantic analysis).
 
     Parameters
     ----------
-    texts : sequence of str, length n
     what : str
-        How messages name them, for instance the column.
+        How messages name the texts, for instance the column.
 
     References
     ----------
@@ -83,20 +104,41 @@ def text_rows(texts: Sequence[str], what: str) -> tuple[np.ndarray, tuple[str, .
 
     Examples
     --------
-    >>> X, notes = text_rows(["a red fox", "a red dog", "rain in Spain"], "column 'note'")
+    >>> X, notes = TextReduction("column 'note'").fit(["a red fox", "a red dog", "rain in Spain"])
     >>> X.shape
     (3, 6)
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import normalize
 
-    # a word of a single text says nothing about which texts are alike; in a handful of texts it may
-    least = 2 if len(texts) >= 50 else 1
-    words = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS, min_df=least)
-    try:
-        weights = words.fit_transform(texts)
-    except ValueError as error:  # no word at all, or none that two texts share
-        raise InvalidInput(f"The texts in {what} share no words to be compared by: {error}") from error
-    X, notes = reduce_sparse(weights, what)
-    first = f"{what[0].upper()}{what[1:]} read as text: TF-IDF of {counted(weights.shape[1], 'word')}."
-    return normalize(X), (first, *notes)
+    def __init__(self, what: str) -> None:
+        self.what, self._svd = what, SparseReduction(what)
+        self._words: Any = None
+
+    def fit(self, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """(n, columns) unit rows of the texts, and what was done.
+
+        Raises
+        ------
+        InvalidInput
+            Where the texts share no words.
+        """
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.preprocessing import normalize
+
+        # a word of a single text says nothing about which texts are alike; in a handful of texts it may
+        least = 2 if len(texts) >= 50 else 1
+        self._words = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS, min_df=least)
+        try:
+            weights = self._words.fit_transform(texts)
+        except ValueError as error:  # no word at all, or none that two texts share
+            raise InvalidInput(
+                f"The texts in {self.what} share no words to be compared by: {error}"
+            ) from error
+        X, notes = self._svd.fit(weights)
+        said = f"{self.what[0].upper()}{self.what[1:]} read as text: TF-IDF of {counted(weights.shape[1], 'word')}."
+        return normalize(X), (said, *notes)
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit rows of other texts; a text without a word that is known is a row of zeros."""
+        from sklearn.preprocessing import normalize
+
+        return normalize(self._svd.transform(self._words.transform(texts)))

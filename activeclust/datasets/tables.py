@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activeclust.datasets.columns import as_text, encode, find_text_column
+from activeclust.datasets.columns import TableEncoder, as_text, find_text_column
 from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
 from activeclust.labels import compact, labels_of, written_labels
@@ -68,7 +68,7 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
         chosen = _features(frame, options.columns, {label, ident}, what)
         if options.text_column is not None and options.text_column not in chosen:
             chosen.append(options.text_column)
-        X, notes = encode(frame[chosen], what, impute=options.impute, text=options.text_column)
+        X, notes = TableEncoder(what, impute=options.impute, text=options.text_column).fit(frame[chosen])
         return check_rows(X, what), notes
 
     text = options.text_column or find_text_column(frame.drop(columns=[c for c in (label, ident) if c]))
