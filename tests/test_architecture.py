@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": {"errors"},
     "labels": {"errors"},
     "validation": {"errors"},
+    "identities": {"errors", "labels"},
     "metrics": {"errors", "labels"},
     "strategy": {"errors", "metrics"},
     "strategies": {"errors", "strategy"},
@@ -28,12 +29,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pfn": {"errors", "resources", "views"},
     "zeroshot": {"errors", "resources", "views", "pfn"},
     "clusterer": {"errors", "labels", "resources", "validation", "views", "pfn", "zeroshot"},
-    "store": {"errors", "labels"},
+    "store": {"errors", "labels", "identities"},
     "annotators": {"errors", "labels"},
-    "datasets": {"errors", "labels", "resources", "validation", "metrics"},
+    "datasets": {"errors", "labels", "identities", "resources", "validation", "metrics"},
     "loop": {
-        "errors", "_version", "labels", "validation", "metrics", "strategy", "strategies", "clusterer", "store",
-        "annotators",
+        "errors", "_version", "labels", "identities", "validation", "metrics", "strategy", "strategies", "clusterer",
+        "store", "annotators",
     },
     "compare": {
         "errors", "labels", "validation", "metrics", "strategies", "clusterer", "store", "annotators", "datasets",
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "labels", "resources", "validation", "metrics", "clusterer", "store", "annotators", "datasets",
         "loop", "audit",
     },
-    "testing": {"errors", "strategy", "strategies", "store"},
+    "testing": {"errors", "identities", "strategy", "strategies", "store"},
 }  # fmt: skip
 MAY_IMPORT["cli"] = set(MAY_IMPORT) - {"integrations", "testing"}
 MAY_IMPORT["__main__"] = {"cli"}

@@ -19,6 +19,7 @@ from activeclust.annotators.calling import AnnotatorCaller
 from activeclust.annotators.oracles import LabelOracle
 from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
 from activeclust.errors import InvalidInput
+from activeclust.identities import RowIds, ids_of
 from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import History
@@ -76,12 +77,21 @@ class ActiveLoop:
     resume : bool or "auto"
         Continue the stored run of that name; "auto" makes it where it is missing.
     strict : bool
-        Refuse to resume with another strategy, seed, batch size or model (other rows always are refused).
+        Refuse to resume with other rows, another strategy, seed, batch size or model. Without it, answers are
+        carried over to other rows by ``row_ids`` (see :attr:`carried_over`).
+    row_ids : sequence of length n, or RowIds, optional
+        What tells the rows apart, such as the values of an id column, no two alike. Kept with the run, so that its
+        answers find their rows when the data have been sorted or have other rows.
     who : str
         The annotator's name in the log. With a name, a question is leased to its person, so that several
         processes can work on one run.
     source, options
         Kept with the run: where the rows came from, and anything else that is JSON.
+
+    Attributes
+    ----------
+    carried_over : CarriedOver or None
+        What became of the answers of a run that was resumed with other rows.
 
     Raises
     ------
@@ -117,6 +127,7 @@ class ActiveLoop:
         labels_true: Sequence[Any] | np.ndarray | None = None,
         resume: bool | Literal["auto"] = False,
         strict: bool = True,
+        row_ids: Sequence[Any] | RowIds | None = None,
         who: str = "",
         source: str = "",
         options: Mapping[str, Any] | None = None,
@@ -151,8 +162,9 @@ class ActiveLoop:
             source=source,
             package_version=__version__,
             options=options or {},
+            row_ids=None if row_ids is None else ids_of(row_ids, n),
         )
-        self.stored = open_run(store, spec, resume=resume, strict=strict)
+        self.stored, self.carried_over = open_run(store, spec, resume=resume, strict=strict)
         self.seed = self.stored.spec.seed
         self._anchors = Anchors(self.stored)
         self._posteriors = PosteriorCache(self.clusterer, self.prepared)

@@ -10,8 +10,11 @@ from typing import Literal
 import numpy as np
 
 from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
+from activeclust.identities import moved
+from activeclust.loop.carry import CarriedOver, carry_over
 from activeclust.store import DATABASE, open_store
 from activeclust.store.base import Run, RunSpec, Store
+from activeclust.validation import counted
 
 #: what must agree for the resumed run to ask what the uninterrupted one would have asked
 _SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size", "model_hash": "model"}
@@ -54,8 +57,10 @@ def find_seed(store: Store, name: str, resume: bool | Literal["auto"], random_st
     raise InvalidInput(f"random_state is a seed, an integer from 0 upward, or None; got {random_state!r}.")
 
 
-def open_run(store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], strict: bool = True) -> Run:
-    """Make the run, or open it again.
+def open_run(
+    store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], strict: bool = True
+) -> tuple[Run, CarriedOver | None]:
+    """Make the run, or open it again; and what became of its answers where its rows have changed.
 
     Parameters
     ----------
@@ -65,7 +70,8 @@ def open_run(store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], str
     resume : bool or "auto"
         False: the run is new. True: it exists. "auto": it is resumed where it exists, else made.
     strict : bool
-        Whether another strategy, seed, batch size or model is refused. Other rows always are.
+        Whether other rows, another strategy, seed, batch size or model are refused. Else the answers are carried
+        over to the rows by their ids.
 
     Raises
     ------
@@ -78,7 +84,7 @@ def open_run(store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], str
         raise InvalidInput(f"resume is True, False or 'auto', got {resume!r}.")
     if resume is False:
         try:
-            return store.create_run(spec)
+            return store.create_run(spec), None
         except RunExists as error:
             raise RunExists(
                 f"There is a run {spec.name!r} in {store.url} already: resume it (--resume, resume=True), "
@@ -88,20 +94,64 @@ def open_run(store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], str
         run = store.open_run(spec.name)
     except RunNotFound:
         if resume == "auto":
-            return store.create_run(spec)
+            return store.create_run(spec), None
         raise
+    if not same_rows(run.spec, spec):
+        if strict or run.spec.row_ids is None or spec.row_ids is None:
+            raise RunMismatch(other_rows(run.spec, spec))
+        return carry_over(store, run, spec)
     _compare(run.spec, spec, strict=strict)
-    return run
+    return run, None
+
+
+def same_rows(stored: RunSpec, now: RunSpec) -> bool:
+    """Whether two runs are over the same rows in the same order, by their numbers and, where known, by their ids.
+
+    Examples
+    --------
+    >>> spec = RunSpec("a", "auto", seed=0, n_rows=3, data_hash="x", model_hash="")
+    >>> same_rows(spec, spec)
+    True
+    """
+    if (stored.n_rows, stored.data_hash) != (now.n_rows, now.data_hash):
+        return False
+    # equal numbers do not make the same rows where vectors stand in a file of their own
+    one, other = stored.row_ids, now.row_ids
+    return one is None or other is None or one.by != other.by or one == other
+
+
+def other_rows(stored: RunSpec, now: RunSpec) -> str:
+    """In which way the rows of a run are not those it was made from, and what can be done."""
+    was = f" (from {stored.source})" if stored.source else ""
+    one, other = stored.row_ids, now.row_ids
+    if one is None or other is None or one.by != other.by:
+        told = (
+            ""
+            if one is None or other is None
+            else f" They were told apart by {one.words}, now by {other.words}."
+        )
+        return (
+            f"Run {stored.name!r} was made from other rows{was}: {stored.n_rows:,} rows with hash "
+            f"{stored.data_hash[:12]}, now {now.n_rows:,} with {now.data_hash[:12]}.{told} "
+            "Give the same data, or another name for a new run."
+        )
+    at = moved(one, other)
+    elsewhere = sum(then != here for then, here in at.items())
+    changes = [
+        f"{counted(n, 'row')} {words}"
+        for n, words in (
+            (len(one) - len(at), "removed"), (len(other) - len(at), "added"), (elsewhere, "elsewhere")
+        )
+        if n
+    ]  # fmt: skip
+    how = ", ".join(changes) or "the same rows with other numbers, from other columns or another preparation"
+    return (
+        f"Run {stored.name!r} was made from other rows{was}: {how}, told apart by {one.words}. Give the same data, "
+        f"carry its answers over by {one.words} (--changed, strict=False), or give another name for a new run."
+    )
 
 
 def _compare(stored: RunSpec, now: RunSpec, *, strict: bool) -> None:
-    if (stored.n_rows, stored.data_hash) != (now.n_rows, now.data_hash):
-        was = f" (from {stored.source})" if stored.source else ""
-        raise RunMismatch(
-            f"Run {stored.name!r} was made from other rows{was}: {stored.n_rows:,} rows with hash "
-            f"{stored.data_hash[:12]}, now {now.n_rows:,} with {now.data_hash[:12]}. "
-            "Give the same data, or another name for a new run."
-        )
     differ = [key for key in _SETTINGS if getattr(stored, key) != getattr(now, key)]
     if differ and strict:
         listed = ", ".join(

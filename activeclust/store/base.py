@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from activeclust.identities import RowIds
+
 Cluster = str | int
 
 
@@ -44,6 +46,9 @@ class RunSpec:
     package_version : str
     options : mapping
         Anything else, as JSON.
+    row_ids : RowIds or None
+        What tells the rows apart, so that answers find theirs in a file that was sorted or has other rows. Lists of
+        runs leave it out.
     """
 
     name: str
@@ -56,6 +61,7 @@ class RunSpec:
     source: str = ""  #: where the rows came from, as the user named it
     package_version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)  #: anything else, as JSON
+    row_ids: RowIds | None = None
 
 
 @dataclass(frozen=True)
@@ -279,6 +285,13 @@ class Store(Protocol):
 
     def delete_run(self, name: str) -> None:
         """Remove the run ``name`` with all its events."""
+
+    def rename_runs(self, names: Mapping[str, str]) -> None:
+        """Give runs other names, old -> new, all at one moment; two runs may change places.
+
+        :class:`~activeclust.errors.RunNotFound` and :class:`~activeclust.errors.RunExists` where one of them cannot
+        be renamed; then none is. Who holds a run goes on with it under its new name.
+        """
 
     def close(self) -> None:
         """Let go of connections; what was committed stays."""

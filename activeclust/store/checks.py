@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from activeclust.errors import InvalidInput, RoundTaken
+from activeclust.identities import RowIds
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.outcomes import ON_ROW, Policy
 
@@ -140,7 +141,26 @@ def check_spec(spec: RunSpec) -> RunSpec:
         source=check_text(spec.source, "A source", blank=True),
         package_version=check_text(spec.package_version, "A package version", limit=NAME_LIMIT, blank=True),
         options=options,
+        row_ids=_check_row_ids(spec.row_ids, spec.n_rows),
     )
+
+
+def check_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Runs' names, old -> new; no two of the new ones alike."""
+    checked = {
+        check_text(old, "A run's name"): check_text(new, "A run's name", limit=NAME_LIMIT)
+        for old, new in names.items()
+    }
+    if len(set(checked.values())) < len(checked):
+        raise InvalidInput(f"Two runs cannot bear one name: {', '.join(checked.values())}.")
+    return checked
+
+
+def _check_row_ids(given: RowIds | None, n_rows: int) -> RowIds | None:
+    if given is not None and (not isinstance(given, RowIds) or len(given) != n_rows):
+        found = f"{len(given):,}" if isinstance(given, RowIds) else type(given).__name__
+        raise InvalidInput(f"row_ids are the ids of {n_rows:,} rows, got {found}.")
+    return given
 
 
 def check_round(record: Round, n_rows: int) -> Round:

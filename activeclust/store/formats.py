@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 
 from activeclust.errors import DataFileError, MissingDependency
+from activeclust.identities import RowIds
 from activeclust.store.answers import Answer
 from activeclust.store.base import Cluster, Event, Kind, Round, Run, RunSpec
 from activeclust.store.checks import check_cluster
@@ -199,8 +200,9 @@ def _to_round(line: Mapping[str, Any]) -> Round:
 
 def _to_spec(line: Mapping[str, Any]) -> RunSpec:
     try:
-        return RunSpec(**line)
-    except TypeError as error:
+        ids = line.get("row_ids")
+        return RunSpec(**{**line, "row_ids": ids and RowIds(ids["by"], tuple(ids["values"]))})
+    except (KeyError, TypeError, ValueError) as error:
         raise DataFileError(
             f"The file says something else of its run than this package knows: {error}."
         ) from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from activeclust.errors import RunExists, RunNotFound
@@ -13,6 +14,7 @@ from activeclust.store.checks import (
     check_again,
     check_event,
     check_int,
+    check_names,
     check_place,
     check_round,
     check_spec,
@@ -75,6 +77,19 @@ class MemoryStore:
         with self._lock:
             self.open_run(name)._deleted = True
             del self._runs[name]
+
+    def rename_runs(self, names: Mapping[str, str]) -> None:
+        """Give runs other names, all at one moment."""
+        names = check_names(names)
+        with self._lock:
+            for old in names:
+                self.open_run(old)
+            if taken := sorted((self._runs.keys() - names.keys()) & set(names.values())):
+                raise RunExists(f"There is a run {taken[0]!r} already: take another name.")
+            for old, new in names.items():
+                self._runs[old].spec = replace(self._runs[old].spec, name=new)
+            # in the order in which they were made
+            self._runs = {run.spec.name: run for run in self._runs.values()}
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -293,7 +308,7 @@ class MemoryRun:
         with self._lock:
             state, rounds = self.snapshot(), self.rounds()
             return RunInfo(
-                spec=self.spec,
+                spec=replace(self.spec, row_ids=None),
                 created_at=self._created,
                 updated_at=self._updated,
                 n_anchors=len(state.anchors),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from activeclust.errors import InvalidInput, RunExists, RunNotFound
+from activeclust.identities import RowIds
 from activeclust.store.base import Event, Kind, Round, Run, RunSpec, Store
 
 N_ROWS = 50
@@ -70,6 +71,47 @@ class RunContract:
         given = spec(batch_size=5, source="a/ü.csv", package_version="0.1", options={"x": [1, None, "ü\0"]})
         store.create_run(given)
         assert store.open_run("mine").spec == given
+
+    def test_ids_of_the_rows_are_kept(self, store: Store) -> None:
+        ids = RowIds("file", tuple(f"p{i}\\ü\udc80\0.png" for i in range(N_ROWS)))
+        store.create_run(spec(row_ids=ids))
+        assert store.open_run("mine").spec.row_ids == ids
+        assert [info.spec.row_ids for info in store.runs()] == [None]
+        with pytest.raises(InvalidInput, match="50 rows, got 2"):
+            store.create_run(spec("other", row_ids=RowIds("id", ("a", "b"))))
+        store.delete_run("mine")
+        assert store.create_run(spec()).spec.row_ids is None
+        assert store.open_run("mine").spec.row_ids is None
+
+    def test_runs_change_places(self, store: Store) -> None:
+        first, second = store.create_run(spec("a")), store.create_run(spec("b", seed=8))
+        first.append(label(1, "cat"))
+        store.rename_runs({"a": "a before", "b": "a"})
+        assert [info.spec.name for info in store.runs()] == ["a before", "a"]
+        assert clusters(store.open_run("a before")) == {1: "cat"} and clusters(store.open_run("a")) == {}
+        store.rename_runs({"a": "a before", "a before": "a"})
+        assert store.open_run("a").spec == spec("a") and store.open_run("a before").spec.seed == 8
+        assert first.append(label(2, "dog")).seq == 2
+        assert second.events() == []
+
+    @pytest.mark.parametrize(
+        ("names", "error"),
+        [
+            ({"a": "b"}, RunExists),
+            ({"a": "x", "nobody": "y"}, RunNotFound),
+            ({"a": "x", "b": "x"}, InvalidInput),
+            ({"a": " "}, InvalidInput),
+        ],
+    )
+    def test_names_that_cannot_be_given_leave_all_as_it_was(
+        self, store: Store, names: dict[str, str], error: type[Exception]
+    ) -> None:
+        for name in ("a", "b"):
+            store.create_run(spec(name))
+        with pytest.raises(error):
+            store.rename_runs(names)
+        assert [info.spec.name for info in store.runs()] == ["a", "b"]
+        assert store.open_run("a").spec.name == "a"
 
     def test_name_is_taken_once(self, store: Store) -> None:
         store.create_run(spec())

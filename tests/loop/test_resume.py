@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,11 +12,8 @@ from nearest_anchor import NearestAnchor
 from story import story
 
 from activeclust import SKIP, UNDO, UNSURE, ActiveLoop
-from activeclust.errors import (
-    RunExists,
-    RunMismatch,
-    RunNotFound,
-)
+from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
+from activeclust.identities import by_content
 from activeclust.store import open_store
 
 
@@ -139,6 +137,84 @@ def test_resume_is_by_name_and_only_of_the_same_run(make, blobs, tmp_path):
         )
     assert make(store=database, name="r", resume="auto", random_state=None).seed == 0
     assert make(store=database, name="new", resume="auto").anchors == {}
+
+
+def changed(blobs, order, ids, **given):
+    return ActiveLoop(
+        blobs[0][order], None, clusterer=NearestAnchor(), name="r", row_ids=ids, random_state=0, **given
+    )
+
+
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_answers_find_their_rows_in_a_file_that_has_changed(blobs, tmp_path, where):
+    X, y = blobs
+    names = [f"row {i}" for i in range(len(X))]
+    store = open_store(None if where == "memory" else tmp_path / "a.db")
+    first = changed(blobs, np.arange(len(X)), names, store=store)
+    for row in (3, 30, 7, 50):
+        first.tell(row, y[row])
+    first.tell(11, SKIP)
+    first.rename(y[3], "renamed")
+    told = {names[row]: cluster for row, cluster in first.anchors.items()}
+    order = np.r_[np.arange(len(X) - 1, 7, -1), [0, 1, 2]]  # sorted, without rows 3 to 7
+    X_now, now = np.vstack([X[order], X[:2] + 0.5]), [*(names[i] for i in order), "new a", "new b"]
+    given = {"store": store, "resume": True, "row_ids": now, "name": "r"}
+    with pytest.raises(RunMismatch, match=r"5 rows removed, 2 rows added, \d+ rows elsewhere.*--changed"):
+        ActiveLoop(X_now, None, clusterer=NearestAnchor(), **given)
+    loop = ActiveLoop(X_now, None, clusterer=NearestAnchor(), strict=False, **given)
+    carried = {now[row]: cluster for row, cluster in loop.anchors.items()}
+    assert carried == {name: told[name] for name in ("row 30", "row 50")}
+    assert not loop._anchors.is_open(now.index("row 11"))
+    assert str(loop.carried_over).startswith(
+        "3 answers carried over by id; 2 answers went with rows that are gone. 5 rows removed, 2 rows added."
+    )
+    assert loop.seed == first.seed
+    before = store.open_run(loop.carried_over.before)
+    assert {a.row: a.cluster for a in before.anchors()} == first.anchors
+    again = ActiveLoop(X_now, None, clusterer=NearestAnchor(), **given)
+    assert again.anchors == loop.anchors and again.carried_over is None
+    store.close()
+
+
+def test_vectors_that_belong_to_other_rows_now_are_noticed(blobs):
+    store, names = open_store(), [f"row {i}" for i in range(len(blobs[0]))]
+    everything = np.arange(len(blobs[0]))
+    changed(blobs, everything, names, store=store).tell(0, "cat")
+    with pytest.raises(RunMismatch, match="elsewhere"):
+        changed(blobs, everything, names[::-1], store=store, resume=True)
+    loop = changed(blobs, everything, names[::-1], store=store, resume=True, strict=False)
+    assert loop.anchors == {len(names) - 1: "cat"}
+
+
+def test_other_columns_of_the_same_rows_keep_every_answer(blobs):
+    store, names = open_store(), [f"row {i}" for i in range(len(blobs[0]))]
+    changed(blobs, np.arange(len(names)), names, store=store).tell(5, "cat")
+    given = {"clusterer": NearestAnchor(), "store": store, "name": "r", "row_ids": names, "resume": True}
+    with pytest.raises(RunMismatch, match="the same rows with other numbers"):
+        ActiveLoop(blobs[0] ** 2, None, **given)
+    assert ActiveLoop(blobs[0] ** 2, None, strict=False, **given).anchors == {5: "cat"}
+
+
+def test_answers_are_carried_over_only_where_they_can_be(blobs):
+    store, n = open_store(), len(blobs[0])
+    names, everything = [f"row {i}" for i in range(n)], np.arange(n)
+    loop = changed(blobs, everything, names, store=store)
+    loop.tell(0, "cat")
+    given = {"store": store, "resume": True, "strict": False}
+    with pytest.raises(RunMismatch, match="None of the 1 answered row"):
+        changed(blobs, everything[1:], names[1:], **given)
+    with pytest.raises(RunMismatch, match="other rows"):
+        changed(blobs, everything[1:], None, **given)
+    with pytest.raises(InvalidInput, match="by their id before, and by their content now"):
+        changed(blobs, everything[:-1], by_content(x.tobytes() for x in blobs[0][:-1]), **given)
+    loop.stored.lease([3], 1, "eva", 60)
+    with pytest.raises(RunMismatch, match="answered now, by eva"):
+        changed(blobs, everything[:-1], names[:-1], **given)
+    assert [info.spec.name for info in store.runs()] == ["r"]
+    with pytest.raises(InvalidInput, match="59 ids for 60 rows" if n == 60 else "ids for"):
+        changed(blobs, everything, names[1:], **given)
+    with pytest.raises(InvalidInput, match="'row 1' names several"):
+        changed(blobs, everything, ["row 1", *names[1:]], **given)
 
 
 def test_a_run_of_another_version_is_resumed_with_a_warning(make, monkeypatch):

@@ -19,10 +19,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from activeclust.store.sql.types import UTC, EscapedJson, Json, KindName, Name
+from activeclust.store.sql.types import UTC, EscapedJson, Json, KindName, Name, PackedRowIds
 
 VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
-REVISIONS = ("0001",)  #: every schema there has been, oldest first; a test holds it against migrations/
+REVISIONS = (
+    "0001",
+    "0003",
+)  #: every schema there has been, oldest first; a test holds it against migrations/
 HEAD = REVISIONS[-1]
 APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
 
@@ -104,6 +107,13 @@ event = Table(
     Index(None, "run_id", "row"),
     # an event is taken back once at most
     Index(None, "run_id", "target", unique=True),
+)
+
+row_ids = Table(
+    "activeclust_row_ids",
+    metadata,
+    Column("run_id", ForeignKey(run.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("ids", PackedRowIds, nullable=False),
 )
 
 vote = Table(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
 from activeclust.store.base import Kind, RunInfo, RunSpec
-from activeclust.store.checks import check_spec
+from activeclust.store.checks import check_names, check_spec
 from activeclust.store.sql.engine import check_file, make_engine, parse_url, transaction, translated
 from activeclust.store.sql.queries import insert
 from activeclust.store.sql.run import SqlRun
@@ -25,6 +27,7 @@ from activeclust.store.sql.schema import (
     metadata,
     outcome,
     round_,
+    row_ids,
     run,
 )
 
@@ -92,6 +95,8 @@ class SqlStore:
             }
             made = insert(connection, run).on_conflict_do_nothing().returning(run.c.id)
             run_id = connection.execute(made, line).scalar()
+            if run_id is not None and spec.row_ids is not None:
+                connection.execute(row_ids.insert(), {"run_id": run_id, "ids": spec.row_ids})
         if run_id is None:
             raise RunExists(f"There is a run {spec.name!r} already: resume it, or take another name.")
         return SqlRun(self, run_id, spec)
@@ -99,10 +104,11 @@ class SqlStore:
     def open_run(self, name: str) -> SqlRun:
         """An existing run; RunNotFound where there is none."""
         with transaction(self.engine, write=False) as connection:
-            row = connection.execute(_select_runs().where(run.c.name == name)).first()
+            query = _select_runs().add_columns(row_ids.c.ids).outerjoin(row_ids, row_ids.c.run_id == run.c.id)
+            row = connection.execute(query.where(run.c.name == name)).first()
         if row is None:
             raise RunNotFound(f"There is no run {name!r} in {self.url}.")
-        return SqlRun(self, row.id, _to_spec(row))
+        return SqlRun(self, row.id, replace(_to_spec(row), row_ids=row.ids))
 
     def runs(self) -> list[RunInfo]:
         """All runs, the newest last."""
@@ -154,6 +160,20 @@ class SqlStore:
             connection.execute(dataset.delete().where(unused))
         if gone is None:
             raise RunNotFound(f"There is no run {name!r} in {self.url}.")
+
+    def rename_runs(self, names: Mapping[str, str]) -> None:
+        """Give runs other names, all at one moment."""
+        names = check_names(names)
+        with transaction(self.engine, write=True) as connection:
+            aside = {old: f"\x01{i}" for i, old in enumerate(names)}  # two runs may change places
+            for old, between in aside.items():
+                found = run.update().where(run.c.name == old).values(name=between)
+                if connection.execute(found).rowcount == 0:
+                    raise RunNotFound(f"There is no run {old!r} in {self.url}.")
+            for old, new in names.items():
+                if connection.execute(sa.select(run.c.id).where(run.c.name == new)).first() is not None:
+                    raise RunExists(f"There is a run {new!r} already: take another name.")
+                connection.execute(run.update().where(run.c.name == aside[old]).values(name=new))
 
     def close(self) -> None:
         """Let go of connections; what was committed stays."""

@@ -7,12 +7,14 @@ the file is damaged.
 from __future__ import annotations
 
 import json
+import zlib
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import DateTime, String, Text, TypeDecorator
+from sqlalchemy import DateTime, LargeBinary, String, Text, TypeDecorator
 
 from activeclust.errors import ForeignDatabase
+from activeclust.identities import RowIds
 from activeclust.store.base import Kind
 
 _REMEMBERED = 1000  #: cluster names, which may be 10,000 characters long
@@ -139,3 +141,23 @@ class EscapedJson(Json):
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """To text in ASCII."""
         return None if value is None else _ENCODE_ASCII(value)
+
+
+class PackedRowIds(_Sound):
+    """The ids of a run's rows, as compressed JSON."""
+
+    impl = LargeBinary
+    cache_ok = True
+    says = "list of row ids"
+
+    def process_bind_param(self, value: RowIds | None, dialect: Any) -> bytes | None:
+        """To bytes."""
+        return None if value is None else zlib.compress(_ENCODE_ASCII([value.by, value.values]).encode())
+
+    def parse(self, value: Any) -> RowIds:
+        """Back from bytes."""
+        try:
+            by, values = _DECODE(zlib.decompress(bytes(value)).decode())
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        return RowIds(by, tuple(values))

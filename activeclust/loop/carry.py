@@ -1,0 +1,114 @@
+"""A run whose rows have changed: its answers are carried over to the rows as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from activeclust.errors import RunMismatch
+from activeclust.identities import moved
+from activeclust.store.answers import add_answers, current_answers
+from activeclust.store.base import Run, RunSpec, Store
+from activeclust.store.checks import NAME_LIMIT
+from activeclust.validation import counted
+
+
+@dataclass(frozen=True)
+class CarriedOver:
+    """What became of the answers.
+
+    Attributes
+    ----------
+    answers, lost : int
+        Answers that found their rows, and answers whose rows are gone.
+    removed, added : int
+        Rows that are gone, and rows that are new.
+    by : str
+        What told the rows apart: ``"id"``, ``"file name"`` or ``"content"``.
+    before : str
+        Name of the run as it was.
+    """
+
+    answers: int
+    lost: int
+    removed: int
+    added: int
+    by: str
+    before: str
+
+    def __str__(self) -> str:
+        lost = f"; {counted(self.lost, 'answer')} went with rows that are gone" if self.lost else ""
+        return (
+            f"{counted(self.answers, 'answer')} carried over by {self.by}{lost}. "
+            f"{counted(self.removed, 'row')} removed, {counted(self.added, 'row')} added. "
+            f"The run as it was is kept as {self.before!r}."
+        )
+
+
+def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]:
+    """A run over the rows of ``spec`` under the name of ``run``, with those of its answers whose rows are there.
+
+    What everybody says of each row now is carried over. The log and the rounds stay with the run as it was, which
+    gets another name. Both names change at one moment, and nothing of the old run is lost where that fails.
+
+    Parameters
+    ----------
+    store : Store
+    run : Run
+        The run as it is; its spec knows the ids of its rows.
+    spec : RunSpec
+        What the new run is made from, with the ids of its rows.
+
+    Raises
+    ------
+    RunMismatch
+        Where either does not know its rows' ids, where no answered row is there any more, or while somebody is
+        answering.
+    InvalidInput
+        Where the rows were told apart by something else than now.
+    """
+    then, now = run.spec.row_ids, spec.row_ids
+    if then is None or now is None:
+        raise RunMismatch(
+            f"Run {spec.name!r} does not tell what its rows are called, so its answers cannot be carried over "
+            "to other rows: give the same data, or another name for a new run."
+        )
+    if holders := sorted(set(run.leased().values())):
+        raise RunMismatch(
+            f"Questions of run {spec.name!r} are being answered now, by "
+            f"{', '.join(who or 'somebody' for who in holders)}: its rows can change when nobody answers."
+        )
+    at = moved(then, now)
+    answers = current_answers(run)
+    kept = [replace(answer, row=at[answer.row]) for answer in answers if answer.row in at]
+    if answers and not kept:
+        raise RunMismatch(
+            f"None of the {counted(len({answer.row for answer in answers}), 'answered row')} of run {spec.name!r} is "
+            f"among these {counted(spec.n_rows, 'row')}, told apart by {now.words}: give the data it was made "
+            "from, name the column with the rows' ids (--id-column), or take another name for a new run."
+        )
+    taken = {info.spec.name for info in store.runs()}
+    stem = f"{spec.name[: NAME_LIMIT - 30]} until {datetime.now(timezone.utc):%Y-%m-%d}"
+    before, between = _free(stem, taken), _free(f"{spec.name[: NAME_LIMIT - 30]} with its new rows", taken)
+    made = store.create_run(replace(spec, name=between, options={**run.spec.options, **spec.options}))
+    try:
+        add_answers(made, kept)
+        store.rename_runs({spec.name: before, between: spec.name})
+    except BaseException:
+        store.delete_run(between)
+        raise
+    carried = CarriedOver(
+        answers=len(kept),
+        lost=len(answers) - len(kept),
+        removed=len(then) - len(at),
+        added=len(now) - len(at),
+        by=now.words,
+        before=before,
+    )
+    return store.open_run(spec.name), carried
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    numbered = (name if i == 1 else f"{name} ({i})" for i in range(1, len(taken) + 2))
+    return next(candidate for candidate in numbered if candidate not in taken)
