@@ -15,6 +15,7 @@ from activeclust.cli.options import (
     data_settings,
     db_option,
     load_data,
+    tell_carried,
     views_options,
 )
 from activeclust.errors import InvalidInput
@@ -39,7 +40,7 @@ from activeclust.errors import InvalidInput
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the page [default: 8421 or the next free].")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
-@click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
+@click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
 @views_options
@@ -106,7 +107,7 @@ def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> A
             f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
         )
     with bars():
-        return ActiveLoop(
+        loop = ActiveLoop(
             data.X,
             terminal,
             strategy=given["strategy"],
@@ -123,7 +124,10 @@ def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> A
             labels_true=data.y,
             source=source,
             options={"data": data_settings(source, given), "preparation": list(data.notes)},
+            row_ids=data.row_ids,
         )
+    tell_carried(loop)
+    return loop
 
 
 def _farewell(loop: Any, ended: str | None, source: str, given: dict[str, Any]) -> None:

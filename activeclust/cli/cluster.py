@@ -17,9 +17,11 @@ from activeclust.cli.options import (
     views_options,
     writable_folder,
 )
-from activeclust.errors import DataFileError, InvalidInput
+from activeclust.errors import DataFileError, InvalidInput, RunMismatch
+from activeclust.validation import counted
 
 if TYPE_CHECKING:
+    from activeclust.datasets.loading import Dataset
     from activeclust.store.base import Cluster
 
 
@@ -30,12 +32,17 @@ if TYPE_CHECKING:
 @click.option(
     "--anchors", "anchor_file", metavar="FILE", help="Use the answers in a CSV with columns row, cluster."
 )
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Use the run's answers even where rows were added, removed or sorted since.",
+)
 @click.option("-o", "--output", metavar="OUT", default="-", help="CSV to write [default: stdout].")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
 @views_options
 def cluster_command(
-    source: str, db: str, name: str | None, anchor_file: str | None, output: str, **given: Any
+    source: str, db: str, name: str | None, anchor_file: str | None, changed: bool, output: str, **given: Any
 ) -> None:
     """Partition the rows of a file or named set: a CSV with one line a row.
 
@@ -47,7 +54,7 @@ def cluster_command(
     if output != "-":
         writable_folder(Path(output).absolute().parent)
     data = load_data(source, given)
-    anchors = _of_run(db, name, len(data.X)) if name else {}
+    anchors = _of_run(db, name, data, changed) if name else {}
     if anchor_file:
         anchors = read_anchors(Path(anchor_file), len(data.X))
     with bars():
@@ -92,8 +99,11 @@ def _ids(data: Any, id_column: str | None) -> Any:
     return None if column is None else frame[column].to_numpy()
 
 
-def _of_run(db: str, name: str, n_rows: int) -> dict[int, Cluster]:
+def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Cluster]:
+    """The answers of a run by the rows of the data given."""
+    from activeclust.identities import moved
     from activeclust.store import open_store
+    from activeclust.views.identity import content_hash
 
     store = open_store(db, create=False)
     try:
@@ -101,11 +111,32 @@ def _of_run(db: str, name: str, n_rows: int) -> dict[int, Cluster]:
         anchors = {anchor.row: anchor.cluster for anchor in run.anchors()}
     finally:
         store.close()
-    if run.spec.n_rows != n_rows:
-        raise InvalidInput(f"Run {name!r} is about {run.spec.n_rows:,} rows; the data given has {n_rows:,}.")
     if not anchors:
         raise InvalidInput(f"Run {name!r} has no answers yet; leave --name out to cluster without any.")
-    return anchors
+    then, now = run.spec.row_ids, data.row_ids
+    if then is None:
+        if run.spec.n_rows != len(data.X) or run.spec.data_hash not in ("", content_hash(data.X)):
+            raise RunMismatch(
+                f"Run {name!r} was made from other rows ({run.spec.n_rows:,} of {run.spec.source or 'a file'}) than "
+                f"these {len(data.X):,}, and does not tell what they are called: give the same data."
+            )
+        return anchors
+    at = moved(then, now)
+    here = {at[row]: cluster for row, cluster in anchors.items() if row in at}
+    if then == now:
+        return here
+    removed, added = len(then) - len(at), len(now) - len(at)
+    told = (
+        f"{len(here)} of the {counted(len(anchors), 'answer')} of run {name!r} found their rows by {now.words}; since "
+        f"it was made, rows have changed ({counted(removed, 'row')} removed, {counted(added, 'row')} added)"
+    )
+    if not changed or not here:
+        raise RunMismatch(
+            f"{told}, and the others may stand elsewhere. Give the data that the run was made from"
+            + (", or use the answers that found their rows with --changed." if here else ".")
+        )
+    click.echo(f"{told}.", err=True)
+    return here
 
 
 def read_anchors(path: Path, n_rows: int) -> dict[int, Cluster]:

@@ -42,7 +42,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--seed", type=click.IntRange(0), help="Fixes every choice [default: drawn and recorded].")
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
-@click.option("--changed", is_flag=True, help="Continue even with another strategy, seed or model.")
+@click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
 @views_options

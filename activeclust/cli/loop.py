@@ -20,6 +20,7 @@ from activeclust.cli.options import (
     db_option,
     load_data,
     stderr_console,
+    tell_carried,
     views_options,
     writable_folder,
 )
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: DATA-STRATEGY-seedN].")
 @click.option("--resume", is_flag=True, help="Continue the run; what is not given is as it was.")
-@click.option("--changed", is_flag=True, help="Resume even with another strategy, seed, batch size or model.")
+@click.option(
+    "--changed", is_flag=True, help="Resume even with other rows, strategy, seed, batch size or model."
+)
 @click.option(
     "--out", metavar="DIR", help="Folder for rounds.csv and curve.png [default: activeclust-out/NAME]."
 )
@@ -104,7 +107,7 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
         else LabelOracle(labels)
     )
     with bars():
-        return ActiveLoop(
+        loop = ActiveLoop(
             data.X,
             oracle,
             strategy=given["strategy"],
@@ -123,7 +126,10 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
                 "budget": given["budget"],
                 "noise": given["noise"],
             },
+            row_ids=data.row_ids,
         )
+    tell_carried(loop)
+    return loop
 
 
 # ---------------------------------------------------------------- names

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.datasets.loading import Dataset
+    from activeclust.loop.active_loop import ActiveLoop
 
 _DATA = (
     click.option(
@@ -105,6 +106,12 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
     for note in data.notes:
         click.echo(note, err=True)
     return data
+
+
+def tell_carried(loop: ActiveLoop) -> None:
+    """Say on stderr what became of the answers of a run whose rows have changed."""
+    if loop.carried_over is not None:
+        click.echo(str(loop.carried_over), err=True)
 
 
 def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from activeclust.datasets.reduction import SparseReduction
+from activeclust.datasets.row_content import of_array, of_sparse
 from activeclust.datasets.source import Source, check_labels, read_arrays, read_labels
 from activeclust.errors import DataFileError
+from activeclust.identities import by_content
 from activeclust.validation import check_rows
 
 #: what scipy.sparse.save_npz writes beside the shape
@@ -36,7 +38,13 @@ def open_arrays(path: Path, labels: Path | None = None) -> Source:
     y = _labels(path, labels, y, len(raw) if raw.ndim else 0)
     images = raw if raw.ndim in (3, 4) else None
     items = images if images is not None else raw
-    return Source(items, y, lambda: (check_rows(raw, path.name), ()), pictures=images)
+    return Source(
+        items,
+        y,
+        lambda: (check_rows(raw, path.name), ()),
+        pictures=images,
+        make_ids=lambda: by_content(of_array(raw)),
+    )
 
 
 def open_vectors(path: Path) -> np.ndarray:
@@ -72,7 +80,12 @@ def _labels(path: Path, labels: Path | None, y: np.ndarray | None, n_rows: int) 
 def _open_sparse(path: Path, labels: Path | None) -> Source:
     matrix = _read_sparse(path)
     y = _labels(path, labels, None, matrix.shape[0])
-    return Source(SparseItems(matrix), y, lambda: SparseReduction(path.name).fit(matrix))
+    return Source(
+        SparseItems(matrix),
+        y,
+        lambda: SparseReduction(path.name).fit(matrix),
+        make_ids=lambda: by_content(of_sparse(matrix)),
+    )
 
 
 def _read_sparse(path: Path):

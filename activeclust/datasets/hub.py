@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from activeclust.datasets.images import pixels
 from activeclust.datasets.source import Source
 from activeclust.datasets.tables import TableOptions, open_frame
 from activeclust.errors import DataFileError, MissingDependency, UnknownName
+from activeclust.identities import by_content
 
 PREFIX = "hf:"
 
@@ -38,12 +40,19 @@ def open_hub(name: str, options: TableOptions) -> Source:
     pictures = next((c for c, feature in data.features.items() if type(feature).__name__ == "Image"), None)
     if pictures is None:
         source = open_frame(data.to_pandas(), Path(name).name, options)
-        return Source(source.items, source.y, source.make_rows, texts=source.texts,
-                      notes=(*notes, *source.notes))  # fmt: skip
+        return replace(source, notes=(*notes, *source.notes))
     images = _Pictures(data, pictures)
     rest = data.remove_columns(pictures).to_pandas() if len(data.features) > 1 else None
     y = None if rest is None else open_frame(rest, Path(name).name, options).y
-    return Source(_Arrays(images), y, lambda: pixels(images), pictures=images, notes=notes)
+    arrays = _Arrays(images)
+    return Source(
+        arrays,
+        y,
+        lambda: pixels(images),
+        pictures=images,
+        notes=notes,
+        make_ids=lambda: by_content(str(a.shape).encode() + a.tobytes() for a in arrays),
+    )
 
 
 def _load(name: str, split: str) -> Any:
@@ -77,8 +86,6 @@ def _load(name: str, split: str) -> Any:
 
 def _named_classes(data: Any, options: TableOptions) -> tuple[Any, TableOptions]:
     """The data with the names of its classes in place of their numbers."""
-    from dataclasses import replace
-
     import datasets
 
     classes = [c for c, feature in data.features.items() if isinstance(feature, datasets.ClassLabel)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from activeclust.datasets.source import Source, read_labels
 from activeclust.errors import DataFileError, MissingDependency
+from activeclust.identities import RowIds
 from activeclust.resources.progress import report
 from activeclust.validation import counted
 
@@ -51,7 +52,20 @@ def open_folder(folder: Path, labels: Path | None = None) -> Source:
         y = np.empty(len(files), dtype=object)
         y[:] = [parts[0] for parts in parents]
         notes.append(f"Labels: the names of the {counted(len(set(y.tolist())), 'subfolder')}.")
-    return Source(files, y, lambda: pixels(files), pictures=files, notes=tuple(notes))
+    return Source(
+        files,
+        y,
+        lambda: pixels(files),
+        pictures=files,
+        notes=tuple(notes),
+        make_ids=lambda: _names(files, folder),
+    )
+
+
+def _names(files: Sequence[Path], folder: Path) -> RowIds:
+    """The files' names within the folder, as texts that can be printed."""
+    names = (file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") for file in files)
+    return RowIds("file", tuple(name.decode("utf-8", "backslashreplace") for name in names))
 
 
 def find_pictures(folder: Path) -> list[Path]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import numpy as np
 
 from activeclust.datasets import hub, images
 from activeclust.datasets.arrays import open_arrays, open_vectors, pick
+from activeclust.datasets.row_content import of_array
 from activeclust.datasets.source import Source, read_arrays
 from activeclust.datasets.tables import TableOptions, open_table
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
+from activeclust.identities import RowIds, by_content
 from activeclust.metrics import known_rows
 from activeclust.validation import check_rows, counted, some_rows
 
@@ -48,6 +51,8 @@ class Dataset:
         What :func:`load` was given, so that a run can be resumed without naming the data again.
     notes : tuple of str
         What was done to the data on the way, one sentence each.
+    row_ids : RowIds
+        What tells the rows apart when the data change: the id column, the pictures' file names, or what the rows hold.
     """
 
     X: np.ndarray
@@ -56,6 +61,12 @@ class Dataset:
     name: str
     source: str
     notes: tuple[str, ...] = ()
+    make_ids: Callable[[], RowIds] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def row_ids(self) -> RowIds:
+        """What tells the rows apart; made when first asked for."""
+        return by_content(of_array(self.X)) if self.make_ids is None else self.make_ids()
 
     def oracle_labels(self) -> np.ndarray:
         """The true labels, or :class:`InvalidInput` saying how to give them."""
@@ -151,7 +162,15 @@ def load(
             f"{vectors} holds {counted(len(X), 'vector')} for {counted(len(opened.items), 'row')} of "
             f"{source}; expected one a row."
         )
-    return Dataset(X, opened.y, opened.items, name=name, source=source, notes=(*opened.notes, *notes))
+    return Dataset(
+        X,
+        opened.y,
+        opened.items,
+        name=name,
+        source=source,
+        notes=(*opened.notes, *notes),
+        make_ids=opened.make_ids,
+    )
 
 
 def _given(table: TableOptions) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput
+from activeclust.identities import RowIds
 from activeclust.labels import compact, labels_of, written_labels
 from activeclust.validation import counted
 
@@ -31,6 +32,8 @@ class Source:
         What a model of images or of text would embed.
     notes : tuple of str
         What was done on the way to here, one sentence each.
+    make_ids : callable or None
+        Gives the rows' ids.
     """
 
     items: Sequence[Any] | np.ndarray
@@ -39,6 +42,7 @@ class Source:
     pictures: Sequence[Any] | np.ndarray | None = None
     texts: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
+    make_ids: Callable[[], RowIds] | None = None
 
 
 def read_arrays(path: Path, *, mapped: bool = True) -> Mapping[str, np.ndarray]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activeclust.datasets.columns import TableEncoder, as_text, find_text_column
+from activeclust.datasets.row_content import of_frame
 from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
+from activeclust.identities import RowIds, by_content, ids_of
 from activeclust.labels import compact, labels_of, written_labels
 from activeclust.validation import check_rows, counted
 
@@ -41,7 +43,8 @@ class TableItems(Sequence):
         return len(self.frame)
 
     def __getitem__(self, row):
-        return self.frame.iloc[int(row)].to_dict()
+        # each value of its own column's type: a row of integers and fractions would be fractions
+        return {name: self.frame[name].iat[int(row)] for name in self.frame.columns}
 
 
 def open_table(path: Path, options: TableOptions) -> Source:
@@ -50,7 +53,7 @@ def open_table(path: Path, options: TableOptions) -> Source:
     is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
     frame = _read_parquet(path) if is_parquet else _read_text(path, notes, options)
     source = open_frame(frame, path.name, options)
-    return Source(source.items, source.y, source.make_rows, texts=source.texts, notes=(*notes, *source.notes))
+    return replace(source, notes=(*notes, *source.notes))
 
 
 def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
@@ -73,7 +76,17 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
 
     text = options.text_column or find_text_column(frame.drop(columns=[c for c in (label, ident) if c]))
     texts = None if text is None else as_text(frame[text])
-    return Source(TableItems(frame.drop(columns=[label] if label else [])), y, make_rows, texts=texts)
+    shown = frame.drop(columns=[label] if label else [])
+    return Source(TableItems(shown), y, make_rows, texts=texts, make_ids=lambda: _ids(shown, ident))
+
+
+def _ids(frame: pd.DataFrame, column: str | None) -> RowIds:
+    """The id column where it names every row and no two alike, else what the rows hold."""
+    if column is not None:
+        names = labels_of(frame[column], f"column {column!r}").tolist()
+        if None not in names and len(set(map(str, names))) == len(names):
+            return ids_of(names)
+    return by_content(of_frame(frame))
 
 
 # ---------------------------------------------------------------- reading
