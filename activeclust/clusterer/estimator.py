@@ -188,7 +188,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         Returns
         -------
         posterior : ndarray (n, C)
-            Given that the row is of a known cluster; rows sum to 1.
+            Given that the row is of a known cluster; rows sum to 1. Answered rows and their exact copies are of
+            the cluster that most of them were given.
         new_cluster_proba : ndarray (n,)
         """
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
@@ -197,7 +198,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         at, label = _distinct_anchors(prepared, rows, codes)
         prepared.ask_for_posterior(len(at), int(codes.max()) + 1)
         out = self._session(prepared).posterior(at, label)
-        return prepared.source.spread(out.known), prepared.source.spread(out.new)
+        known, new = _copies_share(prepared, rows, codes, out.known, out.new)
+        return prepared.source.spread(known), prepared.source.spread(new)
 
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
         """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates.
@@ -209,7 +211,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             return np.zeros((times, prepared.n_rows, 0))
         at, label = _distinct_anchors(prepared, rows, codes)
         passes = self._session(prepared).resample(at, label, times, rng)
-        return np.stack([prepared.source.spread(p.known) for p in passes])
+        shared = (_copies_share(prepared, rows, codes, p.known, p.new)[0] for p in passes)
+        return np.stack([prepared.source.spread(known) for known in shared])
 
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
         """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
@@ -375,6 +378,23 @@ def _distinct_anchors(
     pairs = np.stack([prepared.source.inverse[rows], codes], axis=1)
     pairs = np.unique(pairs, axis=0)
     return pairs[:, 0], pairs[:, 1]
+
+
+def _copies_share(
+    prepared: Prepared, rows: np.ndarray, codes: np.ndarray, known: np.ndarray, new: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The posterior of the distinct rows, where an answer holds for every copy of its row.
+
+    Copies that were given different clusters are of the one given most often; of several such, of the likeliest.
+    """
+    answered, at = np.unique(prepared.source.inverse[rows], return_inverse=True)
+    votes = known[answered] / 2
+    np.add.at(votes, (at, codes), 1.0)
+    known, new = known.copy(), new.copy()
+    known[answered] = 0.0
+    known[answered, votes.argmax(axis=1)] = 1.0
+    new[answered] = 0.0
+    return known, new
 
 
 def _answers(y, n: int) -> tuple[np.ndarray, list]:

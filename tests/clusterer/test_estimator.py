@@ -253,3 +253,27 @@ def test_bad_device_and_weights_are_named(blobs, tmp_path):
         PFNClusterer(device="quantum").fit(blobs[0])
     with pytest.raises(WeightsError, match="pretrain"):
         PFNClusterer(device="cpu", weights=tmp_path / "none.safetensors").fit(blobs[0])
+
+
+def test_an_answer_holds_for_the_copies_of_its_row():
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(40, 2)).round(1), 3, axis=0)[rng.permutation(120)]
+    _, copy_of = np.unique(X, axis=0, return_inverse=True)
+    answers = [None] * len(X)
+    for row in rng.choice(len(X), 30, replace=False):
+        answers[row] = int(rng.integers(3))  # at random, so that neighbours contradict them
+    model = PFNClusterer(device="cpu").fit(X, answers)
+    for group in np.unique(copy_of):
+        copies = np.flatnonzero(copy_of == group)
+        given = [answers[row] for row in copies if answers[row] is not None]
+        most = max((given.count(name) for name in given), default=0)
+        for row in copies:
+            if answers[row] is not None:
+                assert model.labels_[row] == answers[row]
+            elif given:
+                assert given.count(model.labels_[row]) == most
+                assert model.posterior_[row].max() == 1.0 and model.new_cluster_proba_[row] == 0.0
+    four = PFNClusterer(device="cpu").fit(
+        [[0.0, 0.0]] * 5 + [[5.0, 5.0], [5.1, 5.0], [0.1, 0.0]], [0, 1, 1, 1, None, 0, None, None]
+    )
+    assert four.labels_[:5].tolist() == [0, 1, 1, 1, 1]
