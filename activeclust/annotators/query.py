@@ -56,6 +56,9 @@ class Query:
         All clusters seen so far, in the order they were first named.
     budget_left : int or None
         Answers left, this one included; None where there is no budget.
+    examples : tuple of (item, cluster)
+        Answered rows that are nearest to this one, nearest first: at most three of each cluster, and
+        24 in all.
     """
 
     row: int
@@ -64,6 +67,7 @@ class Query:
     new_cluster_probability: float
     clusters: tuple[Cluster, ...]
     budget_left: int | None = None
+    examples: tuple[tuple[Any, Cluster], ...] = ()
 
     def _repr_html_(self) -> str:
         """A small card, which is how a notebook shows a query."""

@@ -38,6 +38,12 @@ from activeclust.errors import InvalidInput
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
+@click.option(
+    "--annotators",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many annotators answer each row [default: as the run was made, else 1].",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the page [default: 8421 or the next free].")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
@@ -121,6 +127,7 @@ def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> A
             strict=not given["changed"],
             # the page leases rows itself, for each of the people who look at it
             who=given["who"] if terminal is not None else "",
+            annotators=given.get("annotators"),
             labels_true=data.y,
             source=source,
             options={"data": data_settings(source, given), "preparation": list(data.notes)},

@@ -85,6 +85,9 @@ class ActiveLoop:
     who : str
         The annotator's name in the log. With a name, a question is leased to its person, so that several
         processes can work on one run.
+    annotators : int, optional
+        How many annotators, each with a name of their own, answer every row; as stored where a run is resumed, 1 for
+        a new one. :meth:`ask` and :meth:`run` begin with rows that others have answered and ``who`` has not.
     source, options
         Kept with the run: where the rows came from, and anything else that is JSON.
 
@@ -129,6 +132,7 @@ class ActiveLoop:
         strict: bool = True,
         row_ids: Sequence[Any] | RowIds | None = None,
         who: str = "",
+        annotators: int | None = None,
         source: str = "",
         options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -161,7 +165,7 @@ class ActiveLoop:
             batch_size=self.batch_size,
             source=source,
             package_version=__version__,
-            options=options or {},
+            options=dict(options or {}) | ({} if annotators is None else {"annotators": annotators}),
             row_ids=None if row_ids is None else ids_of(row_ids, n),
         )
         self.stored, self.carried_over = open_run(store, spec, resume=resume, strict=strict)
@@ -190,7 +194,8 @@ class ActiveLoop:
         Parameters
         ----------
         budget : int
-            Answered rows in all, those of a resumed run included. Skipped rows do not count.
+            Answered rows in all, those of a resumed run included. Skipped rows do not count, and a row that several
+            annotators answer counts once.
         progress : callable, optional
             ``progress(answered, budget, metrics of the last round)``, after every answer.
         stop : str or callable, optional
@@ -237,6 +242,12 @@ class ActiveLoop:
     def _start(self, budget: int, stop: str | StopRule | None) -> tuple[AnnotatorCaller, Limits]:
         if self._caller is None:
             raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
+        wanted = self.stored.spec.options.get("annotators", 1)
+        if wanted != 1 and not self.who:
+            raise InvalidInput(
+                f"Every row of run {self.stored.spec.name!r} is answered by {wanted} annotators: give each a name, "
+                'who="..." (--who NAME).'
+            )
         limits = Limits.of(budget, stop, len(self.X))
         self._questions.ended = None
         return self._caller, limits

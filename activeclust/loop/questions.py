@@ -13,6 +13,9 @@ from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import Ended
 from activeclust.loop.limits import UNLIMITED, Limits
 from activeclust.loop.rounds import Rounds
+from activeclust.store.base import Cluster
+
+EXAMPLES, MOST_EXAMPLES = 3, 24  #: answered rows that come with a question: of one cluster, and of all
 
 
 class Questions:
@@ -61,12 +64,32 @@ class Questions:
             new_cluster_probability=float(seen.new[row]),
             clusters=self.anchors.clusters,
             budget_left=limits.left(len(self.anchors)),
+            examples=self._examples(row),
         )
+
+    def _examples(self, row: int) -> tuple[tuple[Any, Cluster], ...]:
+        """Answered rows nearest to ``row``."""
+        rows, codes, clusters = self.anchors.rows, self.anchors.codes, self.anchors.clusters
+        view = self.rounds.posteriors.prepared.views["pca"]
+        far = np.linalg.norm(view[rows] - view[row], axis=1)
+        taken = np.zeros(len(clusters), int)
+        near = []
+        for i in np.argsort(far, kind="stable"):
+            taken[codes[i]] += 1
+            if taken[codes[i]] <= EXAMPLES and rows[i] != row:
+                near.append((self.items[rows[i]], clusters[codes[i]]))
+            if len(near) == MOST_EXAMPLES:
+                break
+        return tuple(near)
 
     def _rows(self, limits: Limits) -> list[int]:
         if self.ended == "stop":
             return []
         self.refresh()
+        if (
+            begun := self.rounds.begun()
+        ):  # a budget counts rows, so that a second answer for a row costs nothing
+            return begun
         left = limits.left(len(self.anchors))
         rows = self.rounds.rows_to_ask(left) if left is None or left > 0 else []
         if rows and limits.stop is not None and self.rounds.may_end(limits.stop):

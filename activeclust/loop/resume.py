@@ -153,11 +153,16 @@ def other_rows(stored: RunSpec, now: RunSpec) -> str:
 
 def _compare(stored: RunSpec, now: RunSpec, *, strict: bool) -> None:
     differ = [key for key in _SETTINGS if getattr(stored, key) != getattr(now, key)]
-    if differ and strict:
-        listed = ", ".join(
-            f"{_SETTINGS[key]} {_short(getattr(stored, key))} (now {_short(getattr(now, key))})"
-            for key in differ
+    listed = ", ".join(
+        f"{_SETTINGS[key]} {_short(getattr(stored, key))} (now {_short(getattr(now, key))})" for key in differ
+    )
+    were, are = (spec.options.get("annotators", 1) for spec in (stored, now))
+    if "annotators" in now.options and were != are:
+        raise RunMismatch(
+            f"Run {stored.name!r} wants {were} answers for each row, now {are}: that is fixed when a run is made. "
+            "Leave it out to resume the run, or take another name."
         )
+    if differ and strict:
         raise RunMismatch(
             f"Run {stored.name!r} was made with {listed}. Give the same settings, or continue it with other "
             "ones (--changed, strict=False); its answers are kept either way."

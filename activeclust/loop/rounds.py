@@ -80,6 +80,11 @@ class Rounds:
         rows = self._pending() or self._next(left)
         return rows[:left]
 
+    def begun(self) -> list[int]:
+        """Rows that others have answered and that want an answer of this annotator as well, ``batch_size`` at most."""
+        rows = self.run.unfinished(self.who)
+        return self._lease(rows, self.batch_size) if self.who else rows[: self.batch_size]
+
     def finish(self) -> None:
         """Measure the last answers, unless that is done."""
         while True:
