@@ -164,7 +164,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         if not made or made[0][0] is not self.posterior_:
             source = self.prepared_.source
             full = np.column_stack([self.posterior_, self.new_cluster_proba_])[source.first]
-            predictor = Predictor(source.projection, source.pca, source.scale, full, self.classes_)
+            predictor = Predictor.fit(source, full, self.classes_, np.ones(len(full)))
             made[:] = [(self.posterior_, predictor)]
         return made[0][1]
 
