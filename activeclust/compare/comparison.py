@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ class Comparison:
             )
             for name in names
         }
-        return cls(dataset, n_rows, plan.strategies, grid, values, asdict(plan) | {"repeats": len(repeats)})
+        return cls(dataset, n_rows, plan.strategies, grid, values, plan.settings | {"repeats": len(repeats)})
 
     @property
     def repeats(self) -> int:

@@ -7,16 +7,18 @@ Every run is in the store, so an interrupted sweep goes on where it stood, and m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from activeclust.annotators.oracles import LabelOracle, NoisyOracle
 from activeclust.annotators.query import SKIP, Answer, Query
+from activeclust.compare.arms import Strategies
 from activeclust.compare.comparison import Comparison
-from activeclust.compare.plan import Plan, make_plan, true_labels
+from activeclust.compare.comparisons import Comparisons
+from activeclust.compare.plan import Plan, dataset_of, make_plan, true_labels
 from activeclust.datasets.loading import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop.active_loop import ActiveLoop
@@ -27,10 +29,11 @@ Progress = Callable[[int, int, str, int], None]
 
 
 def compare(
-    data: Dataset,
-    strategies: Sequence[str],
-    budget: int,
+    X: Any,
+    y: Any = None,
     *,
+    strategies: Strategies,
+    budget: int | str,
     repeats: int = 20,
     jobs: int = 1,
     store: str | os.PathLike[str] | None = None,
@@ -42,12 +45,15 @@ def compare(
 
     Parameters
     ----------
-    data : Dataset
-        With labels; rows whose label is None or NaN are skipped by the oracle and left out of the scores.
-    strategies : sequence of str
-        Names that :func:`activeclust.strategies.get` knows.
-    budget : int
-        Answers a run.
+    X : array-like (n, d) or Dataset
+    y : sequence of length n, optional
+        True labels where ``X`` is an array. Rows whose label is None or NaN are skipped by the oracle and left out of
+        the scores.
+    strategies : sequence of str or callable, or mapping of str to str, callable or Arm
+        Names that :func:`activeclust.strategies.get` knows, functions ``(state, n, rng) -> rows``, and, in a mapping
+        from names, :class:`activeclust.compare.Arm`: a strategy with a model of its own.
+    budget : int or str
+        Answers a run; ``"5 each"`` is five for each true cluster.
     repeats : int
         Runs a strategy.
     jobs : int
@@ -55,29 +61,70 @@ def compare(
     store : path or URL, optional
         Where the runs are kept. Runs that are there are continued, or only read where they are complete.
         None keeps nothing.
-    clusterer : PFNClusterer, optional
+    clusterer : Clusterer, optional
+        The model of the arms that bring none; a :class:`activeclust.PFNClusterer` by default.
     progress : callable, optional
         ``progress(done, total, strategy, repeat)``
     **settings
-        ``name``, ``batch_size`` (5), ``seed`` (0), ``start`` (0), ``noise`` (0): see :class:`Plan`.
+        ``name``, ``batch_size`` (5, or a text such as ``"1 each"``), ``seed`` (0), ``start``, ``noise`` (0): see
+        :func:`activeclust.compare.make_plan`.
 
     Returns
     -------
     Comparison
 
+    Raises
+    ------
+    InvalidInput
+        Labels or settings that cannot be used; a model whose posterior is NaN or infinite.
+
     Examples
     --------
     >>> from activeclust.datasets.loading import load
-    >>> from dataclasses import replace
     >>> digits = load("digits")
-    >>> few = replace(digits, X=digits.X[:200], y=digits.y[:200])
-    >>> result = compare(few, ["random", "herding"], budget=10, repeats=2)
-    >>> result.strategies, result.budgets.tolist()
-    (('random', 'herding'), [0, 5, 10])
+    >>> def first_rows(state, n, rng):
+    ...     return state.candidates[:n]
+    >>> result = compare(digits.X[:200], digits.y[:200], strategies=["random", first_rows], budget=10, repeats=2)
+    >>> result.strategies, result.budgets.tolist(), result.settings["varied"]
+    (('random', 'first_rows'), [0, 5, 10], ('first_rows',))
     """
-    plan = make_plan(data, strategies, budget, repeats=repeats, **settings)
+    data = dataset_of(X, y)
+    plan = make_plan(data, strategies, budget, repeats=repeats, clusterer=clusterer, **settings)
     done = list(execute(plan, data, jobs=jobs, store=store, clusterer=clusterer, progress=progress))
     return Comparison.from_runs(plan, data.name, len(data.X), {(s, r): rounds for s, r, rounds in done})
+
+
+def compare_sets(
+    sets: Mapping[str, Any], *, strategies: Strategies, budget: int | str, **settings: Any
+) -> Comparisons:
+    """:func:`compare` on several data sets; intervals are over the sets.
+
+    Parameters
+    ----------
+    sets : mapping of str to Dataset or (X, y)
+        By name.
+    strategies, budget, **settings
+        As in :func:`compare`. A budget such as ``"5 each"`` is the same for sets of few and of many clusters.
+
+    Returns
+    -------
+    Comparisons
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> sets = {f"{k} blobs": make_blobs(90, centers=k, random_state=k) for k in (3, 4)}
+    >>> result = compare_sets(sets, strategies=["random", "auto"], budget="2 each", batch_size="1 each", repeats=2)
+    >>> list(result.at), [part.budgets.tolist() for part in result.sets]
+    (['1 each', '2 each'], [[0, 3, 6], [0, 4, 8]])
+    """
+    if not sets:
+        raise InvalidInput("Expected one or more data sets, got none.")
+    parts = []
+    for name, given in sets.items():
+        data = given if isinstance(given, Dataset) else dataset_of(*given, name=str(name))
+        parts.append(compare(replace(data, name=str(name)), strategies=strategies, budget=budget, **settings))
+    return Comparisons.of(parts, budget)
 
 
 def execute(
@@ -114,37 +161,41 @@ def execute(
         from activeclust.clusterer.estimator import PFNClusterer
 
         clusterer = PFNClusterer(random_state=plan.seed)
-    shared = _PreparedOnce(clusterer, data.X)
     work = plan.jobs(shard)
+    models = {id(model): model for model in (plan.arm(s).clusterer or clusterer for s in plan.strategies)}
+    once = {key: _PreparedOnce(model, data.X) for key, model in models.items()}
+    shared = {s: once[id(plan.arm(s).clusterer or clusterer)] for s in plan.strategies}
     for done, result in enumerate(_in_parallel(plan, data, shared, store, work, jobs), start=1):
         if progress is not None:
             progress(done, len(work), result[0], result[1])
         yield result
 
 
-def _in_parallel(plan: Plan, data: Dataset, shared: _PreparedOnce, store, work, jobs: int) -> Iterable[Any]:
+def _in_parallel(
+    plan: Plan, data: Dataset, shared: Mapping[str, _PreparedOnce], store, work, jobs: int
+) -> Iterable[Any]:
     if jobs == 1:
-        return (_run(plan, data, shared, store, *job) for job in work)
+        return (_run(plan, data, shared[job[0]], store, *job) for job in work)
     import joblib
 
     # as runs end where the backend can say so (Ray's cannot): for the progress
     backend, _ = joblib.parallel.get_active_backend()
     order = "generator_unordered" if getattr(backend, "supports_return_generator", False) else "list"
     parallel = joblib.Parallel(n_jobs=jobs, return_as=order)
-    return parallel(joblib.delayed(_run)(plan, data, shared, store, *job) for job in work)
+    return parallel(joblib.delayed(_run)(plan, data, shared[job[0]], store, *job) for job in work)
 
 
 def _run(plan: Plan, data: Dataset, shared: _PreparedOnce, store, strategy: str, repeat: int):
     from activeclust.store import open_store
 
-    seed = plan.seed_of(repeat)
+    seed, start = plan.seed_of(repeat), plan.start_of(strategy)
     labels = true_labels(data)
     opened = open_store(store)
     try:
         loop = ActiveLoop(
             data.X,
             _Annotator(labels, plan.noise, seed),
-            strategy=strategy,
+            strategy=plan.arm(strategy).strategy,
             clusterer=shared,
             store=opened,
             name=plan.run_name(strategy, repeat),
@@ -153,9 +204,12 @@ def _run(plan: Plan, data: Dataset, shared: _PreparedOnce, store, strategy: str,
             labels_true=labels,
             resume="auto",
             source=data.source,
-            options={"compare": plan.name, "repeat": repeat, "start": plan.start, "noise": plan.noise},
+            options={"compare": plan.name, "repeat": repeat, "start": start, "noise": plan.noise},
         )
-        _answer_start(loop, plan.start, np.random.default_rng([seed, 1]))
+        _answer_start(loop, start, np.random.default_rng([seed, 1]))
+        first = -(-start // plan.batch_size) * plan.batch_size
+        if start < first < plan.budget:
+            loop.run(first)  # a shorter batch: the next rounds are at the budgets of runs without a start
         history = loop.run(plan.budget)
         if history.ended == "interrupted":
             raise KeyboardInterrupt

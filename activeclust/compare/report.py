@@ -81,6 +81,12 @@ def _pm(interval: Interval | None) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What was run, and what the columns of the tables mean."""
     s = comparison.settings
+    varied = s.get("varied") or ()
+    begin = (
+        [f"{', '.join(varied)}: each run begins with one random row, since nothing else varies."]
+        if varied
+        else []
+    )
     lines = [
         f"{comparison.dataset}: {comparison.n_rows:,} rows, {comparison.repeats} paired runs a strategy "
         f"(same seeds), batches of {s.get('batch_size', '?')}, seed {s.get('seed', '?')}, "
@@ -93,6 +99,7 @@ def notes(comparison: Comparison) -> list[str]:
         "at 95 % (Bonferroni); a star: clear of zero.",
         "penalty: BADGE's, the share of doubling budgets at which another strategy wins a paired t-test "
         "(p < .05), mean over all; lower is better.",
+        *begin,
     ]
     if comparison.repeats == 1:
         return [lines[0], "One run: no intervals, no differences.", lines[2]]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from activeclust.errors import InvalidInput
 from activeclust.loop.anchors import Anchors
 from activeclust.store.base import Cluster
 from activeclust.strategy.state import PoolState, one_by_one
+from activeclust.validation import counted
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer, PreparedRows
@@ -78,6 +80,11 @@ class PosteriorCache:
         key = (rows.tobytes(), codes.tobytes(), clusters)
         if key not in self._kept:
             posterior, new = self.clusterer.posterior(self.prepared, rows, codes)
+            if not (np.isfinite(posterior).all() and np.isfinite(new).all()):
+                raise InvalidInput(
+                    f"The model's posterior from {counted(len(rows), 'answer')} holds NaN or infinite numbers, "
+                    f"expected probabilities (model {self.clusterer.model_hash})."
+                )
             named = NamedPosterior(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
             # the last round's and this one's are all that is ever asked for again
             self._kept = {**dict(list(self._kept.items())[-1:]), key: named}

@@ -82,7 +82,9 @@ def test_ray_gives_what_one_process_gives(data, here):
     ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": path})
     try:
         with joblib.parallel_config(backend="ray"):
-            result = compare(data, STRATEGIES, 20, repeats=4, jobs=2, clusterer=NearestAnchor())
+            result = compare(
+                data, strategies=STRATEGIES, budget=20, repeats=4, jobs=2, clusterer=NearestAnchor()
+            )
     finally:
         ray.shutdown()
     _, expected = here
