@@ -36,7 +36,13 @@ class Comparisons:
 
     @classmethod
     def of(cls, sets: Sequence[Comparison], budget: int | str) -> Comparisons:
-        """Put comparisons side by side that were made with the same ``budget``, such as 50 or ``"5 each"``.
+        """Put comparisons side by side.
+
+        Parameters
+        ----------
+        sets : sequence of Comparison
+        budget : int or str
+            What they were made with, such as 50 or ``"5 each"``.
 
         Raises
         ------
@@ -67,7 +73,13 @@ class Comparisons:
         return self.sets[0].strategies
 
     def scores(self, strategy: str, at: str, metric: str = "accuracy") -> np.ndarray:
-        """(sets,) mean ``metric`` of a ``strategy`` over the repeats, at the budget of that name."""
+        """(sets,) mean ``metric`` of a ``strategy`` over the repeats, at the budget ``at``.
+
+        Raises
+        ------
+        InvalidInput
+            Where :attr:`at` has no such budget.
+        """
         if at not in self.at:
             raise InvalidInput(f"Expected a budget out of {list(self.at)}, got {at!r}.")
         columns = [
@@ -78,11 +90,11 @@ class Comparisons:
         )
 
     def mean(self, strategy: str, at: str, metric: str = "accuracy") -> Interval:
-        """Mean of :meth:`scores` with its 95 % interval over the data sets; two sets or more."""
+        """Mean of ``scores(strategy, at, metric)`` with its 95 % interval over two data sets or more."""
         return mean_interval(self.scores(strategy, at, metric), LEVEL)
 
     def difference(self, strategy: str, other: str, at: str, metric: str = "accuracy") -> Interval:
-        """Mean of ``strategy`` less ``other`` at budget ``at`` with its 95 % interval over the data sets."""
+        """``metric`` of ``strategy`` less that of ``other`` at ``at``: mean, 95 % interval over the data sets."""
         return paired_difference(self.scores(strategy, at, metric), self.scores(other, at, metric), LEVEL)
 
     def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
@@ -93,7 +105,7 @@ class Comparisons:
         ]
 
     def to_markdown(self, metric: str = "accuracy") -> str:
-        """The table in Markdown; with two sets or more, half a 95 % interval over the sets behind each mean."""
+        """The table of ``metric`` in Markdown; from two sets, half a 95 % interval over the sets behind a mean."""
         lines = [["strategy", *self.at], ["---", *["--:"] * len(self.at)]]
         for s in self.strategies:
             cells = []

@@ -110,6 +110,11 @@ def compare_sets(
     -------
     Comparisons
 
+    Raises
+    ------
+    InvalidInput
+        Without a data set, and as :func:`compare` does.
+
     Examples
     --------
     >>> from sklearn.datasets import make_blobs

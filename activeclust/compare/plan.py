@@ -56,7 +56,7 @@ class Plan:
     arms: Mapping[str, Arm] = field(default_factory=dict, repr=False)
 
     def arm(self, strategy: str) -> Arm:
-        """What a name stands for."""
+        """What the name ``strategy`` stands for."""
         return self.arms[strategy] if strategy in self.arms else Arm(strategy)
 
     def start_of(self, strategy: str) -> int:
