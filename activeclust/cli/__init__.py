@@ -32,7 +32,7 @@ HOMES = {
     "agreement": "activeclust.cli.answers",
     "export": "activeclust.cli.answers",
     "import": "activeclust.cli.answers",
-    "db": "activeclust.cli.answers",
+    "db": "activeclust.cli.db",
     "pretrain": "activeclust.cli.pretrain",
     "pretrain-zero-shot": "activeclust.cli.pretrain",
 }

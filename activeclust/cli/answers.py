@@ -1,4 +1,4 @@
-"""``activeclust log | export | import | review | agreement | db``: answers, seen and moved."""
+"""``activeclust log | export | import | review | agreement``: answers, seen and moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import click
 
 from activeclust.cli.options import db_option
 from activeclust.errors import DataFileError
-from activeclust.store import DATABASE
 
 if TYPE_CHECKING:
     from activeclust.store.base import Cluster, Run, Store
@@ -301,63 +300,10 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-@click.group("db")
-def db_group() -> None:
-    """Check a database, or bring it to this version's schema."""
-
-
-_WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVECLUST_DB")
-
-
-@db_group.command("check")
-@_WHERE
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.pass_context
-def check_command(context: click.Context, url: str, as_json: bool) -> None:
-    """Look a database over: its schema, its structure, and whether its anchors follow from its log.
-
-    Exit status: 0 sound, 1 damaged, 3 of another schema.
-    """
-    from activeclust.store.sql.upgrade import check
-
-    status = check(url)
-    if as_json:
-        document = {**vars(status), "state": status.state, "ok": status.ok, "remedy": status.remedy}
-        click.echo(json.dumps(document, ensure_ascii=False))
-    else:
-        runs = "" if status.n_runs is None else f", {status.n_runs} runs, {status.n_events} events"
-        schema = "no tables yet" if status.found is None else f"schema {status.found} ({status.state})"
-        click.echo(f"{status.url}: {schema}{runs}")
-        for problem in status.problems:
-            click.echo(f"  {problem}")
-        if status.remedy:
-            click.echo(f"Run: {status.remedy}", err=True)
-    if status.problems:
-        context.exit(1)
-    if status.state in ("older", "newer"):
-        context.exit(3)
-
-
-@db_group.command("upgrade")
-@_WHERE
-def upgrade_command(url: str) -> None:
-    """Bring a database to this version's schema, after a copy of the file (PostgreSQL: make your own)."""
-    from activeclust.store.sql.upgrade import upgrade
-
-    report = upgrade(url)
-    if report.before == report.after:
-        click.echo(f"{report.url} has schema {report.after} already.", err=True)
-        return
-    click.echo(f"{report.url}: schema {report.before} -> {report.after}.", err=True)
-    if report.copy is not None:
-        click.echo(f"The file as it was: {report.copy}", err=True)
-
-
 COMMANDS: list[click.Command] = [
     log_command,
     export_command,
     import_command,
     review_command,
     agreement_command,
-    db_group,
 ]

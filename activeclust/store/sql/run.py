@@ -29,7 +29,7 @@ from activeclust.store.sql.queries import (
 )
 from activeclust.store.sql.rewind import rewound
 from activeclust.store.sql.schema import annotator, event, outcome, round_, run, vote
-from activeclust.store.sql.transaction import SqlLedger
+from activeclust.store.sql.transaction import RunTransaction
 
 if TYPE_CHECKING:
     from activeclust.store.sql.store import SqlStore
@@ -64,12 +64,12 @@ class SqlRun:
         checked = [check_event(event, self.spec.n_rows) for event in events]
         with transaction(self._engine, write=True) as connection:
             last_seq = self._lock(connection)
-            ledger = SqlLedger(connection, self._id, last_seq, self._policy, self._annotators)
-            written = ledger.write(checked)
-            ledger.flush()
+            changes = RunTransaction(connection, self._id, last_seq, self._policy, self._annotators)
+            written = changes.write(checked)
+            changes.flush()
             now = datetime.now(timezone.utc)
-            connection.execute(_APPENDED, {"the_run": self._id, "now": now, "last": ledger.last_seq})
-        self._annotators = ledger.annotators  # committed, and nobody's number ever changes
+            connection.execute(_APPENDED, {"the_run": self._id, "now": now, "last": changes.last_seq})
+        self._annotators = changes.annotators  # committed, and nobody's number ever changes
         return written
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:

@@ -52,7 +52,7 @@ def annotator_id(connection: Connection, name: str) -> int:
 _VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bindparam("the_row"))
 
 
-class SqlLedger:
+class RunTransaction:
     """A run's rows and events as the current transaction sees them.
 
     ``annotators`` holds numbers that are known to be in the database, by name; :attr:`annotators` those and
