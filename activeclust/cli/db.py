@@ -6,12 +6,13 @@ import json
 
 import click
 
+from activeclust.cli.options import db_option
 from activeclust.store import DATABASE
 
 
 @click.group("db")
 def db_group() -> None:
-    """Check a database, or bring it to this version's schema."""
+    """Check a database, mend it, copy it, or bring it to this version's schema."""
 
 
 _WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVECLUST_DB")
@@ -22,11 +23,12 @@ _WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def check_command(context: click.Context, url: str, as_json: bool) -> None:
-    """Look a database over: its schema, its structure, and whether its anchors follow from its log.
+    """Look a database over without changing it, and list everything that is wrong with it.
 
+    Its structure and schema, every event by its checksum, and whether all else follows from the events.
     Exit status: 0 sound, 1 damaged, 3 of another schema.
     """
-    from activeclust.store.sql.upgrade import check
+    from activeclust.store.sql.check import check
 
     status = check(url)
     if as_json:
@@ -44,6 +46,48 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
         context.exit(1)
     if status.state in ("older", "newer"):
         context.exit(3)
+
+
+@db_group.command("repair")
+@_WHERE
+def repair_command(url: str) -> None:
+    """Mend a damaged database: everything is made from its events again.
+
+    An SQLite file is copied beside itself first. Events that are not as they were written are taken out, and listed.
+    Nobody may answer into the database meanwhile.
+    """
+    from activeclust.store.sql.repair import repair
+
+    report = repair(url)
+    if not report.problems:
+        click.echo(f"{report.url} is sound; nothing was changed.", err=True)
+        return
+    for problem in report.problems:
+        click.echo(f"  {problem}")
+    click.echo(f"{report.url} is sound now. {_lost(report.lost)}", err=True)
+    if report.copy is not None:
+        click.echo(f"The file as it was: {report.copy}", err=True)
+
+
+def _lost(events: int) -> str:
+    if not events:
+        return "No event that was still there is lost."
+    return f"{events} event{'s' if events > 1 else ''} could not be trusted and {'are' if events > 1 else 'is'} gone."
+
+
+@db_group.command("backup")
+@click.argument("copy", metavar="COPY", type=click.Path(dir_okay=False))
+@db_option
+def backup_command(copy: str, db: str) -> None:
+    """Copy an SQLite database into a new file, complete and of one moment, while people answer.
+
+    \b
+    activeclust db backup answers-$(date +%F).db
+    PostgreSQL: pg_dump --format=custom --table='activeclust_*' --file=COPY URL
+    """
+    from activeclust.store.sql.backup import backup_database
+
+    click.echo(f"Wrote {backup_database(db, copy)}.", err=True)
 
 
 @db_group.command("upgrade")

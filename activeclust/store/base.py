@@ -196,6 +196,14 @@ class Run(Protocol):
     def extend(self, events: Iterable[Event]) -> list[Event]:
         """Write several events in one transaction: all or none."""
 
+    def describe(self, spec: RunSpec) -> None:
+        """Say what a run that was imported as answers alone is about: its rows, strategy, seed and model.
+
+        Such a run has an empty ``data_hash``. How many people answer a row, and what counts where they
+        disagree, stays as it is. :class:`~activeclust.errors.RunMismatch` where the run names its rows already,
+        or has another number of rows than ``spec``.
+        """
+
     def anchors(self) -> list[Anchor]:
         """Current anchors in the order their rows were first answered."""
 
@@ -274,8 +282,12 @@ class Store(Protocol):
 
     url: str
 
-    def create_run(self, spec: RunSpec) -> Run:
-        """A new run of that ``spec``; :class:`~activeclust.errors.RunExists` where its name is taken."""
+    def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> Run:
+        """A new run of that ``spec``, with its first ``events`` and ``rounds``: all of it or nothing.
+
+        :class:`~activeclust.errors.RunExists` where its name is taken,
+        :class:`~activeclust.errors.InvalidInput` where an event or a round cannot be stored.
+        """
 
     def open_run(self, name: str) -> Run:
         """The run ``name``; :class:`~activeclust.errors.RunNotFound` where there is none."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from activeclust.errors import InvalidInput, RoundTaken
+from activeclust.errors import InvalidInput, RoundTaken, RunMismatch
 from activeclust.identities import RowIds
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.outcomes import ON_ROW, Policy
@@ -161,6 +161,18 @@ def _check_row_ids(given: RowIds | None, n_rows: int) -> RowIds | None:
         found = f"{len(given):,}" if isinstance(given, RowIds) else type(given).__name__
         raise InvalidInput(f"row_ids are the ids of {n_rows:,} rows, got {found}.")
     return given
+
+
+def described(stored: RunSpec, now: RunSpec) -> RunSpec:
+    """The spec of an imported run that is told its rows; RunMismatch where it knows them."""
+    if stored.data_hash or stored.n_rows != now.n_rows:
+        raise RunMismatch(
+            f"Run {stored.name!r} is about {stored.n_rows:,} rows with hash {stored.data_hash[:12]!r} and cannot be "
+            f"described as one about {now.n_rows:,} rows."
+        )
+    policy = {key: value for key, value in stored.options.items() if key in ("annotators", "resolve")}
+    asked = {key: value for key, value in now.options.items() if key not in ("annotators", "resolve")}
+    return check_spec(replace(now, name=stored.name, options={**asked, **policy}))
 
 
 def check_round(record: Round, n_rows: int) -> Round:

@@ -19,9 +19,11 @@ from activeclust.store.checks import (
     check_round,
     check_spec,
     check_text,
+    described,
 )
 from activeclust.store.outcomes import (
     ANSWERS,
+    ON_CLUSTER,
     Outcome,
     Policy,
     RowState,
@@ -51,13 +53,18 @@ class MemoryStore:
         self._runs: dict[str, MemoryRun] = {}
         self._lock = threading.RLock()
 
-    def create_run(self, spec: RunSpec) -> MemoryRun:
-        """A new run; RunExists where the name is taken."""
-        spec = check_spec(spec)
+    def create_run(
+        self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()
+    ) -> MemoryRun:
+        """A new run, with its first events and rounds; RunExists where the name is taken."""
+        run = MemoryRun(check_spec(spec))
+        run.extend(events)
+        for one in rounds:
+            run.add_round(one)
         with self._lock:
             if spec.name in self._runs:
                 raise RunExists(f"There is a run {spec.name!r} already: resume it, or take another name.")
-            self._runs[spec.name] = run = MemoryRun(spec)
+            self._runs[spec.name] = run
             return run
 
     def open_run(self, name: str) -> MemoryRun:
@@ -135,15 +142,23 @@ class MemoryRun:
         """See events.Ledger."""
         return self._undone.get(seq)
 
-    def history(self, row: int | None) -> list[Event]:
+    def history(self, row: int) -> list[Event]:
         """See events.Ledger."""
         return [
             event
             for event in self._events
             if event.kind is not Kind.UNDO
             and event.seq not in self._undone
-            and (row is None or event.row is None or event.row == row)
+            and (event.row is None or event.row == row)
         ]
+
+    def operations(self) -> list[Event]:
+        """See events.Ledger."""
+        return [event for event in self._events if event.kind in ON_CLUSTER and event.seq not in self._undone]
+
+    def given(self, seqs: Collection[int]) -> dict[int, Event]:
+        """See events.Ledger."""
+        return {seq: self._events[seq - 1] for seq in seqs}
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
@@ -208,6 +223,12 @@ class MemoryRun:
             if check_place(record, self._rounds.get(record.index), replaces):
                 self._rounds[record.index] = record
                 self._updated = datetime.now(timezone.utc)
+
+    def describe(self, spec: RunSpec) -> None:
+        """Say what a run that was imported as answers alone is about."""
+        with self._lock:
+            self._alive()
+            self.spec = described(self.spec, spec)
 
     def _alive(self) -> None:
         if self._deleted:

@@ -83,9 +83,14 @@ class Ledger(Protocol):
     def undone_by(self, seq: int) -> int | None:
         """The event that took ``seq`` back."""
 
-    def history(self, row: int | None) -> list[Event]:
-        """Events by ``seq`` without UNDO and what they took back: of one row (None: of all), and all
-        cluster operations."""
+    def history(self, row: int) -> list[Event]:
+        """Events of one row and operations on clusters by ``seq``, without UNDO and what they took back."""
+
+    def operations(self) -> list[Event]:
+        """Operations on clusters by ``seq``, without those that were taken back."""
+
+    def given(self, seqs: Collection[int]) -> dict[int, Event]:
+        """The events of those numbers."""
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """Keep a row's new state; no outcome means that nothing is said of it any more."""
@@ -240,7 +245,43 @@ def _touched(event: Event, ledger: Ledger) -> list[int]:
 def _replayed(target: Event, ledger: Ledger) -> dict[int, RowState]:
     if target.row is not None:
         return {target.row: replay(ledger.history(target.row), target.row)}
-    return replay_rows(ledger.history(None))
+    return _put_back(target, ledger)
+
+
+def _put_back(target: Event, ledger: Ledger) -> dict[int, RowState]:
+    """States without an operation on clusters: of the rows that it may have moved, and of no others.
+
+    What it moved is called by the operation's new name now, or by what later operations made of that one.
+    """
+    assert target.seq is not None and target.new_cluster is not None
+    operations = ledger.operations()
+    names = [target.new_cluster]
+    for later in operations:
+        if _follows(later, target.seq) and any(same(later.cluster, name) for name in names):
+            assert later.new_cluster is not None
+            names.append(later.new_cluster)
+    rows = {row for name in names for row in ledger.rows_voting(name)}
+    states = ledger.states(rows)
+    moved = [vote for state in states.values() for vote in state.votes.values() if vote.seq < target.seq]
+    given = ledger.given([vote.seq for vote in moved if vote.cluster is not None])
+    listed = [(later, frozenset(later.rows)) for later in operations]
+    changed: dict[int, RowState] = {}
+    for row, state in states.items():
+        votes = dict(state.votes)
+        for key, vote in state.votes.items():
+            if vote.seq in given and vote.seq < target.seq:
+                name = given[vote.seq].cluster
+                for later, of in listed:
+                    if _follows(later, vote.seq) and same(later.cluster, name) and (not of or row in of):
+                        name = later.new_cluster
+                votes[key] = replace(vote, cluster=name)
+        if votes != state.votes:
+            changed[row] = RowState(votes, state.first)
+    return changed
+
+
+def _follows(event: Event, seq: int) -> bool:
+    return event.seq is not None and event.seq > seq
 
 
 def replay_rows(events: Iterable[Event]) -> dict[int, RowState]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from activeclust.errors import InvalidInput, RunExists, RunNotFound
+from activeclust.errors import InvalidInput, RoundTaken, RunExists, RunMismatch, RunNotFound
 from activeclust.identities import RowIds
 from activeclust.store.base import Event, Kind, Round, Run, RunSpec, Store
 
@@ -162,6 +162,37 @@ class RunContract:
         assert (second.n_anchors, second.n_clusters, second.n_rounds) == (3, 3, 2)
         assert second.last_metrics == {"accuracy": 0.7, "kappa": None}
         assert started - timedelta(seconds=1) <= second.created_at <= second.updated_at
+
+    def test_run_begins_with_its_events_and_rounds_or_not_at_all(self, store: Store) -> None:
+        first = [label(1, "cat", client_id="x"), label(2, 1), Event(Kind.UNDO, target=1)]
+        records = [Round(0, 0, {"a": 0.5}, (1, 2)), Round(1, 1, {}, (), 3)]
+        run = store.create_run(spec(), first, records)
+        assert clusters(run) == clusters(store.open_run("mine")) == {2: 1}
+        assert (run.last_seq, run.rounds()) == (3, records)
+        assert run.append(label(1, "cat", client_id="x")).seq == 1
+        with pytest.raises(RunExists):
+            store.create_run(spec(), [label(3, "dog")])
+        assert run.last_seq == 3
+        for wrong in ([label(1, "cat"), Event(Kind.UNDO, target=9)], [label(N_ROWS, "cat")]):
+            with pytest.raises(InvalidInput):
+                store.create_run(spec("other"), wrong)
+        with pytest.raises(RoundTaken):
+            store.create_run(spec("other"), first, [records[0], Round(0, 9, {})])
+        assert [info.spec.name for info in store.runs()] == ["mine"]
+
+    def test_imported_run_is_told_once_what_it_is_about(self, store: Store) -> None:
+        imported = RunSpec("mine", "imported", 0, N_ROWS, "", "", options={"annotators": 2})
+        run = store.create_run(imported, [label(1, "cat", annotator="eva")])
+        other = store.open_run("mine")
+        with pytest.raises(RunMismatch):
+            run.describe(spec(n_rows=N_ROWS + 1))
+        run.describe(spec(options={"note": "x", "annotators": 1}, source="a.csv"))
+        told = spec(options={"note": "x", "annotators": 2}, source="a.csv")
+        assert run.spec == store.open_run("mine").spec == store.runs()[0].spec == told
+        assert other.append(label(1, "cat", annotator="bob")).seq == 2, "who had it open goes on"
+        assert clusters(run) == {1: "cat"} and len(run.events()) == 2
+        with pytest.raises(RunMismatch):
+            run.describe(spec())
 
     def test_deleted_run_is_gone_for_those_who_still_hold_it(self, store: Store) -> None:
         run = store.create_run(spec())

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from activeclust.errors import ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
-from activeclust.store.sql.upgrade import check, upgrade
+from activeclust.store.sql.check import check
+from activeclust.store.sql.upgrade import upgrade
 
 SPEC = RunSpec("mine", "entropy", 0, 1000, "h", "m")
 

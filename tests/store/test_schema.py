@@ -18,8 +18,10 @@ from alembic.script import ScriptDirectory
 from activeclust.errors import SchemaMismatch, StoreError
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.sql import check as checking
 from activeclust.store.sql import schema, upgrade
 from activeclust.store.sql import store as sql
+from activeclust.store.sql.check import check
 
 FROZEN = sorted((Path(__file__).parents[1] / "fixtures" / "store").glob("schema-*.db"))
 SPEC = RunSpec("mine", "entropy", 0, 1000, "h", "m")
@@ -48,7 +50,7 @@ def test_frozen_database_opens_upgrades_and_goes_on(frozen, tmp_path):
     shutil.copy(frozen, path)
     report = upgrade.upgrade(path)
     assert report.after == schema.HEAD and (report.copy is None) == (report.before == schema.HEAD)
-    assert upgrade.check(path).ok
+    assert check(path).ok
     store = open_store(path)
     said = json.loads(frozen.with_suffix(".json").read_text())
     assert [info.spec.name for info in store.runs()] == list(said)
@@ -59,7 +61,7 @@ def test_frozen_database_opens_upgrades_and_goes_on(frozen, tmp_path):
         assert run.append(Event(Kind.LABEL, row=99, cluster="new", annotator="late")).seq == last + 1
         assert run.append(Event(Kind.UNDO, target=2)).seq == last + 2
     store.close()
-    assert upgrade.check(path).ok
+    assert check(path).ok
 
 
 def _migrated(engine: sa.Engine) -> None:
@@ -127,7 +129,7 @@ def tomorrow(monkeypatch, tmp_path):
 
     def arrive() -> Path:
         monkeypatch.setattr(upgrade, "MIGRATIONS", folder)
-        for module in (upgrade, sql):
+        for module in (upgrade, sql, checking):
             monkeypatch.setattr(module, "HEAD", "9000")
             monkeypatch.setattr(module, "REVISIONS", (*schema.REVISIONS, "9000"))
         return script
@@ -149,13 +151,13 @@ def test_older_file_is_refused_then_copied_and_upgraded(tmp_path, tomorrow):
     tomorrow()
     with pytest.raises(SchemaMismatch, match=rf"older version.*activeclust db upgrade sqlite:///{path}"):
         open_store(path)
-    status = upgrade.check(path)
+    status = check(path)
     assert (status.state, status.ok) == ("older", False)
     assert status.remedy == f"activeclust db upgrade sqlite:///{path}"
     report = upgrade.upgrade(status.url)
     assert (report.before, report.after) == (schema.HEAD, "9000")
     assert report.copy == path.with_name(f"answers.db.schema-{schema.HEAD}")
-    assert upgrade.check(path).state == "current"
+    assert check(path).state == "current"
     for file, version in ((path, "9000"), (report.copy, schema.HEAD)):
         connection = sqlite3.connect(file)
         assert connection.execute("SELECT count(*) FROM activeclust_event").fetchone() == (len(events),)
@@ -170,7 +172,7 @@ def test_second_copy_does_not_overwrite_the_first(tmp_path):
     _fill(path)
     copies = [upgrade.copy_file(path, "0001") for _ in range(3)]
     assert [copy.name for copy in copies] == [f"answers.db.schema-0001{end}" for end in ("", "-1", "-2")]
-    assert all(upgrade.check(copy).ok for copy in copies)
+    assert all(check(copy).ok for copy in copies)
 
 
 def test_failed_upgrade_changes_nothing(tmp_path, tomorrow):
@@ -211,7 +213,7 @@ def test_newer_file_is_refused_with_the_command_that_mends_it(tmp_path):
     for use in (open_store, upgrade.upgrade):
         with pytest.raises(SchemaMismatch, match=r"newer.*pip install --upgrade activeclust"):
             use(path)
-    status = upgrade.check(path)
+    status = check(path)
     assert (status.state, status.remedy) == ("newer", "pip install --upgrade activeclust")
 
 

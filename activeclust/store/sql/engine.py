@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,58 +19,71 @@ from activeclust.errors import (
     StoreError,
     StoreUnavailable,
 )
+from activeclust.store.secrets import masked
+from activeclust.store.sql.file import BUSY_SECONDS, SqliteFile
 
-BUSY_SECONDS = 60.0  #: how long a writer waits for the others
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "Could not decode")
-_SQLITE_MAGIC = b"SQLite format 3\0"
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
+_EXPECTED = "Expected a path, sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
 def parse_url(url_or_path: str) -> URL:
-    """The URL of a database; a plain path is an SQLite file."""
+    """The URL of a database; a plain path is an SQLite file.
+
+    Of an SQLite URL everything behind ``sqlite:///`` is the path; options are not understood there.
+    """
+    if "\0" in url_or_path or not url_or_path:
+        raise InvalidInput(f"{_EXPECTED}, got {url_or_path!r}.")
     if "://" not in url_or_path:
         return URL.create("sqlite", database=str(Path(url_or_path).expanduser()))
+    if found := _SQLITE.fullmatch(url_or_path):
+        path = found[1]
+        if not path or path == ":memory:" or "=" in path.partition("?")[2]:
+            raise InvalidInput(
+                f"{_EXPECTED}, without options; got {url_or_path!r}. A file of such a name is given as a path."
+            )
+        return URL.create("sqlite", database=path)
+    authority = url_or_path.partition("://")[2].partition("?")[0]
+    if authority.count("@") > 1 or "@" in authority.partition("/")[2]:
+        raise InvalidInput(
+            f"Not a database URL: {masked(url_or_path)!r}. In a user's name and password the characters @ : / ? # are "
+            "written %40 %3A %2F %3F %23."
+        )
     try:
         url = make_url(url_or_path)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise InvalidInput(f"Not a database URL: {url_or_path!r} ({error}).") from error
-    backend = url.drivername.split("+")[0]
-    if backend == "sqlite" and url.database and not url.query:
-        return URL.create("sqlite", database=url.database)
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    raise InvalidInput(
-        f"Expected a path, sqlite:///PATH or postgresql://USER@HOST/NAME, got {url.render_as_string()!r}."
-    )
+        backend = url.drivername.split("+")[0]
+    except (sa.exc.ArgumentError, ValueError):  # whose words may hold parts of the password
+        raise InvalidInput(f"Not a database URL: {masked(url_or_path)!r}. {_EXPECTED}.") from None
+    if backend not in ("postgresql", "postgres"):
+        raise InvalidInput(f"{_EXPECTED}, got {masked(url_or_path)!r}.")
+    password = url.query.get("password")
+    if isinstance(password, str):  # where nothing prints it
+        url = url.difference_update_query(["password"]).set(password=password)
+    return url.set(drivername="postgresql+psycopg")
 
 
-def check_file(path: Path, *, create: bool) -> None:
-    """Refuse what cannot become an SQLite file, before SQLite gets to it."""
-    try:
-        if path.is_dir():
-            raise StoreUnavailable(f"{path} is a folder; expected a database file.")
-        if not path.exists():
-            if not create:
-                raise StoreUnavailable(f"There is no database at {path}.")
-            if not path.absolute().parent.is_dir():
-                raise StoreUnavailable(f"Cannot create {path}: there is no folder {path.absolute().parent}.")
-            return
-        with path.open("rb") as file:
-            head = file.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise StoreUnavailable(f"Cannot read {path}: {error.strerror}.") from error
-    if head and head != _SQLITE_MAGIC:
-        raise ForeignDatabase(f"{path} is not an SQLite database; it has been left as it is.")
+def shown(url: URL) -> str:
+    """A URL as people may see it, and give it again where it has no password."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database}"
+    return masked(url.render_as_string(hide_password=True))
 
 
-def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
+def make_engine(url: URL, *, create: bool = False, foreign_keys: bool = True) -> Engine:
     """An engine whose transactions begin as they should; nothing is connected yet.
 
     ``foreign_keys=False`` is for SQLite migrations: a table is changed there by dropping it, and that
     would take along every line that refers to it.
     """
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=sa.QueuePool)
-        event.listen(engine, "connect", _prepare_sqlite)
+        assert url.database is not None
+        file = SqliteFile(Path(url.database), create=create)
+        engine = sa.create_engine(
+            "sqlite://",
+            creator=file.connect,
+            poolclass=sa.QueuePool,
+            execution_options={"activeclust_file": file, "activeclust_url": url},
+        )
         if foreign_keys:
             event.listen(engine, "connect", _check_foreign_keys)
         event.listen(engine, "begin", _begin_sqlite)
@@ -79,7 +92,10 @@ def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
     options = f"{given if isinstance(given, str) else ' '.join(given)} -c lock_timeout={int(BUSY_SECONDS)}s"
     try:
         return sa.create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": options.strip()}
+            url,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "options": options.strip()},
+            execution_options={"activeclust_url": url},
         )
     except ImportError as error:
         raise MissingDependency(
@@ -87,50 +103,52 @@ def make_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
         ) from error
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    _enter_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")  # under WAL anything less loses answers with the power
+def url_of(engine: Engine) -> URL:
+    """The URL that an engine was made from."""
+    return engine.get_execution_options()["activeclust_url"]
 
 
 def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Switch a file to WAL. Going there from another mode does not wait for other processes that do
-    the same at this moment (SQLite reports BUSY at once, to avoid a deadlock), so it is tried again."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        else:
-            if mode == "wal":
-                return
-            if time.monotonic() > deadline:
-                raise sqlite3.OperationalError(f"cannot leave journal mode {mode!r} for WAL")
-        time.sleep(0.01)
-
-
 def _begin_sqlite(connection: Connection) -> None:
     # a deferred transaction that reads and then writes fails at once where another has written in between
-    write = connection.get_execution_options().get("activeclust_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    file: SqliteFile = connection.get_execution_options()["activeclust_file"]
+    file.check(_raw(connection))
+    if not connection.get_execution_options().get("activeclust_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    file.prepare_write(_raw(connection))
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    file.note_wal(_raw(connection))
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    found = connection.connection.dbapi_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 @contextmanager
 def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
-    """A connection in a transaction that is committed at the end; database errors come out as ours."""
-    with translated(engine.url):
+    """A connection in a transaction that is committed at the end; database errors come out as ours.
+
+    What was written to an SQLite file is committed only while that file is the one under its name, and
+    acknowledged only if it was so afterwards.
+    """
+    with translated(url_of(engine)):
         options: dict[str, object] = {"activeclust_write": write}
         if engine.dialect.name == "postgresql":
             options["isolation_level"] = "READ COMMITTED" if write else "REPEATABLE READ"
-        with engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+        file: SqliteFile | None = engine.get_execution_options().get("activeclust_file")
+        with engine.connect().execution_options(**options) as connection:
+            with connection.begin():
+                yield connection
+                if write and file is not None:
+                    file.check(_raw(connection))
+            if write and file is not None:
+                file.check(_raw(connection))
 
 
 @contextmanager
@@ -148,8 +166,8 @@ def translated(url: URL) -> Iterator[None]:
 
 def _translate(error: Exception, url: URL) -> Exception:
     original = getattr(error, "orig", None) or error
-    where = url.render_as_string(hide_password=True)
-    reason = " ".join(str(original).split()) or type(original).__name__
+    where = shown(url)
+    reason = masked(" ".join(str(original).split())) or type(original).__name__
     if isinstance(original, sqlite3.Error):
         if any(words in reason for words in _DAMAGED):
             return ForeignDatabase(f"{url.database} is damaged or not an SQLite database: {reason}.")

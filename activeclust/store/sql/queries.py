@@ -1,7 +1,12 @@
-"""What is read of a run: statements, and their lines as events, votes and rounds."""
+"""What is read of a run: statements, and their lines as events, votes and rounds.
+
+Every line is held against its checksum; :class:`~activeclust.errors.ForeignDatabase` is raised for one that is not as
+it was written.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Event, Round, Vote
+from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_outcome, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
 _CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
@@ -29,8 +35,8 @@ def insert(connection: Connection, table: sa.Table) -> Any:
 
 
 def select_events(run_id: int) -> sa.Select[Any]:
-    """The log of a run, oldest first; rows for :func:`to_event`."""
-    e = event.c
+    """The log of a run, oldest first; lines for :func:`to_event`."""
+    e, before = event.c, event.alias("before")
     return (
         sa.select(
             e.kind,
@@ -44,17 +50,37 @@ def select_events(run_id: int) -> sa.Select[Any]:
             e.details,
             e.seq,
             e.at,
+            e.annotator_id,
+            annotator.c.checksum,
+            e.checksum,
+            before.c.checksum,
         )
         .join(annotator, annotator.c.id == e.annotator_id)
+        .outerjoin(before, (before.c.run_id == e.run_id) & (before.c.seq == e.seq - 1))
         .where(e.run_id == run_id)
         .order_by(e.seq)
     )
 
 
-def to_event(row: Sequence[Any]) -> Event:
-    """One line of :func:`select_events` as an event."""
-    kind, number, cluster, new_cluster, target, rows, name, client_id, details, seq, at = row
-    return Event(
+def to_event(line: Sequence[Any], run_name: str) -> Event:
+    """One line of :func:`select_events` as an event of the run of that name."""
+    found, who, checksum, before, name_checksum = parse_event(line)
+    check_name(found.annotator, name_checksum)
+    known = before if found.seq != 1 else START
+    if known is None or of_event(found, who, known) != checksum:
+        raise damaged(
+            f"event {found.seq} of run {run_name!r}, or the one before it, is not as it was written"
+        )
+    return found
+
+
+def parse_event(line: Sequence[Any]) -> tuple[Event, int, int, int | None, int]:
+    """A line as an event, its annotator's number, its checksum, the one before, and that of the name: unchecked."""
+    kind, number, cluster, new_cluster, target, rows, name, client_id, details, seq, at = line[:11]
+    who, name_checksum, checksum, before = line[11:]
+    if kind is None or at is None or not isinstance(rows, (list, type(None))):
+        raise damaged(f"event {seq} cannot be read")
+    found = Event(
         kind,
         number,
         cluster,
@@ -67,6 +93,14 @@ def to_event(row: Sequence[Any]) -> Event:
         seq,
         at,
     )
+    return found, who, checksum, before, name_checksum
+
+
+@functools.lru_cache(maxsize=1000)
+def check_name(name: str, checksum: int) -> None:
+    """ForeignDatabase where an annotator's name is not as it was written."""
+    if not isinstance(name, str) or of_name(name) != checksum:
+        raise damaged(f"the annotator's name {name!r:.80} is not as it was written")
 
 
 def not_undone(run_id: int) -> sa.ColumnElement[bool]:
@@ -79,46 +113,90 @@ def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
     """Current votes with the rows' ``first``, in the order of first answers; for :func:`to_vote`."""
     v = vote.c
     return (
-        sa.select(v.row, v.kind, v.cluster, annotator.c.name, v.seq, outcome.c.first)
+        sa.select(
+            v.row,
+            v.kind,
+            v.cluster,
+            annotator.c.name,
+            v.seq,
+            outcome.c.first,
+            v.annotator_id,
+            annotator.c.checksum,
+            v.checksum,
+        )
         .join(annotator, annotator.c.id == v.annotator_id)
-        .join(outcome, (outcome.c.run_id == v.run_id) & (outcome.c.row == v.row))
+        .outerjoin(outcome, (outcome.c.run_id == v.run_id) & (outcome.c.row == v.row))
         .where(v.run_id == run_id)
         .order_by(outcome.c.first, v.seq)
     )
 
 
-def to_vote(row: Sequence[Any]) -> Vote:
+def to_vote(line: Sequence[Any]) -> Vote:
     """One line of :func:`select_votes` as a vote."""
-    return Vote(row[0], row[1], row[2], row[3], row[4])
+    row, kind, cluster, name, seq, first, who, name_checksum, checksum = line
+    check_name(name, name_checksum)
+    if of_vote(row, who, kind, cluster, seq, first) != checksum:
+        raise damaged(f"an answer of {name!r} to row {row} is not as it was written")
+    return Vote(row, kind, cluster, name, seq)
 
 
 def select_outcomes() -> sa.Select[Any]:
-    """What rows of the run ``:the_run`` count as: row, cluster, annotator, seq, kind, first; by the last."""
+    """What rows of the run ``:the_run`` count as, by their first answers; lines for :func:`to_outcomes`."""
     o = outcome.c
     return (
-        sa.select(o.row, o.cluster, annotator.c.name, o.seq, o.kind, o.first)
+        sa.select(
+            o.row,
+            o.cluster,
+            annotator.c.name,
+            o.seq,
+            o.kind,
+            o.first,
+            o.annotator_id,
+            annotator.c.checksum,
+            o.checksum,
+        )
         .outerjoin(annotator, annotator.c.id == o.annotator_id)
         .where(o.run_id == sa.bindparam("the_run"))
         .order_by(o.first)
     )
 
 
+def to_outcomes(lines: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Lines of :func:`select_outcomes` as (row, cluster, annotator, seq, kind, first)."""
+    found = []
+    for row, cluster, name, seq, kind, first, who, name_checksum, checksum in lines:
+        if who is not None:
+            check_name(name, name_checksum)
+        if of_outcome(row, who, kind, cluster, seq, first) != checksum:
+            raise damaged(f"what row {row} counts as is not as it was written")
+        found.append((row, cluster, name, seq, kind, first))
+    return found
+
+
 def select_rounds(run_id: int) -> sa.Select[Any]:
     """A run's rounds by index; for :func:`to_round`."""
     r = round_.c
-    query = sa.select(r.index, r.budget, r.metrics, r.asked, r.last_seq)
+    query = sa.select(r.index, r.budget, r.metrics, r.asked, r.last_seq, r.checksum)
     return query.where(r.run_id == run_id).order_by(r.index)
 
 
 def to_round(line: Sequence[Any]) -> Round:
     """One line of :func:`select_rounds` as a round."""
-    index, budget, metrics, asked, last_seq = line
-    return Round(index, budget, metrics, tuple(asked), last_seq)
+    index, budget, metrics, asked, last_seq, checksum = line
+    try:
+        found = Round(index, budget, metrics, tuple(asked), last_seq)
+        sound = of_round(found) == checksum
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise damaged(f"round {index} is not as it was written")
+    return found
 
 
 def find_events(
     connection: Connection,
     run_id: int,
+    run_name: str,
     seqs: Sequence[int] | None,
     targets: Sequence[int] | None,
     client_prefix: str | None,
@@ -132,5 +210,5 @@ def find_events(
     for column, values in ((event.c.seq, seqs), (event.c.target, targets)):
         if values is not None:
             parts = [part.where(column.in_(some)) for part in parts for some in chunks(values)]
-    found = [to_event(line) for part in parts for line in connection.execute(part)]
+    found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
     return sorted(found, key=lambda item: item.seq or 0)

@@ -20,11 +20,11 @@ from activeclust.store.sql.schema import event
 
 
 def rewound(
-    connection: Connection, run_id: int, policy: Policy, lines: Sequence[Any], at: int
+    connection: Connection, run_id: int, run_name: str, policy: Policy, lines: Sequence[Any], at: int
 ) -> list[tuple[Any, ...]]:
-    """The lines of :func:`activeclust.store.sql.queries.select_outcomes` as they were after event ``at``."""
+    """What :func:`activeclust.store.sql.queries.to_outcomes` gives, as it was after event ``at``."""
     changed = _rows_changed_since(connection, run_id, at)
-    states = replay_rows(_history(connection, run_id, at, changed))
+    states = replay_rows(_history(connection, run_id, run_name, at, changed))
     past = [tuple(line) for line in lines if changed is not None and line[0] not in changed]
     for row, state in states.items():
         if (was := decide(row, state, policy)) is not None:
@@ -45,7 +45,9 @@ def _rows_changed_since(connection: Connection, run_id: int, at: int) -> set[int
     return {row for _, row, _ in later if row is not None}
 
 
-def _history(connection: Connection, run_id: int, at: int, rows: Collection[int] | None) -> list[Event]:
+def _history(
+    connection: Connection, run_id: int, run_name: str, at: int, rows: Collection[int] | None
+) -> list[Event]:
     """Events up to ``at`` that nothing up to ``at`` has taken back: of ``rows``, and on clusters."""
     undo = event.alias()
     undone = sa.exists().where(undo.c.run_id == run_id, undo.c.target == event.c.seq, undo.c.seq <= at)
@@ -55,5 +57,5 @@ def _history(connection: Connection, run_id: int, at: int, rows: Collection[int]
     else:
         parts = [query.where(event.c.row.in_(some)) for some in chunks(sorted(rows))]
         parts.append(query.where(event.c.row.is_(None)))
-    found = [to_event(line) for part in parts for line in connection.execute(part)]
+    found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
     return sorted(found, key=lambda item: item.seq or 0)

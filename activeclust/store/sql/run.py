@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.errors import RunNotFound
+from activeclust.errors import StoreUnavailable
 from activeclust.store.base import Anchor, Event, Kind, Round, RunSpec, Snapshot, Vote
-from activeclust.store.checks import NAME_LIMIT, check_event, check_place, check_round, check_text
+from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_text, described
 from activeclust.store.outcomes import ANSWERS, Policy
+from activeclust.store.sql.checksums import damaged, summed
 from activeclust.store.sql.engine import transaction
 from activeclust.store.sql.leases import give_back, held, take, wants
 from activeclust.store.sql.queries import (
@@ -24,19 +26,18 @@ from activeclust.store.sql.queries import (
     select_rounds,
     select_votes,
     to_event,
+    to_outcomes,
     to_round,
     to_vote,
 )
 from activeclust.store.sql.rewind import rewound
-from activeclust.store.sql.schema import annotator, event, outcome, round_, run, vote
-from activeclust.store.sql.transaction import RunTransaction
+from activeclust.store.sql.schema import annotator, event, outcome, vote
+from activeclust.store.sql.transaction import RunTransaction, lock_run, run_line, sound_spec
 
 if TYPE_CHECKING:
     from activeclust.store.sql.store import SqlStore
 
-_LOCK = sa.select(run.c.last_seq).where(run.c.id == sa.bindparam("the_run")).with_for_update()
-_TOUCH = run.update().where(run.c.id == sa.bindparam("the_run")).values(updated_at=sa.bindparam("now"))
-_APPENDED = _TOUCH.values(last_seq=sa.bindparam("last"))
+_AT_ONCE = 10_000  #: events that are fetched together
 _OUTCOMES = select_outcomes()
 _LABEL = Kind.LABEL
 
@@ -49,6 +50,7 @@ class SqlRun:
         self._store, self._engine, self._id = store, store.engine, run_id
         self._policy = Policy.of(spec.options)
         self._annotators: dict[str, int] = {}
+        self._acknowledged = 0  # the newest event that was written here
 
     def __reduce__(self) -> tuple[Callable[..., SqlRun], tuple[Any, ...]]:
         return _reopen, (self._store, self.spec.name)
@@ -62,45 +64,48 @@ class SqlRun:
     def extend(self, events: Iterable[Event]) -> list[Event]:
         """Write several events in one transaction: all or none."""
         checked = [check_event(event, self.spec.n_rows) for event in events]
-        with transaction(self._engine, write=True) as connection:
-            last_seq = self._lock(connection)
-            changes = RunTransaction(connection, self._id, last_seq, self._policy, self._annotators)
-            written = changes.write(checked)
-            changes.flush()
-            now = datetime.now(timezone.utc)
-            connection.execute(_APPENDED, {"the_run": self._id, "now": now, "last": changes.last_seq})
-        self._annotators = changes.annotators  # committed, and nobody's number ever changes
-        return written
+        with self._changing() as changes:
+            return changes.write(checked)
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
         """Write one round, in the place of ``replaces`` where its index is taken."""
         record = check_round(record, self.spec.n_rows)
-        here = (round_.c.run_id == self._id) & (round_.c.index == record.index)
-        line = {
-            "budget": record.budget,
-            "metrics": record.metrics,
-            "asked": record.asked,
-            "last_seq": record.last_seq,
-        }
-        with transaction(self._engine, write=True) as connection:
-            self._lock(
-                connection
-            )  # other writers wait, so what is read now is still there when it is replaced
-            found = connection.execute(select_rounds(self._id).where(here)).first()
-            if not check_place(record, None if found is None else to_round(found), replaces):
-                return
-            if found is None:
-                connection.execute(round_.insert().values(run_id=self._id, index=record.index, **line))
-            else:
-                connection.execute(round_.update().where(here).values(**line))
-            connection.execute(_TOUCH, {"the_run": self._id, "now": datetime.now(timezone.utc)})
+        with self._changing() as changes:
+            changes.add_round(record, replaces=replaces)
 
-    def _lock(self, connection: Connection) -> int:
-        """Keep other writers of this run out until the end of the transaction; the last event's number."""
-        found = connection.execute(_LOCK, {"the_run": self._id}).scalar()
-        if found is None:
-            raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
-        return found
+    def describe(self, spec: RunSpec) -> None:
+        """Say what a run that was imported as answers alone is about."""
+        with self._changing() as changes:
+            changes.describe(described(changes.spec, spec))
+        self.spec = changes.spec
+
+    @contextmanager
+    def _changing(self) -> Iterator[RunTransaction]:
+        """A transaction that keeps other writers of this run out, committed at the end."""
+        with transaction(self._engine, write=True) as connection:
+            lock_run(connection, self._id)
+            line = run_line(connection, self._id, self.spec.name)
+            changes = RunTransaction(connection, line, self._policy, self._annotators)
+            if changes.last_seq < self._acknowledged:
+                raise StoreUnavailable(
+                    f"Run {self.spec.name!r} held {self._acknowledged} events and holds {changes.last_seq} now: "
+                    "an older copy of the database has been put in its place. Nothing was written; start again "
+                    "to go on from there."
+                )
+            yield changes
+            changes.finish()
+        self.spec, self._acknowledged = self._with_ids(changes.spec), changes.last_seq
+        self._annotators = changes.annotators  # committed, and nobody's number ever changes
+
+    def _look(self, connection: Connection) -> Any:
+        """This run's line, once it is known to be sound."""
+        line = run_line(connection, self._id, self.spec.name)
+        self.spec = self._with_ids(sound_spec(line))
+        return line
+
+    def _with_ids(self, spec: RunSpec) -> RunSpec:
+        """The ids of the rows are as long as the data, and read once."""
+        return replace(spec, row_ids=self.spec.row_ids)
 
     # ---- reading ----
 
@@ -111,10 +116,8 @@ class SqlRun:
     @property
     def last_seq(self) -> int:
         """Number of the newest event."""
-        found = self._read(sa.select(run.c.last_seq).where(run.c.id == self._id))
-        if not found:
-            raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
-        return found[0][0]
+        with transaction(self._engine, write=False) as connection:
+            return self._look(connection).last_seq
 
     def anchors(self) -> list[Anchor]:
         """Current anchors in the order their rows were first answered."""
@@ -127,13 +130,13 @@ class SqlRun:
     def snapshot(self, at: int | None = None) -> Snapshot:
         """Anchors, withdrawn rows and the last event's number, all of one moment."""
         with transaction(self._engine, write=False) as connection:
-            last_seq = connection.execute(sa.select(run.c.last_seq).where(run.c.id == self._id)).scalar()
-            if last_seq is None:
-                raise RunNotFound(f"Run {self.spec.name!r} has been deleted.")
-            lines: Sequence[Any] = connection.execute(_OUTCOMES, {"the_run": self._id}).all()
+            line = self._look(connection)
+            found = connection.execute(_OUTCOMES, {"the_run": self._id}).all()
+            lines, last_seq = to_outcomes(found), line.last_seq
+            self._complete(found, line.outcomes, "what rows count as")
             if at is not None and at < last_seq:
                 last_seq = max(at, 0)
-                lines = rewound(connection, self._id, self._policy, lines, last_seq)
+                lines = rewound(connection, self._id, self.spec.name, self._policy, lines, last_seq)
         return Snapshot(
             tuple(
                 Anchor(row, cluster, who, seq) for row, cluster, who, seq, kind, _ in lines if kind is _LABEL
@@ -142,10 +145,19 @@ class SqlRun:
             last_seq,
         )
 
+    def _complete(self, lines: Sequence[Any], total: int, what: str) -> None:
+        """ForeignDatabase where lines are missing, or too many; a line's checksum is its last column."""
+        if summed(line[-1] for line in lines) != total:
+            raise damaged(f"of {what} in run {self.spec.name!r} something is missing or doubled")
+
     def votes(self, rows: Sequence[int] | None = None) -> list[Vote]:
         """Everybody's current answers."""
         if rows is None:
-            return [to_vote(line) for line in self._read(select_votes(self._id))]
+            with transaction(self._engine, write=False) as connection:
+                total = self._look(connection).votes
+                lines = connection.execute(select_votes(self._id)).all()
+            self._complete(lines, total, "the annotators' answers")
+            return [to_vote(line) for line in lines]
         found: list[Any] = []
         for some in chunks(sorted(set(rows))):
             found += self._read(select_votes(self._id).where(vote.c.row.in_(some)))
@@ -161,7 +173,22 @@ class SqlRun:
 
     def events(self, after: int = 0) -> list[Event]:
         """The log from the first event with seq > after."""
-        return [to_event(line) for line in self._read(select_events(self._id).where(event.c.seq > after))]
+        return list(self.stream(after))
+
+    def stream(self, after: int = 0) -> Iterator[Event]:
+        """The same, one by one: a log may be larger than memory."""
+        after = max(after, 0)
+        with transaction(self._engine, write=False) as connection:
+            last_seq = self._look(connection).last_seq
+            query = select_events(self._id).where(event.c.seq > after)
+            for line in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+                found = to_event(line, self.spec.name)
+                after += 1
+                if found.seq != after:
+                    break
+                yield found
+        if after < last_seq:
+            raise damaged(f"event {after + 1} of run {self.spec.name!r} is gone")
 
     def find(
         self,
@@ -172,7 +199,7 @@ class SqlRun:
     ) -> list[Event]:
         """The events that fulfil every condition given, oldest first."""
         with transaction(self._engine, write=False) as connection:
-            return find_events(connection, self._id, seqs, targets, client_prefix)
+            return find_events(connection, self._id, self.spec.name, seqs, targets, client_prefix)
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""
@@ -180,11 +207,15 @@ class SqlRun:
         if annotator is not None:
             query = query.where(_is_of(annotator))
         found = self._read(query.order_by(None).order_by(event.c.seq.desc()).limit(1))
-        return to_event(found[0]) if found else None
+        return to_event(found[0], self.spec.name) if found else None
 
     def rounds(self) -> list[Round]:
         """All rounds by index."""
-        return [to_round(line) for line in self._read(select_rounds(self._id))]
+        with transaction(self._engine, write=False) as connection:
+            total = self._look(connection).rounds
+            lines = connection.execute(select_rounds(self._id)).all()
+        self._complete(lines, total, "the rounds")
+        return [to_round(line) for line in lines]
 
     # ---- leases ----
 
@@ -192,7 +223,8 @@ class SqlRun:
         """Reserve for annotator up to n of rows."""
         annotator = check_text(annotator, "An annotator's name", limit=NAME_LIMIT, blank=True)
         with transaction(self._engine, write=True) as connection:
-            self._lock(connection)
+            lock_run(connection, self._id)
+            self._look(connection)
             return take(connection, self._id, self.spec.n_rows, self._policy, rows, n, annotator, seconds)
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:

@@ -1,4 +1,7 @@
-"""The tables. The event table is the truth; vote and outcome are derived from it in the same transaction."""
+"""The tables. The event table is the truth; vote and outcome are derived from it in the same transaction.
+
+What the checksums are made from is said in :mod:`activeclust.store.sql.checksums`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from activeclust.store.sql.types import UTC, EscapedJson, Json, KindName, Name, PackedRowIds
@@ -25,6 +29,7 @@ VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
 REVISIONS = (
     "0001",
     "0003",
+    "0004",
 )  #: every schema there has been, oldest first; a test holds it against migrations/
 HEAD = REVISIONS[-1]
 APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
@@ -40,6 +45,11 @@ metadata = MetaData(
         "pk": "%(table_name)s_pkey",
     }
 )
+
+
+def _checksum(name: str = "checksum") -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
 
 dataset = Table(
     "activeclust_dataset",
@@ -58,6 +68,7 @@ annotator = Table(
     Column("id", BigId, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_at", UTC, nullable=False),
+    _checksum(),
     sqlite_autoincrement=True,
 )
 
@@ -77,6 +88,12 @@ run = Table(
     Column("last_seq", BigInteger, nullable=False),
     Column("created_at", UTC, nullable=False),
     Column("updated_at", UTC, nullable=False),
+    # sums of the checksums of the run's lines in those tables, and the checksum of its rows' ids
+    _checksum("votes"),
+    _checksum("outcomes"),
+    _checksum("rounds"),
+    _checksum("row_ids"),
+    _checksum(),
     # an id is never given out twice: a process that still holds a deleted run must not write into a new one
     sqlite_autoincrement=True,
 )
@@ -101,6 +118,7 @@ event = Table(
     Column("client_id", String(200)),
     Column("details", EscapedJson),
     Column("at", UTC, nullable=False),
+    _checksum(),  # of this event and all before it
     PrimaryKeyConstraint("run_id", "seq"),
     ForeignKeyConstraint(["run_id", "target"], ["activeclust_event.run_id", "activeclust_event.seq"]),
     UniqueConstraint("run_id", "client_id"),
@@ -126,6 +144,7 @@ vote = Table(
     Column("kind", KindName, nullable=False),
     Column("cluster", Name),
     Column("seq", BigInteger, nullable=False),
+    _checksum(),
     PrimaryKeyConstraint("run_id", "row", "annotator_id", "review"),
 )
 
@@ -139,6 +158,7 @@ outcome = Table(
     Column("annotator_id", ForeignKey(annotator.c.id)),
     Column("seq", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
+    _checksum(),
     PrimaryKeyConstraint("run_id", "row"),
 )
 
@@ -151,6 +171,7 @@ round_ = Table(
     Column("metrics", EscapedJson, nullable=False),
     Column("asked", Json, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
+    _checksum(),
     PrimaryKeyConstraint("run_id", "index"),
 )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
-from activeclust.store.base import Kind, RunInfo, RunSpec
-from activeclust.store.checks import check_names, check_spec
-from activeclust.store.sql.engine import check_file, make_engine, parse_url, transaction, translated
-from activeclust.store.sql.queries import insert
+from activeclust.store.base import Event, Kind, Round, RunInfo, RunSpec
+from activeclust.store.checks import check_event, check_names, check_round, check_spec
+from activeclust.store.sql.engine import make_engine, parse_url, shown, transaction, translated, url_of
 from activeclust.store.sql.run import SqlRun
 from activeclust.store.sql.schema import (
     APPLICATION_ID,
     HEAD,
     REVISIONS,
     VERSION_TABLE,
-    dataset,
     metadata,
     outcome,
     round_,
-    row_ids,
     run,
 )
+from activeclust.store.sql.specs import forget_unused_data, read_row_ids, select_runs
+from activeclust.store.sql.transaction import insert_run, refresh_checksum, sound_spec
 
 version_table = sa.table(VERSION_TABLE, sa.column("version_num"))
 
@@ -43,11 +41,8 @@ class SqlStore:
 
     def __init__(self, url_or_path: str, *, create: bool = True) -> None:
         self._parsed = parse_url(url_or_path)
-        self.url = self._parsed.render_as_string(hide_password=True)
-        if self._parsed.get_backend_name() == "sqlite":
-            assert self._parsed.database is not None
-            check_file(Path(self._parsed.database), create=create)
-        self.engine = make_engine(self._parsed)
+        self.url = shown(self._parsed)
+        self.engine = make_engine(self._parsed, create=create)
         try:
             self._check_schema(create)
         except BaseException:
@@ -58,6 +53,8 @@ class SqlStore:
             _forget_in_children(self.engine)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._parsed.get_backend_name() == "sqlite":
+            return SqlStore, (str(Path(str(self._parsed.database)).absolute()),)
         return SqlStore, (self._parsed.render_as_string(hide_password=False),)
 
     def _check_schema(self, create: bool) -> None:
@@ -74,29 +71,13 @@ class SqlStore:
             raise StoreUnavailable(f"{self.url} holds no runs yet: it has none of this package's tables.")
         refuse_other_version(found, self.url)
 
-    def create_run(self, spec: RunSpec) -> SqlRun:
-        """A new run; RunExists where the name is taken."""
+    def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> SqlRun:
+        """A new run, with its first events and rounds; RunExists where the name is taken."""
         spec = check_spec(spec)
-        now = datetime.now(timezone.utc)
+        first = [check_event(event, spec.n_rows) for event in events]
+        records = [check_round(record, spec.n_rows) for record in rounds]
         with transaction(self.engine, write=True) as connection:
-            line = {
-                "name": spec.name,
-                "dataset_id": _dataset_id(connection, spec, now),
-                "strategy": spec.strategy,
-                "seed": spec.seed,
-                "model_hash": spec.model_hash,
-                "batch_size": spec.batch_size,
-                "source": spec.source,
-                "package_version": spec.package_version,
-                "options": spec.options,
-                "last_seq": 0,
-                "created_at": now,
-                "updated_at": now,
-            }
-            made = insert(connection, run).on_conflict_do_nothing().returning(run.c.id)
-            run_id = connection.execute(made, line).scalar()
-            if run_id is not None and spec.row_ids is not None:
-                connection.execute(row_ids.insert(), {"run_id": run_id, "ids": spec.row_ids})
+            run_id = insert_run(connection, spec, first, records)
         if run_id is None:
             raise RunExists(f"There is a run {spec.name!r} already: resume it, or take another name.")
         return SqlRun(self, run_id, spec)
@@ -104,11 +85,11 @@ class SqlStore:
     def open_run(self, name: str) -> SqlRun:
         """An existing run; RunNotFound where there is none."""
         with transaction(self.engine, write=False) as connection:
-            query = _select_runs().add_columns(row_ids.c.ids).outerjoin(row_ids, row_ids.c.run_id == run.c.id)
-            row = connection.execute(query.where(run.c.name == name)).first()
-        if row is None:
-            raise RunNotFound(f"There is no run {name!r} in {self.url}.")
-        return SqlRun(self, row.id, replace(_to_spec(row), row_ids=row.ids))
+            line = connection.execute(select_runs().where(run.c.name == name)).first()
+            if line is None:
+                raise RunNotFound(f"There is no run {name!r} in {self.url}.")
+            spec = replace(sound_spec(line), row_ids=read_row_ids(connection, line))
+        return SqlRun(self, line.id, spec)
 
     def runs(self) -> list[RunInfo]:
         """All runs, the newest last."""
@@ -132,7 +113,7 @@ class SqlStore:
             .subquery()
         )
         query = (
-            _select_runs()
+            select_runs()
             .add_columns(anchors.c.n_anchors, anchors.c.n_clusters, rounds.c.n_rounds, round_.c.metrics)
             .outerjoin(anchors, anchors.c.run_id == run.c.id)
             .outerjoin(rounds, rounds.c.run_id == run.c.id)
@@ -141,7 +122,7 @@ class SqlStore:
         with transaction(self.engine, write=False) as connection:
             return [
                 RunInfo(
-                    spec=_to_spec(row),
+                    spec=sound_spec(row),
                     created_at=row.created_at,
                     updated_at=row.updated_at,
                     n_anchors=row.n_anchors or 0,
@@ -156,8 +137,7 @@ class SqlStore:
         """Remove a run with all its events."""
         with transaction(self.engine, write=True) as connection:
             gone = connection.execute(run.delete().where(run.c.name == name).returning(run.c.id)).scalar()
-            unused = ~sa.exists().where(run.c.dataset_id == dataset.c.id)
-            connection.execute(dataset.delete().where(unused))
+            forget_unused_data(connection)
         if gone is None:
             raise RunNotFound(f"There is no run {name!r} in {self.url}.")
 
@@ -167,6 +147,8 @@ class SqlStore:
         with transaction(self.engine, write=True) as connection:
             aside = {old: f"\x01{i}" for i, old in enumerate(names)}  # two runs may change places
             for old, between in aside.items():
+                if (line := connection.execute(select_runs().where(run.c.name == old)).first()) is not None:
+                    sound_spec(line)  # what is damaged stays recognisable as such
                 found = run.update().where(run.c.name == old).values(name=between)
                 if connection.execute(found).rowcount == 0:
                     raise RunNotFound(f"There is no run {old!r} in {self.url}.")
@@ -174,6 +156,8 @@ class SqlStore:
                 if connection.execute(sa.select(run.c.id).where(run.c.name == new)).first() is not None:
                     raise RunExists(f"There is a run {new!r} already: take another name.")
                 connection.execute(run.update().where(run.c.name == aside[old]).values(name=new))
+            for line in connection.execute(select_runs().where(run.c.name.in_(names.values()))).all():
+                refresh_checksum(connection, line)
 
     def close(self) -> None:
         """Let go of connections; what was committed stays."""
@@ -184,7 +168,7 @@ class SqlStore:
 def read_version(connection: Connection) -> str | None:
     """The schema's revision, None for an empty database; ForeignDatabase for another program's."""
     names = set(sa.inspect(connection).get_table_names())
-    where = connection.engine.url.render_as_string(hide_password=True)
+    where = shown(url_of(connection.engine))
     if VERSION_TABLE in names:
         found = connection.execute(sa.select(version_table.c.version_num)).scalar()
         if found is None:
@@ -241,33 +225,3 @@ def _forget_in_children(engine: sa.Engine) -> None:
             alive.dispose(close=False)
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _dataset_id(connection: Connection, spec: RunSpec, now: datetime) -> int:
-    same = (dataset.c.content_hash == spec.data_hash) & (dataset.c.n_rows == spec.n_rows)
-    line = {"content_hash": spec.data_hash, "n_rows": spec.n_rows, "created_at": now}
-    connection.execute(insert(connection, dataset).on_conflict_do_nothing(), line)
-    return connection.execute(sa.select(dataset.c.id).where(same)).scalar_one()
-
-
-def _select_runs() -> sa.Select[Any]:
-    return (
-        sa.select(run, dataset.c.content_hash, dataset.c.n_rows)
-        .join_from(run, dataset, dataset.c.id == run.c.dataset_id)
-        .order_by(run.c.id)
-    )
-
-
-def _to_spec(row: Any) -> RunSpec:
-    return RunSpec(
-        name=row.name,
-        strategy=row.strategy,
-        seed=row.seed,
-        n_rows=row.n_rows,
-        data_hash=row.content_hash,
-        model_hash=row.model_hash,
-        batch_size=row.batch_size,
-        source=row.source,
-        package_version=row.package_version,
-        options=row.options,
-    )

@@ -13,20 +13,37 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Cluster, Event, Kind, Vote
-from activeclust.store.checks import check_again
-from activeclust.store.outcomes import Outcome, Policy, RowState, admit, numbered, record
+from activeclust.errors import RunNotFound
+from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec, Vote
+from activeclust.store.checks import check_again, check_place
+from activeclust.store.outcomes import ON_CLUSTER, Outcome, Policy, RowState, admit, decide, numbered, record
 from activeclust.store.sql.bulk import write_lines
+from activeclust.store.sql.checksums import (
+    START,
+    damaged,
+    of_event,
+    of_name,
+    of_outcome,
+    of_round,
+    of_row_ids,
+    of_run,
+    of_sums,
+    of_vote,
+    summed,
+)
 from activeclust.store.sql.queries import (
     chunks,
     insert,
     not_undone,
     select_events,
+    select_rounds,
     select_votes,
     to_event,
+    to_round,
     to_vote,
 )
-from activeclust.store.sql.schema import annotator, event, lease, outcome, vote
+from activeclust.store.sql.schema import annotator, event, lease, outcome, round_, run, vote
+from activeclust.store.sql.specs import forget_unused_data, select_runs, to_line, to_spec, write_row_ids
 
 # What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
 _FIND_ANNOTATOR = sa.select(annotator.c.id).where(annotator.c.name == sa.bindparam("name"))
@@ -44,7 +61,8 @@ def annotator_id(connection: Connection, name: str) -> int:
         return known
     now = datetime.now(timezone.utc)
     connection.execute(
-        insert(connection, annotator).on_conflict_do_nothing(), {"name": name, "created_at": now}
+        insert(connection, annotator).on_conflict_do_nothing(),
+        {"name": name, "created_at": now, "checksum": of_name(name)},
     )
     return connection.execute(_FIND_ANNOTATOR, given).scalar_one()
 
@@ -52,26 +70,68 @@ def annotator_id(connection: Connection, name: str) -> int:
 _VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bindparam("the_row"))
 
 
-class RunTransaction:
-    """A run's rows and events as the current transaction sees them.
+_LOCK = sa.select(run.c.id).where(run.c.id == sa.bindparam("the_run")).with_for_update()
+_THIS = select_runs().where(run.c.id == sa.bindparam("the_run"))
+_LAST_CHECKSUM = sa.select(event.c.checksum).where(
+    event.c.run_id == sa.bindparam("the_run"), event.c.seq == sa.bindparam("last")
+)
+_SUMS = ("votes", "outcomes", "rounds", "row_ids")
+_STANDS = (
+    run.update()
+    .where(run.c.id == sa.bindparam("the_run"))
+    .values({name: sa.bindparam(name) for name in ("last_seq", *_SUMS, "updated_at")})
+    .values(checksum=sa.bindparam("now"))
+)
 
-    ``annotators`` holds numbers that are known to be in the database, by name; :attr:`annotators` those and
-    the ones met here, which are in the database once the transaction is.
+
+def lock_run(connection: Connection, run_id: int) -> None:
+    """Keep other writers of the run out until the end of the transaction."""
+    connection.execute(_LOCK, {"the_run": run_id})
+
+
+def run_line(connection: Connection, run_id: int, name: str) -> Any:
+    """A run's line; RunNotFound where it has been deleted."""
+    line = connection.execute(_THIS, {"the_run": run_id}).first()
+    if line is None:
+        raise RunNotFound(f"Run {name!r} has been deleted.")
+    return line
+
+
+class RunTransaction:
+    """A run's rows and events as the current transaction, which has locked the run, sees them.
+
+    :attr:`annotators` holds the numbers given and those met here, which are in the database once the transaction is.
+
+    Parameters
+    ----------
+    connection : Connection
+    line : a line of :func:`run_line`
+    policy : Policy
+    annotators : mapping of str to int
+        Numbers of names that are known to be in the database.
+
+    Raises
+    ------
+    ForeignDatabase
+        The run's line, or its last event, is not as it was written.
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        run_id: int,
-        last_seq: int,
-        policy: Policy,
-        annotators: Mapping[str, int],
+        self, connection: Connection, line: Any, policy: Policy, annotators: Mapping[str, int]
     ) -> None:
-        self._connection, self._run_id, self._policy = connection, run_id, policy
-        self.last_seq = last_seq
+        self._connection, self._run_id, self._policy = connection, line.id, policy
+        self.spec = sound_spec(line)
+        self.last_seq = line.last_seq
+        self._sums = {name: getattr(line, name) for name in _SUMS}
+        self._last_checksum = START
+        if self.last_seq:
+            last = {"the_run": line.id, "last": self.last_seq}
+            self._last_checksum = connection.execute(_LAST_CHECKSUM, last).scalar()
+            if self._last_checksum is None:
+                raise damaged(f"event {self.last_seq} of run {self.spec.name!r} is gone")
         self._states: dict[int, RowState] = {}
-        self._stored: set[int] = set()  # rows that have votes in the database
-        self._outcomes: dict[int, Outcome | None] = {}  # rows to be written
+        self._before: dict[int, RowState] = {}  # as they are in the database
+        self._changed: dict[int, None] = {}  # rows to be written
         self._pending: dict[int, Event] = {}
         self._undone: dict[int, int] = {}
         self._clients: dict[str, Event] = {}
@@ -99,6 +159,53 @@ class RunTransaction:
         record(item, self, self._policy)
         return item
 
+    def add_round(self, record: Round, *, replaces: Round | None = None) -> bool:
+        """Write a checked round; whether there was anything to write."""
+        here = (round_.c.run_id == self._run_id) & (round_.c.index == record.index)
+        line = self._connection.execute(select_rounds(self._run_id).where(here)).first()
+        stored = None if line is None else to_round(line)
+        if not check_place(record, stored, replaces):
+            return False
+        values = {
+            "budget": record.budget,
+            "metrics": record.metrics,
+            "asked": record.asked,
+            "last_seq": record.last_seq,
+            "checksum": of_round(record),
+        }
+        if stored is None:
+            self._connection.execute(
+                round_.insert().values(run_id=self._run_id, index=record.index, **values)
+            )
+        else:
+            self._connection.execute(round_.update().where(here).values(**values))
+        gone = 0 if stored is None else of_round(stored)
+        self._sums["rounds"] = summed([of_round(record), -gone], self._sums["rounds"])
+        return True
+
+    def describe(self, spec: RunSpec) -> None:
+        """Say what the run is about; its log and what follows from it stay."""
+        line = to_line(self._connection, spec)
+        self._connection.execute(run.update().where(run.c.id == self._run_id).values(line))
+        write_row_ids(self._connection, self._run_id, spec.row_ids)
+        self._sums["row_ids"] = of_row_ids(spec.row_ids)
+        forget_unused_data(self._connection)
+        self.spec = spec
+
+    def finish(self) -> None:
+        """Write what has gathered, and where the run stands now."""
+        self.flush()
+        self._connection.execute(
+            _STANDS,
+            {
+                "the_run": self._run_id,
+                "last_seq": self.last_seq,
+                "updated_at": datetime.now(timezone.utc),
+                "now": of_sums(of_run(self.spec), self.last_seq, **self._sums),
+                **self._sums,
+            },
+        )
+
     def flush(self) -> None:
         """Write what has gathered."""
         if self._pending:
@@ -106,21 +213,41 @@ class RunTransaction:
             write_lines(self._connection, event, [self._event_line(item) for item in pending])
             self._end_leases(pending)
             self._pending, self._undone = {}, {}
-        changed, self._outcomes = self._outcomes, {}
-        for rows in chunks(self._stored & changed.keys()):
+        changed, self._changed = list(self._changed), {}
+        for rows in chunks([row for row in changed if self._before[row].votes]):
             for table in (vote, outcome):
                 where = (table.c.run_id == self._run_id) & table.c.row.in_(rows)
                 self._connection.execute(table.delete().where(where))
-        votes = [self._vote_line(item) for row in changed for item in self._states[row].ordered()]
-        outcomes = [self._outcome_line(item) for item in changed.values() if item is not None]
-        write_lines(self._connection, vote, votes)
-        write_lines(self._connection, outcome, outcomes)
-        self._stored -= changed.keys()
-        self._stored |= {row for row, item in changed.items() if item is not None}
+        for table, name, gone, new in zip(
+            (vote, outcome),
+            ("votes", "outcomes"),
+            self._lines(self._before, changed),
+            self._lines(self._states, changed),
+            strict=True,
+        ):
+            write_lines(self._connection, table, new)
+            difference = [*(line[-1] for line in new), *(-line[-1] for line in gone)]
+            self._sums[name] = summed(difference, self._sums[name])
+        self._before.update((row, self._states[row]) for row in changed)
+
+    def _lines(
+        self, states: Mapping[int, RowState], rows: Iterable[int]
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """The lines of votes and outcomes that ``rows`` have in these states."""
+        votes: list[tuple[Any, ...]] = []
+        outcomes: list[tuple[Any, ...]] = []
+        for row in rows:
+            state = states[row]
+            votes += [self._vote_line(item, state.first) for item in state.ordered()]
+            if (counts := decide(row, state, self._policy)) is not None:
+                outcomes.append(self._outcome_line(counts))
+        return votes, outcomes
 
     # in the order of the tables' columns
 
     def _event_line(self, item: Event) -> tuple[Any, ...]:
+        who = self._who(item.annotator)
+        self._last_checksum = of_event(item, who, self._last_checksum)
         return (
             self._run_id,
             item.seq,
@@ -130,20 +257,23 @@ class RunTransaction:
             item.new_cluster,
             item.target,
             item.rows or None,
-            self._who(item.annotator),
+            who,
             item.client_id,
             item.details or None,
             item.at,
+            self._last_checksum,
         )
 
-    def _vote_line(self, item: Vote) -> tuple[Any, ...]:
+    def _vote_line(self, item: Vote, first: int) -> tuple[Any, ...]:
         is_review = item.kind is Kind.REVIEW
         who = self._who(item.annotator)
-        return self._run_id, item.row, who, is_review, item.kind, item.cluster, item.seq
+        checksum = of_vote(item.row, who, item.kind, item.cluster, item.seq, first)
+        return self._run_id, item.row, who, is_review, item.kind, item.cluster, item.seq, checksum
 
     def _outcome_line(self, item: Outcome) -> tuple[Any, ...]:
         who = None if item.kind is Kind.REVIEW else self._who(item.annotator)
-        return self._run_id, item.row, item.kind, item.cluster, who, item.seq, item.first
+        checksum = of_outcome(item.row, who, item.kind, item.cluster, item.seq, item.first)
+        return self._run_id, item.row, item.kind, item.cluster, who, item.seq, item.first, checksum
 
     def _end_leases(self, events: Iterable[Event]) -> None:
         answered = {(item.row, self._who(item.annotator)) for item in events if item.row is not None}
@@ -163,7 +293,7 @@ class RunTransaction:
         for some in chunks(client_ids):
             query = select_events(self._run_id).where(event.c.client_id.in_(some))
             for row in self._connection.execute(query):
-                found = to_event(row)
+                found = to_event(row, self.spec.name)
                 assert found.client_id is not None
                 self._clients[found.client_id] = found
 
@@ -180,7 +310,7 @@ class RunTransaction:
             for some in chunks(missing):
                 self._load(select_votes(self._run_id).where(vote.c.row.in_(some)), {})
         for row in missing:
-            self._states.setdefault(row, RowState())
+            self._before[row] = self._states.setdefault(row, RowState())
         return {row: self._states[row] for row in rows if self._states[row].votes}
 
     def _load(self, query: sa.Select[Any], given: dict[str, Any]) -> None:
@@ -192,7 +322,6 @@ class RunTransaction:
             firsts[item.row] = line[5]
         for row, votes in found.items():
             self._states[row] = RowState(votes, firsts[row])
-            self._stored.add(row)
 
     def rows_voting(self, cluster: Cluster) -> list[int]:
         """See events.Ledger."""
@@ -207,28 +336,91 @@ class RunTransaction:
         if seq in self._pending:
             return self._pending[seq]
         row = self._connection.execute(select_events(self._run_id).where(event.c.seq == seq)).first()
-        return None if row is None else to_event(row)
+        return None if row is None else to_event(row, self.spec.name)
 
     def undone_by(self, seq: int) -> int | None:
         """See events.Ledger."""
         query = sa.select(event.c.seq).where(event.c.run_id == self._run_id, event.c.target == seq)
         return self._undone.get(seq) or self._connection.execute(query).scalar()
 
-    def history(self, row: int | None) -> list[Event]:
+    def history(self, row: int) -> list[Event]:
+        """See events.Ledger."""
+        # not one query with OR, which would read the whole log instead of the index on rows
+        return sorted([*self._live(event.c.row == row), *self.operations()], key=lambda item: item.seq or 0)
+
+    def operations(self) -> list[Event]:
+        """See events.Ledger."""
+        return self._live(event.c.row.is_(None), event.c.kind.in_(ON_CLUSTER))
+
+    def _live(self, *where: sa.ColumnElement[bool]) -> list[Event]:
+        """Events by ``seq`` that fulfil ``where``, without UNDO and what they took back."""
+        self.flush()
+        # not ordered there: by seq SQLite would read the whole log, in place of the index on rows
+        query = select_events(self._run_id).order_by(None)
+        query = query.where(event.c.kind != Kind.UNDO, not_undone(self._run_id), *where)
+        found = [to_event(line, self.spec.name) for line in self._connection.execute(query)]
+        return sorted(found, key=lambda item: item.seq or 0)
+
+    def given(self, seqs: Collection[int]) -> dict[int, Event]:
         """See events.Ledger."""
         self.flush()
-        # not ordered: by seq SQLite would read the whole log, in place of the index on rows
-        query = select_events(self._run_id).order_by(None)
-        query = query.where(event.c.kind != Kind.UNDO, not_undone(self._run_id))
-        # one query with OR would read the whole log instead of the index on rows
-        parts = (
-            [query] if row is None else [query.where(event.c.row == row), query.where(event.c.row.is_(None))]
-        )
-        found = [to_event(line) for part in parts for line in self._connection.execute(part)]
-        return sorted(found, key=lambda item: item.seq or 0)
+        found = {}
+        for some in chunks(seqs):
+            query = select_events(self._run_id).order_by(None).where(event.c.seq.in_(some))
+            for line in self._connection.execute(query):
+                item = to_event(line, self.spec.name)
+                found[item.seq or 0] = item
+        return found
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
         if row not in self._states:
             self.states([row])  # so that a row that is in the database is known to be
-        self._states[row], self._outcomes[row] = state, outcome
+        self._states[row], self._changed[row] = state, None
+
+
+def insert_run(
+    connection: Connection, spec: RunSpec, events: list[Event], rounds: Iterable[Round], **more: Any
+) -> int | None:
+    """Write a new run with its first checked events and rounds; its number, None where the name is taken.
+
+    ``more`` are values of columns: a run that is moved keeps its ``id`` and ``created_at``.
+    """
+    now = datetime.now(timezone.utc)
+    sums = dict.fromkeys(_SUMS, 0) | {"row_ids": of_row_ids(spec.row_ids)}
+    line = to_line(connection, spec) | sums | {"last_seq": 0, "created_at": now, "updated_at": now}
+    line |= {"checksum": of_sums(of_run(spec), 0, **sums)} | more
+    made = insert(connection, run).on_conflict_do_nothing().returning(run.c.id)
+    run_id = connection.execute(made, line).scalar()
+    if run_id is not None:
+        write_row_ids(connection, run_id, spec.row_ids)
+        line = run_line(connection, run_id, spec.name)
+        changes = RunTransaction(connection, line, Policy.of(spec.options), {})
+        changes.write(events)
+        for record in rounds:
+            changes.add_round(record)
+        changes.finish()
+    return run_id
+
+
+def sound_spec(line: Any) -> RunSpec:
+    """What a run was made from, but its rows' ids; ForeignDatabase where its line is not as it was written."""
+    try:
+        spec = to_spec(line)
+        checksum = _of_line(line)
+    except (TypeError, ValueError) as error:
+        raise damaged(f"what run {line.name!r:.80} was made from cannot be read") from error
+    if checksum != line.checksum:
+        raise damaged(
+            f"what run {line.name!r:.80} was made from, or where it stands, is not as it was written"
+        )
+    return spec
+
+
+def refresh_checksum(connection: Connection, line: Any) -> None:
+    """Give a run's line, which has been changed on purpose, its checksum."""
+    connection.execute(run.update().where(run.c.id == line.id).values(checksum=_of_line(line)))
+
+
+def _of_line(line: Any) -> int:
+    return of_sums(of_run(to_spec(line)), line.last_seq, **{name: getattr(line, name) for name in _SUMS})

@@ -1,0 +1,95 @@
+"""A copy of an SQLite database while people answer: ``activeclust db backup``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from activeclust.errors import InvalidInput, StoreError, StoreUnavailable
+from activeclust.store.sql.engine import parse_url, shown, translated
+from activeclust.store.sql.file import SqliteFile
+
+
+def backup_database(url_or_path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
+    """Copy a database into a new file, of one moment and complete, whoever writes meanwhile.
+
+    A file copied by other means lacks what is still in the write-ahead log beside it.
+
+    Parameters
+    ----------
+    url_or_path : str or path
+        An SQLite database.
+    target : str or path
+        A name not in use.
+
+    Raises
+    ------
+    InvalidInput
+        A PostgreSQL database, which has ``pg_dump`` for this.
+    StoreUnavailable
+        There is no database, the copy cannot be written, or its name is in use.
+    ForeignDatabase
+        Another program's file, or one too damaged to be copied.
+    """
+    url = parse_url(os.fspath(url_or_path))
+    if url.get_backend_name() != "sqlite":
+        raise InvalidInput(
+            "This copies SQLite files. PostgreSQL has a command of its own: pg_dump --format=custom "
+            f"--table='activeclust_*' --file=FILE '{shown(url.set(drivername='postgresql'))}'"
+        )
+    copy = Path(target)
+    backup(Path(str(url.database)), copy)
+    return copy
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy the SQLite file ``source`` to ``target``, which must not exist; see :func:`backup_database`."""
+    file = SqliteFile(source, create=False)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.absolute().parent)
+    except OSError as error:
+        raise StoreUnavailable(f"Cannot write {target}: {error.strerror or error}.") from error
+    os.close(handle)
+    made = Path(name)
+    try:
+        with (
+            translated(URL.create("sqlite", database=str(source))),
+            closing(file.connect()) as connection,
+            closing(sqlite3.connect(made)) as copy,
+        ):
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+        with made.open("rb+") as written:
+            os.fsync(written.fileno())
+        shutil.copymode(source, made)
+        take_name(made, target)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def take_name(made: Path, target: Path) -> None:
+    """Give a finished file its name; StoreUnavailable where the name is in use."""
+    try:
+        os.link(made, target)  # fails where the name is taken, and so overwrites nothing
+    except FileExistsError:
+        raise StoreUnavailable(f"There is a file {target} already: give another name.") from None
+    except OSError:  # a file system without links
+        if target.exists():
+            raise StoreUnavailable(f"There is a file {target} already: give another name.") from None
+        try:
+            made.replace(target)
+        except OSError as error:
+            raise StoreError(f"Cannot write {target}: {error.strerror or error}.") from error
+    with contextlib.suppress(OSError):  # a folder's entries are made durable where that can be done
+        folder = os.open(target.absolute().parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,186 @@
+"""Whether a database is sound: ``activeclust db check``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from activeclust.errors import ActiveClustError, ForeignDatabase
+from activeclust.store.base import Kind
+from activeclust.store.sql.engine import shown, transaction
+from activeclust.store.sql.opened import file_problems, opened
+from activeclust.store.sql.queries import select_outcomes, select_votes, to_outcomes, to_vote
+from activeclust.store.sql.salvage import SavedRun, saved_annotators, saved_runs
+from activeclust.store.sql.schema import HEAD, REVISIONS, VERSION_TABLE, lease, metadata
+from activeclust.store.sql.store import read_version
+
+_BROKEN = (ActiveClustError, sa.exc.SQLAlchemyError, TypeError, ValueError)
+_OURS = "activeclust_"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What ``db check`` found."""
+
+    url: str
+    found: str | None  #: the database's schema, None where it has none of our tables
+    head: str  #: the schema of this version of the package
+    n_runs: int | None = None  #: None where the schema is another one
+    n_events: int | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """``"current"``, ``"older"``, ``"newer"`` or ``"empty"``."""
+        if self.found is None:
+            return "empty"
+        if self.found == self.head:
+            return "current"
+        return "older" if self.found in REVISIONS else "newer"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the database can be used as it is."""
+        return self.state == "current" and not self.problems
+
+    @property
+    def remedy(self) -> str | None:
+        """The command that mends it, None where nothing needs to be done or no command helps."""
+        if self.state == "current" and self.problems:
+            return f"activeclust db repair {self.url}"
+        return {
+            "older": f"activeclust db upgrade {self.url}",
+            "newer": "pip install --upgrade activeclust",
+        }.get(self.state)
+
+
+def check(url_or_path: str | os.PathLike[str]) -> Status:
+    """Look a database over without changing it, and say everything that is wrong with it.
+
+    The file's own structure is checked (SQLite's integrity check), and that every table, column and index is there.
+    Every event is held against its checksum; what follows from the log is derived again and compared with what is
+    stored; rounds, leases, names and what the runs were made from are read.
+
+    Raises
+    ------
+    StoreUnavailable, ForeignDatabase
+        The database cannot be opened, or is not one of this package.
+    """
+    with opened(url_or_path) as (engine, url):
+        with transaction(engine, write=False) as connection:
+            found = read_version(connection)
+        problems: list[str] = []
+        runs: list[SavedRun] = []
+        for look in (_look_at_file, _look_at_schema, _look_at_runs):
+            if found != HEAD and look is not _look_at_file:
+                continue
+            try:  # a transaction each: after an error PostgreSQL goes on only in a new one
+                with transaction(engine, write=False) as connection:
+                    problems += look(connection, url, runs)
+            except ForeignDatabase as error:
+                problems.append(str(error))
+        if found != HEAD:
+            return Status(shown(url), found, HEAD, problems=tuple(problems))
+        n_events = sum(run.n_events for run in runs)
+        return Status(shown(url), found, HEAD, len(runs), n_events, tuple(dict.fromkeys(problems)))
+
+
+def _look_at_file(connection: Connection, _url: URL, _runs: list[SavedRun]) -> Iterator[str]:
+    yield from file_problems(connection)
+
+
+def _look_at_schema(connection: Connection, _url: URL, _runs: list[SavedRun]) -> Iterator[str]:
+    """Tables, columns and indexes that are missing or other ones, and triggers, which would change what is written."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    options = {
+        "version_table": VERSION_TABLE,
+        "compare_type": True,
+        "include_name": lambda name, kind, _parents: kind != "table" or str(name).startswith(_OURS),
+    }
+    differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+    for difference in differences:
+        first = difference if isinstance(difference, tuple) else difference[0]
+        what, subject = first[0], first[-1]
+        name = getattr(subject, "name", None) or first[3 if len(first) > 3 else -1]
+        verb = {"add": "is missing", "remove": "does not belong there"}.get(
+            what.partition("_")[0], "is another one"
+        )
+        table = getattr(getattr(subject, "table", None), "name", None)
+        yield f"schema: the {what.partition('_')[2]} {name}{f' of {table}' if table else ''} {verb}"
+    if connection.dialect.name == "sqlite":
+        extra = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+        for kind, name in connection.exec_driver_sql(extra):
+            yield f"schema: the {kind} {name} does not belong there"
+
+
+def _look_at_runs(connection: Connection, _url: URL, runs: list[SavedRun]) -> Iterator[str]:
+    _, findings = saved_annotators(connection)
+    yield from findings
+    for found in saved_runs(connection):
+        runs.append(found)
+        yield from found.findings
+        yield from _derived(connection, found)
+        yield from _leases(connection, found)
+
+
+def _derived(connection: Connection, found: SavedRun) -> Iterator[str]:
+    """What in a run's derived tables does not follow from its log."""
+    name, model = found.spec.name, found.model
+    try:
+        lines = connection.execute(select_outcomes(), {"the_run": found.id}).all()
+        stored = {line[0]: line[1:] for line in to_outcomes(lines)}
+    except _BROKEN as error:
+        yield f"run {name!r}: the stored anchors cannot be read: {_first(error)}"
+    else:
+        snapshot = model.snapshot()
+        expected = {anchor.row: (anchor.cluster, anchor.annotator) for anchor in snapshot.anchors}
+        expected |= {row: (kind, None) for row, kind in snapshot.withdrawn.items()}
+        shown_now = {
+            row: (line[0], line[1]) if line[3] is Kind.LABEL else (line[3], None)
+            for row, line in stored.items()
+        }
+        if wrong := _rows_that_differ(expected, shown_now):
+            yield f"run {name!r}: the stored anchors are not those of its log: {wrong}"
+    try:
+        votes = [to_vote(line) for line in connection.execute(select_votes(found.id))]
+    except _BROKEN as error:
+        yield f"run {name!r}: the stored answers of its annotators cannot be read: {_first(error)}"
+        return
+    said = {(vote.row, vote.annotator, vote.kind is Kind.REVIEW): (vote.kind, vote.cluster) for vote in votes}
+    means = {
+        (vote.row, vote.annotator, vote.kind is Kind.REVIEW): (vote.kind, vote.cluster)
+        for vote in model.votes()
+    }
+    if wrong := _rows_that_differ(means, said):
+        yield f"run {name!r}: the stored answers of its annotators are not those of its log: {wrong}"
+
+
+def _rows_that_differ(expected: dict, stored: dict) -> str:
+    keys = [key for key in {**expected, **stored} if _typed(expected.get(key)) != _typed(stored.get(key))]
+    rows = sorted({key[0] if isinstance(key, tuple) else key for key in keys})
+    if not rows:
+        return ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows[:10]))}{', ...' if len(rows) > 10 else ''}"
+
+
+def _typed(value: object) -> object:
+    return [(type(part), part) for part in value] if isinstance(value, tuple) else value
+
+
+def _leases(connection: Connection, found: SavedRun) -> Iterator[str]:
+    for row, who, expires in connection.execute(
+        sa.select(lease.c.row, lease.c.annotator_id, lease.c.expires).where(lease.c.run_id == found.id)
+    ):
+        right = type(row) is int and 0 <= row < found.spec.n_rows
+        if not (right and type(who) is int and isinstance(expires, (int, float))):
+            yield f"run {found.spec.name!r}: a lease on row {row!r:.40} makes no sense"
+
+
+def _first(error: Exception) -> str:
+    return str(error).partition(". `")[0].partition("\n")[0]
