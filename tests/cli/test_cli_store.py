@@ -12,7 +12,6 @@ import pytest
 from activeclust.cli import main
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
-from activeclust.store.sql.schema import HEAD
 
 
 @pytest.fixture
