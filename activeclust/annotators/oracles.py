@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from activeclust.annotators.query import Answer, Cluster, Query
+from activeclust.annotators.query import SKIP, Answer, Cluster, Query
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 
@@ -16,21 +16,25 @@ class LabelOracle:
 
     Parameters
     ----------
-    labels : sequence of str or int, length n
+    labels : sequence of str, int or None, length n
+        A row whose label is missing is skipped: it costs no budget and is not asked about again.
+
+    Raises
+    ------
+    InvalidInput
+        Where no row has a label.
 
     Examples
     --------
-    >>> oracle = LabelOracle(["cat", "dog"])
-    >>> oracle(Query(1, None, (), 1.0, ()))
-    'dog'
+    >>> oracle = LabelOracle(["cat", "dog", None])
+    >>> oracle(Query(1, None, (), 1.0, ())), oracle(Query(2, None, (), 1.0, ()))
+    ('dog', <Signal.SKIP: 'skip'>)
     """
 
-    def __init__(self, labels: Sequence[Cluster] | np.ndarray) -> None:
-        found = labels_of(labels, "The oracle's labels")
-        for row, cluster in enumerate(found):
-            if cluster is None:
-                raise InvalidInput(f"The oracle has no label for row {row}; it needs one for every row.")
-        self.labels: list[Cluster] = found.tolist()
+    def __init__(self, labels: Sequence[Cluster | None] | np.ndarray) -> None:
+        self.labels: list[Cluster | None] = labels_of(labels, "The oracle's labels").tolist()
+        if self.labels and all(cluster is None for cluster in self.labels):
+            raise InvalidInput("The oracle has no label for any row; an oracle answers with labels.")
 
     def __call__(self, query: Query) -> Answer:
         if query.row >= len(self.labels):
@@ -38,7 +42,8 @@ class LabelOracle:
                 f"The oracle holds {len(self.labels)} labels and was asked about row {query.row}: "
                 "labels and rows must be of one length."
             )
-        return self.labels[query.row]
+        cluster = self.labels[query.row]
+        return SKIP if cluster is None else cluster
 
 
 class NoisyOracle(LabelOracle):
@@ -66,10 +71,12 @@ class NoisyOracle(LabelOracle):
             raise InvalidInput(f"error_rate is a share between 0 and 1, got {error_rate!r}.")
         super().__init__(labels)
         rng = np.random.default_rng(random_state)
-        names = list(dict.fromkeys(self.labels))
+        names = [name for name in dict.fromkeys(self.labels) if name is not None]
         wrong = rng.random(len(self.labels)) < error_rate
         if len(names) > 1:
             for row in np.flatnonzero(wrong):
+                if self.labels[row] is None:
+                    continue
                 others = [name for name in names if name != self.labels[row]]
                 self.labels[row] = others[rng.integers(len(others))]
         self.error_rate, self.random_state = error_rate, random_state

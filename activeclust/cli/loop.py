@@ -94,6 +94,8 @@ def loop_command(context: click.Context, **given: Any) -> None:
 def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
     from activeclust.annotators.oracles import LabelOracle, NoisyOracle
     from activeclust.loop.active_loop import ActiveLoop
+    from activeclust.metrics import known_rows
+    from activeclust.validation import counted
 
     data = load_data(given["oracle"], given)
     labels = data.oracle_labels()
@@ -101,6 +103,12 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
         raise InvalidInput(
             f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
         )
+    unknown = int((~known_rows(labels)).sum())
+    if unknown:
+        click.echo(
+            f"{counted(unknown, 'row')} of {counted(len(labels), 'row')} have no label: the oracle skips them, and "
+            "scores leave them out.", err=True,
+        )  # fmt: skip
     oracle = (
         NoisyOracle(labels, error_rate=given["noise"], random_state=given["seed"])
         if given["noise"]

@@ -38,6 +38,17 @@ _DATA = (
         help="Cluster pictures or text by this model's vectors: a name or a folder.",
     ),
     click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
+    click.option(
+        "--drop",
+        multiple=True,
+        metavar="COLUMN",
+        help="Neither cluster by this column nor show it (repeatable).",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Of a text file [default: UTF-8, else a guess that is said]."
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), default=".", help="Sign before fractions."),
+    click.option("--sheet", metavar="NAME", help="Of an .xlsx file [default: the first]."),
 )
 _VIEWS = (
     click.option(
@@ -50,7 +61,19 @@ _VIEWS = (
         help="Keep the views on disk, for the next start (ACTIVECLUST_CACHE names the folder).",
     ),
 )  # fmt: skip
-DATA_OPTIONS = ("labels", "label_column", "id_column", "text_column", "features", "embed", "impute")
+DATA_OPTIONS = (
+    "labels",
+    "label_column",
+    "id_column",
+    "text_column",
+    "features",
+    "embed",
+    "impute",
+    "drop",
+    "encoding",
+    "decimal",
+    "sheet",
+)
 _VECTORS = (".npy", ".npz")
 
 
@@ -102,6 +125,10 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
             vectors=features if of_file else None,
             embed=given.get("embed"),
             impute=bool(given.get("impute")),
+            drop=given.get("drop") or (),
+            encoding=given.get("encoding"),
+            decimal=given.get("decimal") or ".",
+            sheet=given.get("sheet"),
         )
     for note in data.notes:
         click.echo(note, err=True)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from activeclust.datasets.reduction import SparseReduction
+from activeclust.datasets.reduction import N_COLUMNS, SparseReduction
 from activeclust.datasets.row_content import of_array, of_sparse
 from activeclust.datasets.source import Source, check_labels, read_arrays, read_labels
 from activeclust.errors import DataFileError
 from activeclust.identities import by_content
+from activeclust.resources.memory import require_memory
 from activeclust.validation import check_rows
 
 #: what scipy.sparse.save_npz writes beside the shape
 _SPARSE = {"format", "shape", "data"}
+_LARGE = "Take fewer rows or columns, or a machine with more memory."
 
 
-def open_arrays(path: Path, labels: Path | None = None) -> Source:
+def open_arrays(path: Path, labels: Path | None = None, encoding: str | None = None) -> Source:
     """Rows and labels of an array file.
 
     Parameters
@@ -29,13 +32,15 @@ def open_arrays(path: Path, labels: Path | None = None) -> Source:
     labels : Path, optional
         ``.npy``, or text with one name a line. Without it ``NAME.labels.npy`` or ``NAME_labels.npy``
         beside the file.
+    encoding : str, optional
+        Of the labels, where they are text.
     """
     arrays = read_arrays(path)
     if set(arrays) >= _SPARSE:
-        return _open_sparse(path, labels)
+        return _open_sparse(path, arrays, labels, encoding)
     raw = pick(arrays, ("X", "x", "data", "features"), path)
     y = next((arrays[name] for name in ("y", "labels", "label", "target") if name in arrays), None)
-    y = _labels(path, labels, y, len(raw) if raw.ndim else 0)
+    y, notes = _labels(path, labels, y, len(raw) if raw.ndim else 0, encoding)
     images = raw if raw.ndim in (3, 4) else None
     items = images if images is not None else raw
     return Source(
@@ -43,6 +48,7 @@ def open_arrays(path: Path, labels: Path | None = None) -> Source:
         y,
         lambda: (check_rows(raw, path.name), ()),
         pictures=images,
+        notes=notes,
         make_ids=lambda: by_content(of_array(raw)),
     )
 
@@ -53,7 +59,7 @@ def open_vectors(path: Path) -> np.ndarray:
         raise DataFileError(f"There is no file {path} with the rows' vectors.")
     arrays = read_arrays(path)
     if set(arrays) >= _SPARSE:
-        return SparseReduction(path.name).fit(_read_sparse(path))[0]
+        return SparseReduction(path.name).fit(_read_sparse(path, arrays))[0]
     only = next(iter(arrays.values())) if len(arrays) == 1 else None
     raw = only if only is not None else pick(arrays, ("X", "x", "embeddings", "features", "data"), path)
     return check_rows(raw, path.name)
@@ -68,33 +74,63 @@ def pick(arrays: Mapping[str, np.ndarray], names: Sequence[str], path: Path) -> 
     raise DataFileError(f"{path} has no array named {names[0]}; it has: {held}.")
 
 
-def _labels(path: Path, labels: Path | None, y: np.ndarray | None, n_rows: int) -> np.ndarray | None:
+def _labels(
+    path: Path, labels: Path | None, y: np.ndarray | None, n_rows: int, encoding: str | None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
     if labels is None and y is None:
         beside = (path.with_name(f"{path.stem}{ending}") for ending in (".labels.npy", "_labels.npy"))
         labels = next((file for file in beside if file.is_file()), None)
     if labels is not None:
-        return read_labels(labels, n_rows)
-    return None if y is None else check_labels(y, n_rows, path.name)
+        return read_labels(labels, n_rows, encoding)
+    return None if y is None else check_labels(y, n_rows, path.name), ()
 
 
-def _open_sparse(path: Path, labels: Path | None) -> Source:
-    matrix = _read_sparse(path)
-    y = _labels(path, labels, None, matrix.shape[0])
+def _open_sparse(path: Path, arrays: Mapping[str, Any], labels: Path | None, encoding: str | None) -> Source:
+    matrix = _read_sparse(path, arrays)
+    y, notes = _labels(path, labels, None, matrix.shape[0], encoding)
     return Source(
         SparseItems(matrix),
         y,
         lambda: SparseReduction(path.name).fit(matrix),
+        notes=notes,
         make_ids=lambda: by_content(of_sparse(matrix)),
     )
 
 
-def _read_sparse(path: Path):
+def _read_sparse(path: Path, arrays: Mapping[str, Any]):
+    """The matrix as CSR, without duplicate entries; every index has been checked before compiled code follows it."""
     import scipy.sparse as sp
 
     try:
-        return sp.csr_array(sp.load_npz(path))
-    except (OSError, KeyError, ValueError, NotImplementedError) as error:
-        raise DataFileError(f"{path} cannot be read as a sparse matrix: {error}") from error
+        for name in arrays:
+            arrays[name]  # each is checked for its size
+        matrix = sp.load_npz(path)
+        if matrix.ndim != 2:
+            raise ValueError(f"it has {matrix.ndim} axes")
+        n, d = matrix.shape
+        # what the reduction to a few columns takes
+        require_memory(
+            (n + d) * 8 * (N_COLUMNS + 10) + matrix.nnz * 16,
+            f"The {n:,} x {d:,} cells of {path.name}",
+            _LARGE,
+        )
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        rows = sp.csr_array(matrix)
+        rows.sum_duplicates()
+        return rows
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        NotImplementedError,
+    ) as error:
+        if isinstance(error, DataFileError):
+            raise
+        raise DataFileError(f"{path} cannot be read as a sparse matrix: {error}.") from error
 
 
 class SparseItems(Sequence):

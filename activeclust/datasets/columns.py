@@ -26,7 +26,9 @@ Kind = Literal["number", "category", "date", "text", "vector"]
 MOST_CATEGORIES = 100
 #: what has this many words in the middle value, and as many values as no category has, is prose
 PROSE_WORDS = 3
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+#: a number with a decimal comma; a column of them alone is taken for nothing else
+_COMMA = re.compile(r"[-+]?\d+,\d+")
 _YEAR = 365.2425 * 86400.0
 #: what repeats in a date, in seconds
 _CYCLES = {"hour": 86400.0, "weekday": 7 * 86400.0, "season": _YEAR}
@@ -152,13 +154,19 @@ def kind_of(column: pd.Series, name: str, what: str) -> Kind:
     if held in ("integer", "floating", "mixed-integer-float", "decimal", "boolean"):
         return "category" if held == "boolean" else "number"
     strings = values.map(str)
-    if len(strings) and strings.map(lambda s: bool(_DATE.fullmatch(s.strip()))).all():
+    if len(strings) and strings.map(lambda s: bool(DATE.fullmatch(s.strip()))).all():
         return "date"
+    if len(strings) and strings.map(lambda s: bool(_COMMA.fullmatch(s.strip()))).all():
+        raise InvalidInput(
+            f"Column {name!r} of {what} holds numbers with decimal commas, such as {strings.iloc[0]!r}: read the file "
+            "with --decimal , (decimal=',')."
+        )
     odd = pd.to_numeric(strings, errors="coerce").isna()
     if 0 < odd.sum() < len(strings) / 2:
         raise InvalidInput(
             f"Column {name!r} of {what} is not numeric: {strings[odd].iloc[0]!r} in "
-            f"{some_rows(strings.index[odd].to_numpy())}, numbers in the others."
+            f"{some_rows(strings.index[odd].to_numpy())}, numbers in the others. "
+            "Mend it, leave the cell blank (--impute fills it), or leave the column out with --drop."
         )
     if _few_enough(strings):
         return "category"
@@ -166,7 +174,7 @@ def kind_of(column: pd.Series, name: str, what: str) -> Kind:
         return "text"
     raise InvalidInput(
         f"Column {name!r} of {what} is not numeric and holds {strings.nunique():,} different values in "
-        f"{counted(len(strings), 'row')}, too many to be categories: leave it out with --features, name it "
+        f"{counted(len(strings), 'row')}, too many to be categories: leave it out with --drop, name it "
         "with --id-column or --label-column, or with --text-column where it is text."
     )
 

@@ -23,7 +23,7 @@ SIDE = 32  #: pictures of different or large sizes become squares of this many p
 LARGEST_KEPT = 64  #: pictures that are all of one size, at most this many pixels a side, stay as they are
 
 
-def open_folder(folder: Path, labels: Path | None = None) -> Source:
+def open_folder(folder: Path, labels: Path | None = None, encoding: str | None = None) -> Source:
     """The pictures in a folder and its subfolders, in the order of their paths.
 
     Where every picture lies in a direct subfolder, the subfolders' names are the labels, as in torchvision's
@@ -34,6 +34,8 @@ def open_folder(folder: Path, labels: Path | None = None) -> Source:
     folder : Path
     labels : Path, optional
         One label a picture, in that order; in place of the subfolders' names.
+    encoding : str, optional
+        Of the labels' file.
 
     Returns
     -------
@@ -47,7 +49,8 @@ def open_folder(folder: Path, labels: Path | None = None) -> Source:
     y = None
     parents = [file.relative_to(folder).parts[:-1] for file in files]
     if labels is not None:
-        y = read_labels(labels, len(files))
+        y, said = read_labels(labels, len(files), encoding)
+        notes += said
     elif all(len(parts) == 1 for parts in parents):
         y = np.empty(len(files), dtype=object)
         y[:] = [parts[0] for parts in parents]

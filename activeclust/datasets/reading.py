@@ -1,0 +1,366 @@
+"""Files that hold a table become a data frame: delimited text, spreadsheets, parquet.
+
+What stands in the file stays what it is: a column of codes such as 007 is text, an integer beside a gap is an integer,
+and ``NA`` is missing among numbers and dates alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from activeclust.datasets.columns import DATE
+from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
+from activeclust.files.delimited import find_encoding, find_separator, lines
+from activeclust.validation import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPREADSHEETS = (".xlsx", ".xlsm")
+#: what stands for "missing" in a column of numbers or dates; elsewhere it is a name
+MARKERS = frozenset(
+    ["NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "none", "NaT",
+     "#NUM!", "#VALUE!", "#DIV/0!", "?", "-"]
+)  # fmt: skip
+#: a code, not a number: written as an integer it would lose its zeros
+_CODE = re.compile(r"[-+]?0\d")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file is read; the parameters of :func:`activeclust.datasets.load` of these names."""
+
+    encoding: str | None = None
+    decimal: str = "."
+    sheet: str | None = None
+
+
+def read_frame(
+    path: Path, options: FileOptions, texts: Collection[str] | None = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table in a file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, or a folder of parquet files.
+    options : FileOptions
+    texts : collection of str, or None
+        Columns of delimited text that stay as they are written, by their names in lower case; all for None.
+
+    Returns
+    -------
+    frame : DataFrame
+        Blank cells are missing. Names of columns are without blanks at their ends, no two alike.
+    notes : tuple of str
+
+    Raises
+    ------
+    DataFileError
+        For a file that cannot be read; the message names the line where there is one.
+    MissingDependency
+        Where an extra is needed.
+    """
+    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
+    is_sheet = path.suffix.lower() in SPREADSHEETS
+    for given, holds, option, kind in (
+        (options.sheet is not None, is_sheet, "--sheet", "spreadsheets (.xlsx)"),
+        (options.encoding is not None, not is_sheet and not is_parquet, "--encoding", "text (.csv, .tsv)"),
+        (options.decimal != ".", not is_sheet and not is_parquet, "--decimal", "text (.csv, .tsv)"),
+    ):
+        if given and not holds:
+            raise InvalidInput(f"{option} is for {kind}; {path.name} is none.")
+    if is_parquet:
+        frame, notes = _read_parquet(path), []
+    elif is_sheet:
+        frame, notes = _read_sheet(path, options.sheet)
+    else:
+        frame, notes = _read_text(path, options, texts)
+    frame, notes_of_columns = with_plain_names(frame, path.name, texts or ())
+    if texts is not None:
+        notes += _settle(frame, {name for name in frame.columns if name.lower() in texts})
+    return frame, (*notes, *notes_of_columns)
+
+
+# ---------------------------------------------------------------- kinds of files
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise MissingDependency(
+            f"Reading {path.name} needs pyarrow: pip install 'activeclust[parquet]'."
+        ) from error
+    except Exception as error:  # pyarrow has its own exception tree, which is not always installed
+        raise DataFileError(f"{path} cannot be read as a parquet file: {error}") from error
+    # an index with a name is a column of its own, such as set_index("id") makes
+    nameless = all(name is None for name in frame.index.names)
+    return frame.reset_index(drop=nameless)
+
+
+def _read_sheet(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
+    import pandas as pd
+
+    try:
+        book = pd.ExcelFile(path, engine="openpyxl")
+    except ImportError as error:
+        raise MissingDependency(
+            f"Reading {path.name} needs openpyxl: pip install 'activeclust[excel]'."
+        ) from error
+    except Exception as error:  # openpyxl, zipfile and the XML parser raise what they like
+        raise DataFileError(f"{path} cannot be read as a spreadsheet: {error}") from error
+    with book:
+        sheets = [str(name) for name in book.sheet_names]
+        if sheet is not None and sheet not in sheets:
+            raise UnknownName(f"sheet in {path.name} named", sheet, sheets)
+        chosen = sheet or sheets[0]
+        try:
+            cells = pd.read_excel(
+                book, sheet_name=chosen, header=None, dtype=object, keep_default_na=False, na_values=[""]
+            )
+        except Exception as error:
+            raise DataFileError(f"Sheet {chosen!r} of {path} cannot be read: {error}") from error
+    cells = cells[~cells.isna().all(axis=1)]  # a sheet has formatted lines below its last
+    if not len(cells):
+        raise DataFileError(f"Sheet {chosen!r} of {path} is empty.")
+    frame = cells.iloc[1:].reset_index(drop=True)
+    frame.columns = pd.Index(
+        ["" if gap else str(v) for v, gap in zip(cells.iloc[0], cells.iloc[0].isna(), strict=True)]
+    )
+    notes = (
+        [f"Sheet {chosen!r}, the first of {len(sheets)}: --sheet names another."]
+        if len(sheets) > 1 and not sheet
+        else []
+    )
+    return frame.infer_objects(), notes
+
+
+def _read_text(
+    path: Path, options: FileOptions, texts: Collection[str] | None
+) -> tuple[pd.DataFrame, list[str]]:
+    import pandas as pd
+
+    if path.stat().st_size == 0:
+        raise DataFileError(f"{path} is empty.")
+    if options.decimal not in (".", ","):
+        raise InvalidInput(f"--decimal is . or , (the sign before the fraction), got {options.decimal!r}.")
+    with path.open("rb") as raw:
+        encoding = find_encoding(raw, path.name, options.encoding)
+    notes = list(encoding.notes)
+
+    def opened() -> Any:
+        return path.open(encoding=encoding.name, newline="")
+
+    try:
+        with opened() as file:
+            separator = "\t" if path.suffix.lower() == ".tsv" else find_separator(file)
+            first, has_codes = _check_lines(file, separator, path)
+        header = not all(_is_number(field) for field in first)
+        if len(first) > 2 and first == [str(i) for i in range(len(first))]:
+            header = True
+            notes.append("The first line counts the columns, so it was read as a header.")
+        names = [str(i) for i in range(len(first))]
+        as_written = [
+            name for name, field in zip(names, first, strict=True)
+            if texts is None or (header and field.strip().lower() in texts)
+        ]  # fmt: skip
+
+        def read(**given: Any) -> pd.DataFrame:
+            with opened() as file:
+                return pd.read_csv(
+                    file, sep=separator, header=0 if header else None, names=names, index_col=False,
+                    skipinitialspace=True, keep_default_na=False, na_values=[""], **given,
+                )  # fmt: skip
+
+        frame = read(decimal=options.decimal, dtype=dict.fromkeys(as_written, object))
+        whole = [name for name in names if name not in as_written and frame[name].dtype.kind in "iu"]
+        if has_codes and whole:
+            written = read(usecols=whole, dtype=object)
+            for name in whole:
+                if written[name].map(lambda text: bool(_CODE.match(text))).any():
+                    frame[name] = written[name]
+    except (pd.errors.ParserError, csv.Error) as error:
+        raise DataFileError(
+            f"{path} cannot be read as a table: {str(error).strip()}. A text with a quote in it is written with "
+            'the quote doubled, within quotes: "so ""called"" text".'
+        ) from error
+    if header:
+        frame.columns = pd.Index(first)
+    else:
+        frame.columns = pd.Index([f"column{i}" for i in range(len(first))])
+        notes.append("The first line holds numbers only, so it was read as a row, not as a header.")
+    return frame, notes
+
+
+def _check_lines(file: Any, separator: str, path: Path) -> tuple[list[str], bool]:
+    """The first line's fields, and whether any cell begins with a zero and a digit; ragged lines are refused.
+
+    pandas fills short lines with NaN and shifts columns when all lines are long, so it must not see them.
+    """
+    code = re.compile(rf'(?:^|[{separator}"])\s*[-+]?0\d')
+    has_codes = False
+
+    def watched() -> Iterator[str]:
+        nonlocal has_codes
+        for line in file:
+            has_codes = has_codes or code.search(line) is not None
+            yield line
+
+    found = lines(watched(), separator)
+    number, first = next(found, (1, [""]))
+    for line, fields in found:
+        if len(fields) != len(first):
+            raise DataFileError(
+                f"{path} is ragged: line {number} has {counted(len(first), 'field')}, line {line} has {len(fields)}. "
+                f"A text that holds {separator!r} is written in double quotes."
+            )
+    return first, has_codes
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- names of columns
+
+
+def with_plain_names(
+    frame: pd.DataFrame, what: str, single: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table with names without blanks at their ends, no two alike, and without columns of row numbers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    what : str
+        How messages name the table.
+    single : collection of str
+        Names, in lower case, of which there may be one column only: those of labels and ids.
+
+    Raises
+    ------
+    DataFileError
+        Where there are several columns of such a name.
+    """
+    import pandas as pd
+
+    bare = [str(name).strip() for name in frame.columns]
+    names: list[str] = []
+    keep, notes = [], []
+    for i, name in enumerate(bare):
+        column = frame.iloc[:, i]
+        if not name or re.fullmatch(r"Unnamed: \d+", name):
+            if column.isna().all():  # lines that end with a separator
+                continue
+            if i == 0 and _counts(column):
+                notes.append("The first column has no name and counts the rows: left out.")
+                continue
+            name = f"column{i}"
+        elif bare.index(name) < i:
+            if name.lower() in single:
+                raise DataFileError(
+                    f"{what} has two columns named {name!r} (columns {bare.index(name) + 1} and {i + 1}): give one of "
+                    "them another name."
+                )
+            numbered = (f"{name} ({k})" for k in range(2, len(bare) + 2))
+            name = next(fresh for fresh in numbered if fresh not in bare and fresh not in names)
+            notes.append(f"Column {i + 1}, another one named {bare[i]!r}, is called {name!r} here.")
+        keep.append(i)
+        names.append(name)
+    frame = frame.iloc[:, keep].copy(deep=False)
+    frame.columns = pd.Index(names, dtype=object)
+    return frame, notes
+
+
+def _counts(column: pd.Series) -> bool:
+    try:
+        values = column.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool((values == np.round(values)).all() and len(np.unique(values)) == len(values))
+
+
+# ---------------------------------------------------------------- values of columns
+
+
+def _settle(frame: pd.DataFrame, as_written: Collection[str]) -> list[str]:
+    """Give columns the types of what they hold, in place."""
+    import pandas as pd
+
+    named: Counter[str] = Counter()
+    for name in frame.columns:
+        if name in as_written:
+            continue
+        column = given = frame[name]
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
+            column = _marked(column)
+            if column is None:
+                named[name] = sum(isinstance(v, str) and v.strip() in MARKERS for v in frame[name])
+                continue
+        if pd.api.types.is_float_dtype(column) and column.isna().any():
+            known = column.dropna().to_numpy(dtype=np.float64)
+            if len(known) and (known == np.round(known)).all() and np.abs(known).max() < 2**53:
+                column = column.astype("Int64")
+        if column is not given:
+            frame[name] = column
+    return [
+        f"Column {name!r}: 'NA', 'None' and the like count as names there ({counted(times, 'cell')}); blank is missing."
+        for name, times in named.items() if times
+    ]  # fmt: skip
+
+
+def _marked(column: pd.Series) -> pd.Series | None:
+    """Numbers or dates with their markers as gaps; None for a column of neither."""
+    import pandas as pd
+
+    known = column.dropna()
+    if not len(known) or not known.map(lambda value: isinstance(value, (str, int, float))).all():
+        return None
+    texts = known.map(lambda value: str(value).strip())
+    marks = texts.isin(MARKERS)
+    if not marks.any() or marks.all():
+        return None
+    rest = texts[~marks]
+    if rest.map(lambda text: bool(DATE.fullmatch(text))).all():
+        return column.where(~column.index.isin(texts.index[marks]))
+    numbers = pd.to_numeric(rest, errors="coerce")
+    if numbers.isna().any() or rest.map(lambda text: bool(_CODE.match(text))).any():
+        return None
+    return numbers.reindex(column.index)
+
+
+def column_named(names: Sequence[str], asked: str | None, default: str, what: str) -> str | None:
+    """The column asked for, else the one of the default name in any case, else None.
+
+    Raises
+    ------
+    UnknownName
+        For a column that is not there.
+    DataFileError
+        Where names that differ in case alone are meant by the default.
+    """
+    if asked is not None:
+        if asked not in names:
+            raise UnknownName(f"column in {what} named", asked, names)
+        return asked
+    found = [name for name in names if name.lower() == default]
+    if len(found) > 1:
+        raise DataFileError(
+            f"{what} has columns {', '.join(found)}: say which is meant with --{default}-column."
+        )
+    return found[0] if found else None

@@ -1,0 +1,1 @@
+"""Files as people have them: delimited text of any encoding, pictures of any kind."""

@@ -1,0 +1,205 @@
+"""Delimited text as people save it: any encoding, commas, semicolons or tabs, cells of any length."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, TextIO
+
+from activeclust.errors import DataFileError, InvalidInput
+
+SEPARATORS = (",", ";", "\t")
+SAMPLE_LINES = 50  #: lines by which separators are told apart
+_BLOCK = 1 << 20
+#: what a file begins with that says its encoding itself; the longer ones first
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+#: encodings of other scripts than Latin that are looked for
+_OTHER_SCRIPTS = [
+    "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
+    "utf_16_le", "utf_16_be",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the bytes of a file become text.
+
+    Attributes
+    ----------
+    name : str
+        A codec of Python's.
+    notes : tuple of str
+        Where it was guessed: what the guess is, with an example.
+    """
+
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encoding:
+    """The encoding of a file, read to its end once: the one asked for, a mark's, UTF-8, or a guess that is said.
+
+    Parameters
+    ----------
+    file : binary file
+        Left at its beginning.
+    what : str
+        How messages name it.
+    asked : str, optional
+        An encoding's name; without it one is guessed where the bytes are not UTF-8.
+
+    Raises
+    ------
+    InvalidInput
+        An encoding that does not exist.
+    DataFileError
+        Bytes that are not text in the encoding asked for, or in none that could be guessed; the message names the line.
+
+    Examples
+    --------
+    >>> import io
+    >>> found = find_encoding(io.BytesIO("name\\nMüller\\n".encode("cp1252")), "t.csv")
+    >>> found.name, found.notes
+    ('cp1252', ("t.csv is not UTF-8 (line 2); read as cp1252, as in 'Müller': --encoding names another.",))
+    """
+    if asked is not None:
+        try:
+            name = codecs.lookup(asked).name
+        except (LookupError, ValueError):
+            raise InvalidInput(
+                f"There is no encoding {asked!r}; there are utf-8, utf-16, cp1252 (Windows, western Europe), cp1250, "
+                "cp1251, mac-roman, shift-jis, gb18030 and others."
+            ) from None
+    start = file.read(4)
+    file.seek(0)
+    marked = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
+    if asked is None and marked:
+        name = marked
+    elif asked is None or name == "utf-8":
+        name = "utf-8-sig"
+    wrong = _first_wrong(file, name)
+    if wrong is None:
+        return Encoding(name)
+    if asked is None and not marked:
+        return _guess(file, what, wrong)
+    raise DataFileError(
+        f"{what} is not text in {asked or marked}: line {wrong} holds other bytes. Name its encoding with --encoding."
+    )
+
+
+def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
+    from charset_normalizer import from_bytes
+
+    sample = _lines_beyond_ascii(file)
+    high = [byte > 127 for byte in sample]
+    beside = sum(one and other for one, other in itertools.pairwise(high))
+    name: str | None = "cp1252"
+    if beside > sum(high) / 2 or 0 in sample:  # not single accents among Latin letters
+        best = from_bytes(sample, cp_isolation=_OTHER_SCRIPTS).best()
+        name = best.encoding if best else None
+    if name is None or _first_wrong(file, name) is not None:
+        raise DataFileError(
+            f"{what} is not text in UTF-8 (line {wrong} holds other bytes), and what else it is cannot be guessed: "
+            "name its encoding, such as --encoding cp1252 or --encoding utf-16."
+        )
+    word = re.search(r"\w*[^\W\x00-\x7f]\w*", sample.decode(name, "replace"))
+    example = f", as in {word.group()[:30]!r}" if word else ""
+    return Encoding(
+        name, (f"{what} is not UTF-8 (line {wrong}); read as {name}{example}: --encoding names another.",)
+    )
+
+
+def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
+    """The line of the first byte that is no text, or None; the file is left at its beginning."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    try:
+        while block := file.read(_BLOCK):
+            try:
+                text = decoder.decode(block)
+            except UnicodeDecodeError as error:
+                return line + error.object[: error.start].count(b"\n")
+            if "\0" in text:  # UTF-16 without a mark is UTF-8 with NULs
+                return line + text[: text.index("\0")].count("\n")
+            line += text.count("\n")
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return line
+        return None
+    finally:
+        file.seek(0)
+
+
+def _lines_beyond_ascii(file: BinaryIO, most: int = 100_000) -> bytes:
+    found, size = [], 0
+    for line in file:
+        if not line.isascii() or b"\0" in line:
+            found.append(line)
+            size += len(line)
+            if size > most:
+                break
+    file.seek(0)
+    return b"".join(found)[: most + 4]
+
+
+def decoded(raw: bytes, what: str, asked: str | None = None) -> tuple[str, tuple[str, ...]]:
+    """A whole file as text, and what was guessed; see :func:`find_encoding`.
+
+    Examples
+    --------
+    >>> decoded(b"\\xef\\xbb\\xbfrow,cluster", "t.csv")
+    ('row,cluster', ())
+    """
+    encoding = find_encoding(io.BytesIO(raw), what, asked)
+    return raw.decode(encoding.name), encoding.notes
+
+
+def find_separator(file: TextIO) -> str:
+    """The separator by which the first lines have the same number of fields, two or more; a comma where none does.
+
+    The file is left at its beginning.
+
+    Examples
+    --------
+    >>> import io
+    >>> find_separator(io.StringIO("a;b\\n1,5;2\\n3,5;4\\n")), find_separator(io.StringIO("text\\na, b\\n"))
+    (';', ',')
+    """
+    found = {}
+    for separator in SEPARATORS:
+        with contextlib.suppress(csv.Error):
+            widths = [len(fields) for _, fields in itertools.islice(lines(file, separator), SAMPLE_LINES)]
+            # a header of several fields counts even where lines are ragged: which of them is wrong is said later
+            several = bool(widths) and widths[0] > 1
+            found[separator] = (several and len(set(widths)) == 1, several, widths[0] if widths else 0)
+        file.seek(0)
+    return max(found, key=lambda separator: found[separator], default=",")
+
+
+def lines(file: TextIO, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """(number of its last line, fields) of every record that is not blank; blanks after a separator do not count."""
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+    while True:
+        # the module's limit of 131,072 characters holds for everybody in this process
+        limit = csv.field_size_limit(2**31 - 1)
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        finally:
+            csv.field_size_limit(limit)
+        if len(fields) > 1 or any(field.strip() for field in fields):
+            yield reader.line_num, fields
