@@ -67,10 +67,11 @@ class Client:
         reply = self.connection.getresponse()
         reply.read()
         self.cookie = reply.headers["set-cookie"].partition(";")[0]
+        self.key = reply.headers["location"].partition("#key=")[2]
 
     def call(self, path: str, body: dict | None = None) -> dict[str, Any]:
         """A read, or a write where there is a body."""
-        headers = {"Cookie": self.cookie, "Origin": f"http://127.0.0.1:{PORT}"}
+        headers = {"Cookie": self.cookie, "X-Activeclust-Key": self.key, "Origin": f"http://127.0.0.1:{PORT}"}
         if body is None:
             self.connection.request("GET", path, headers=headers)
         else:

@@ -1,7 +1,8 @@
 """A person answers in the terminal: the row, the likeliest clusters, one key an answer.
 
-In a terminal a key acts at once; from a pipe one line is one answer (``1``, ``a``, ``n new name``, an empty
-line for the first suggestion), and the end of input stops.
+Every cluster has the key that it has on the page (:class:`~activeclust.annotators.keys.ClusterKeys`). In a terminal
+a key acts at once; from a pipe one line is one answer (``c``, ``n new name``, an empty line for the first
+suggestion), and the end of input stops.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from activeclust.annotators.keys import ClusterKeys
 from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
 from activeclust.annotators.terminal_view import item_view
 
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
     from activeclust.store.base import Cluster
 
 SIGNALS = {"s": SKIP, "?": UNSURE, "u": UNDO, "q": STOP, "\x04": STOP}
-SHOWN = 3  #: suggestions with a number
+SHOWN = 3  #: suggestions with a bar
 BAR_WIDTH = 20  #: characters of a bar that is certain
-#: keys of clusters in the order they were first named; those of the commands are left out
-LETTERS = "abcdefghijklmoprtvwxyz" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 HELP = {"Enter": "first", "n": "new", "s": "skip", "?": "unsure", "u": "undo", "q": "stop"}
 KEY, FIRST, BAR = "cyan", "bold", "blue"  #: styles; NO_COLOR leaves the bold
 
@@ -42,7 +42,7 @@ class Terminal:
     --------
     >>> import io
     >>> from rich.console import Console
-    >>> ask = Terminal(Console(file=io.StringIO()), io.StringIO("n cat\\n1\\n"))
+    >>> ask = Terminal(Console(file=io.StringIO()), io.StringIO("n cat\\nc\\n"))
     >>> ask(Query(0, "a small one", (), 1.0, ()))
     'cat'
     >>> ask(Query(1, "another", (("cat", 0.8),), 0.2, ("cat",)))
@@ -54,6 +54,7 @@ class Terminal:
 
         self.console = console or Console(highlight=False)
         self.keys = keys or sys.stdin
+        self._cluster_keys = ClusterKeys()
         self.live = self.keys.isatty() and self.console.is_terminal
         self._metrics: Mapping[str, Any] = {}
         self._answered, self._budget = 0, 0
@@ -87,9 +88,10 @@ class Terminal:
         self.console.print()
         self.console.print(self._suggestions(query))
         self.console.print()
-        others = self._keys(query.clusters)
-        if others:
-            self.console.print(_hints({key: _short(name) for key, name in others.items()}))
+        with_bar = [name for name, _ in query.suggestions[:SHOWN]]
+        keys = self._keys(query.clusters)
+        if others := {key: _short(name) for key, name in keys.items() if name not in with_bar}:
+            self.console.print(_hints(others))
         self.console.print(_hints(HELP))
 
     def _status(self, query: Query) -> str:
@@ -116,19 +118,22 @@ class Terminal:
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, self.console.width - 40))
         table.add_column(no_wrap=True, style=BAR)
         table.add_column(no_wrap=True, justify="right")
+        keys = {name: key for key, name in self._keys(query.clusters).items()}
         lines = [
-            (f"[{i}]", str(name), chance) for i, (name, chance) in enumerate(query.suggestions[:SHOWN], 1)
+            (f"[{keys[name]}]" if name in keys else "", str(name), chance)
+            for name, chance in query.suggestions[:SHOWN]
         ]
-        for key, name, chance in [*lines, ("[n]", "(a new cluster)", query.new_cluster_probability)]:
-            style = FIRST if key == "[1]" else "dim" if key == "[n]" else ""
+        for i, (key, name, chance) in enumerate(
+            [*lines, ("[n]", "(a new cluster)", query.new_cluster_probability)]
+        ):
+            style = FIRST if i == 0 and _first(query) is not None else "dim" if i == len(lines) else ""
             filled = Text("█" * round(BAR_WIDTH * chance) or "▏")
             table.add_row(Text(key), Text(name, style=style), filled, Text(f"{chance:.0%}", style=style))
         return table
 
-    @staticmethod
-    def _keys(clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
-        """A key a cluster, the same all through a run; clusters beyond the letters are typed after n."""
-        return dict(zip(LETTERS, clusters, strict=False))
+    def _keys(self, clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
+        """Clusters by their keys, the same all through a run; clusters beyond the last key are typed after n."""
+        return {key: cluster for cluster, key in self._cluster_keys.of(clusters).items()}
 
     def _say(self, query: Query, answer: Answer) -> str:
         if answer is UNDO:
@@ -143,19 +148,18 @@ class Terminal:
     def _answer(self, query: Query) -> Answer | None:
         key, rest = self._read()
         if key in ("\r", "\n"):
-            key = "1"
+            first = _first(query)
+            if first is None:
+                self._note = "Most likely it is none of the clusters: n names a new one."
+            return first
         if key in SIGNALS:
             return SIGNALS[key]
         if key == "n":
             return self._new(query, rest)
-        if key.isdigit() and 1 <= int(key) <= min(SHOWN, len(query.suggestions)):
-            return query.suggestions[int(key) - 1][0]
         keys = self._keys(query.clusters)
-        if key in keys:
-            return keys[key]
-        self._note = "There is no suggestion yet: n names the first cluster." if key == "1" else (
-            f"{key!r} is no key here."
-        )  # fmt: skip
+        if (letter := key.lower()) in keys:
+            return keys[letter]
+        self._note = f"{key!r} is no key here."
         return None
 
     def _new(self, query: Query, rest: str) -> Answer | None:
@@ -192,6 +196,13 @@ class Terminal:
                 return None
         line = self.keys.readline()
         return line.rstrip("\r\n") if line else None
+
+
+def _first(query: Query) -> Cluster | None:
+    """What Enter answers: the likeliest cluster, unless none of the clusters is likelier."""
+    if not query.suggestions or query.suggestions[0][1] < query.new_cluster_probability:
+        return None
+    return query.suggestions[0][0]
 
 
 def _hints(meanings: Mapping[str, str]) -> Any:

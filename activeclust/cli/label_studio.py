@@ -107,10 +107,13 @@ def _serve(loop: Any, given: dict[str, Any]) -> None:
     from activeclust.web.label_studio.app import make_backend
     from activeclust.web.label_studio.backend import AHEAD
     from activeclust.web.server import bind, run_app
-    from activeclust.web.service import Desk
+    from activeclust.web.service import AnnotationService
 
     host, port = given["host"], given["port"]
-    with Desk(loop, ahead=AHEAD) as desk, contextlib.closing(bind(port, address=host)) as listening:
+    with (
+        AnnotationService(loop, ahead=AHEAD) as service,
+        contextlib.closing(bind(port, address=host)) as listening,
+    ):
         hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", host)]
         print(
             f"Connect http://{host}:{port} in Label Studio under Settings, Model, and choose Uncertainty "
@@ -118,7 +121,7 @@ def _serve(loop: Any, given: dict[str, Any]) -> None:
             file=sys.stderr,
             flush=True,
         )
-        run_app(make_backend(desk, hosts, given["auth"]), listening)
+        run_app(make_backend(service, hosts, given["auth"]), listening)
 
 
 COMMANDS: list[click.Command] = [label_studio_command]

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activeclust.errors import InvalidInput
 from activeclust.web.installed import check_installed
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SHORTEST_PASSWORD = 8  #: characters
 
 
 def serve(
@@ -21,6 +25,9 @@ def serve(
     budget: int | None = None,
     stop: str | None = None,
     open_browser: bool = True,
+    host: str = "127.0.0.1",
+    base_url: str | None = None,
+    password: str | None = None,
 ) -> None:
     """Serve the page for a run until Ctrl-C; every answer is in the store before the page hears of it.
 
@@ -29,25 +36,51 @@ def serve(
     loop : ActiveLoop
         It belongs to the page while this runs.
     port : int, optional
-        On 127.0.0.1; 8421 or the next free one where none is given.
+        Without it the run's own one from 8421 to 8920, or the next free one.
     who : str
-        The name that the page begins with; another can be typed there.
+        The first browser's name; another can be typed there.
     budget : int, optional
         Nothing new is asked once so many rows are answered.
     stop : str, optional
         A rule of :func:`activeclust.loop.stopping.parse_stop`; nothing new is asked once it holds.
     open_browser : bool
+    host : str
+        The address to listen on; one that other machines reach needs a password.
+    base_url : str, optional
+        The address that people open, where a proxy stands before this server.
+    password : str, optional
+        Lets browsers in that do not have an address of this start.
 
     Raises
     ------
     MissingDependency
         Without the extra ``[web]``.
     InvalidInput
-        For a port that is taken.
+        For a port that is taken, a password of less than 8 characters, and a host that others reach without one.
     """
+    check_reach(host, password)
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
     from activeclust.web.server import run_server
-    from activeclust.web.service import Desk
+    from activeclust.web.service import AnnotationService
 
-    with Desk(loop, who=who, budget=budget, stop=stop) as desk:
-        run_server(desk, port, open_browser=open_browser)
+    with AnnotationService(loop, budget=budget, stop=stop) as service:
+        run_server(
+            service,
+            port,
+            who=who,
+            open_browser=open_browser,
+            host=host,
+            base_url=base_url,
+            password=password,
+        )
+
+
+def check_reach(host: str, password: str | None) -> None:
+    """:class:`InvalidInput` where other machines could reach the page without a password, or with a short one."""
+    if password is not None and len(password) < SHORTEST_PASSWORD:
+        raise InvalidInput(f"A password has at least {SHORTEST_PASSWORD} characters, got {len(password)}.")
+    if password is None and host not in LOOPBACK:
+        raise InvalidInput(
+            f"Listening on {host}, the page can be reached from other machines: give a password (--password, or the "
+            "variable ACTIVECLUST_PASSWORD)."
+        )

@@ -18,11 +18,11 @@ from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
 from activeclust.web.items import KEPT
-from activeclust.web.payload import cluster_id
+from activeclust.web.payload import cluster_id, number_of
 
 if TYPE_CHECKING:
-    from activeclust.web.page_state import View
-    from activeclust.web.service import Desk
+    from activeclust.web.page_state import PageState
+    from activeclust.web.service import AnnotationService
 
 AXES = 6  #: principal axes a view is shown by, in pairs
 FULL = 65_535  #: the longer side of the map
@@ -72,12 +72,12 @@ def packed(points: np.ndarray) -> bytes:
     return np.clip(np.round(scaled), 0, FULL).astype("<u2").tobytes()
 
 
-def looks(view: View) -> bytes:
+def looks(view: PageState) -> bytes:
     """What the map shows of every row: a JSON header behind its length, then codes, certainties and kinds.
 
     ``uint32 length | header | uint16 code (n) | uint8 certainty (n) | uint8 kind (n)``, little-endian. The
     header is padded to four bytes; a certainty of 255 is a probability of 1; the kinds are those of
-    :class:`~activeclust.web.page_state.View`.
+    :class:`~activeclust.web.page_state.PageState`.
     """
     header = {"seq": view.seq, "clusters": [cluster_id(cluster) for cluster in view.clusters]}
     text = json.dumps(header).encode()
@@ -88,24 +88,24 @@ def looks(view: View) -> bytes:
     return b"".join((length, text, codes.tobytes(), certainty.tobytes(), view.kinds.tobytes()))
 
 
-class Scatter:
-    """Handlers of the map over one desk; both only read."""
+class Map:
+    """Handlers of the map over one service; both only read."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, service: AnnotationService) -> None:
+        self.service = service
         self._axes: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
 
     def routes(self, reading: Callable[[Callable[[Request], Any]], Any]) -> list[Route]:
         """Both of them."""
         return [
-            Route("/map/{view}/{pair:int}", reading(self.points), methods=["GET"]),
+            Route("/map/{view}/{pair}", reading(self.points), methods=["GET"]),
             Route("/api/map", reading(self.states), methods=["GET"]),
         ]
 
     def points(self, request: Request) -> Response:
         """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view."""
-        name, pair = request.path_params["view"], request.path_params["pair"]
+        name, pair = request.path_params["view"], number_of(request.path_params["pair"], "A pair of axes")
         if name not in self.available or not pair < AXES // 2:
             raise InvalidInput(
                 f"The map has the views {', '.join(self.available)}, three pairs of axes each."
@@ -115,12 +115,12 @@ class Scatter:
 
     @property
     def available(self) -> list[str]:
-        """Views that there is a map of."""
+        """PageStates that there is a map of."""
         return [name for name in VIEWS if name in self._views]
 
     @property
     def _views(self) -> Mapping[str, np.ndarray]:
-        return self.desk.loop.prepared.views
+        return self.service.loop.prepared.views
 
     def _axes_of(self, name: str) -> np.ndarray:
         with self._lock:
@@ -130,7 +130,7 @@ class Scatter:
 
     def states(self, request: Request) -> Response:
         """What the newest posterior says of every row; 204 where event ``since`` is the last it knows."""
-        view = self.desk.view
+        view = self.service.page_state
         if request.query_params.get("since") == str(view.seq):
             return Response(status_code=204)
         return Response(looks(view), media_type="application/octet-stream")

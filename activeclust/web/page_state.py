@@ -18,13 +18,13 @@ OPEN, ANSWERED, ASIDE = range(3)  #: kinds of rows
 
 
 @dataclass(frozen=True)
-class View:
+class PageState:
     """The run as the posterior of one moment sees it; n rows, C clusters.
 
     Attributes
     ----------
     version : int
-        Grows by one with every view.
+        Grows by one with every state.
     seq : int
         The last event that it knows of.
     clusters : tuple of length C
@@ -63,8 +63,10 @@ class View:
     seconds: float
 
     @classmethod
-    def of(cls, loop: ActiveLoop, version: int, seq: int, order: tuple[int, ...], seconds: float) -> View:
-        """The view of a loop that has just measured."""
+    def of(
+        cls, loop: ActiveLoop, version: int, seq: int, order: tuple[int, ...], seconds: float
+    ) -> PageState:
+        """The state of a loop that has just measured."""
         state = loop.state
         n = state.n_rows
         codes, confidence = np.full(n, -1), np.zeros(n)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.requests import Request
 from starlette.routing import Route
 
-from activeclust.errors import InvalidInput
 from activeclust.store.base import Event
 from activeclust.store.log import explain, sentence
 from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
 from activeclust.web.items import item_json
-from activeclust.web.payload import cluster_id
+from activeclust.web.payload import cluster_id, number_of
 
 if TYPE_CHECKING:
-    from activeclust.web.service import Desk
+    from activeclust.web.service import AnnotationService
 
 EXAMPLES = 8
 MOST_LINES = 100
@@ -25,10 +24,10 @@ CURVES = ("expected_accuracy", "agreement", "accuracy", "v_measure")
 
 
 class Panels:
-    """Handlers over one desk; all of them read."""
+    """Handlers over one service; all of them read."""
 
-    def __init__(self, desk: Desk, run: str) -> None:
-        self.desk, self.run = desk, run
+    def __init__(self, service: AnnotationService, run: str) -> None:
+        self.service, self.run = service, run
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
         """Their addresses."""
@@ -41,16 +40,16 @@ class Panels:
         return [Route(path, reading(handler), methods=["GET"]) for path, handler in handlers.items()]
 
     def _item(self, row: int) -> dict[str, Any]:
-        return {"row": row, "item": item_json(self.desk.items[row], row, self.run)}
+        return {"row": row, "item": item_json(self.service.items[row], row, self.run)}
 
     def clusters(self, request: Request) -> dict[str, Any]:
         """Each cluster with its size, its first answers, and the rows that are surest to be of it."""
-        view = self.desk.view
-        sizes = view.sizes()
-        free = np.setdiff1d(np.arange(self.desk.n_rows), list(view.answered)).astype(int)
+        state = self.service.page_state
+        sizes = state.sizes()
+        free = np.setdiff1d(np.arange(self.service.n_rows), list(state.answered)).astype(int)
         shown = []
-        for code, cluster in enumerate(view.clusters):
-            answered = [row for row, given in view.answered.items() if given == cluster]
+        for code, cluster in enumerate(state.clusters):
+            answered = [row for row, given in state.answered.items() if given == cluster]
             shown.append(
                 {
                     "id": cluster_id(cluster),
@@ -58,7 +57,10 @@ class Panels:
                     "rows": int(sizes[code]),
                     "answers": len(answered),
                     "anchors": [self._item(row) for row in answered[: EXAMPLES // 2]],
-                    "examples": [self._item(row) for row in view.alike(code, free, EXAMPLES)],
+                    "examples": [
+                        self._item(row) | {"p": round(float(state.confidence[row]), 4)}
+                        for row in state.alike(code, free, EXAMPLES)
+                    ],
                 }
             )
         return {"clusters": shown}
@@ -66,11 +68,10 @@ class Panels:
     def answers(self, request: Request) -> dict[str, Any]:
         """The log from event ``before`` back, newest first."""
         before = request.query_params.get("before")
-        if before is not None and not before.isdigit():
-            raise InvalidInput("before is the number of an event.")
-        lines = [line for line in explain(self.desk.log.events()) if line.event.kind.value != "undo"]
+        lines = [line for line in explain(self.service.log.events()) if line.event.kind.value != "undo"]
         if before is not None:
-            lines = [line for line in lines if (line.event.seq or 0) < int(before)]
+            first = number_of(before, "before")
+            lines = [line for line in lines if (line.event.seq or 0) < first]
         shown = lines[::-1][:MOST_LINES]
         current = {line.event.row: line.event.seq for line in lines if line.undone_by is None}
         return {
@@ -100,14 +101,18 @@ class Panels:
 
     def curves(self, request: Request) -> dict[str, Any]:
         """The metrics of the rounds against the answers."""
-        view = self.desk.view
-        known = [name for name in CURVES if any(r.get(name) is not None for r in view.rounds)]
-        points = [[r["budget"], *(r.get(name) for name in known)] for r in view.rounds]
-        return {"names": known, "points": points, "converged": view.converged}
+        state = self.service.page_state
+        rounds: list[Mapping[str, Any]] = []
+        for record in reversed(state.rounds):  # what was taken back since is no part of the curve
+            if not rounds or record["budget"] < rounds[-1]["budget"]:
+                rounds.append(record)
+        known = [name for name in CURVES if any(r.get(name) is not None for r in rounds)]
+        points = [[r["budget"], *(r.get(name) for name in known)] for r in reversed(rounds)]
+        return {"names": known, "points": points, "converged": state.converged}
 
     def suspects(self, request: Request) -> dict[str, Any]:
         """Answers that the other answers contradict."""
-        found = self.desk.suspects(24)
+        found = self.service.suspects(24)
         return {
             "suspects": [
                 self._item(row) | {"cluster": {"id": cluster_id(c), "text": str(c)}, "score": round(score, 3)}

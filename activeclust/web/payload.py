@@ -6,15 +6,44 @@ A cluster's id is its JSON (``1`` and ``"1"`` are two clusters), so that no brow
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from starlette.responses import Response
 
 from activeclust.annotators.query import SUGGESTIONS
 from activeclust.errors import InvalidInput
 from activeclust.store.base import Cluster, Kind
+from activeclust.store.checks import check_cluster
 
 LONGEST_NAME = 200  #: characters of a cluster's name typed on the page
+LONGEST_ID = 100_000  #: characters of a cluster's id: names that were not typed here may be longer
 MOST_ROWS = 5_000  #: rows labelled with one gesture
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response of JSON, whatever texts and numbers it holds.
+
+    Halves of surrogate pairs, which stand for bytes of a file name that is not UTF-8, are written as escapes;
+    numbers that JSON has no word for as null.
+
+    Examples
+    --------
+    >>> json_response({"name": "caf\\udce9", "share": float("nan")}).body
+    b'{"name":"caf\\\\udce9","share":null}'
+    """
+    text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    body = text.encode("utf-8", "backslashreplace")
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    return [_finite(value) for value in content] if isinstance(content, (list, tuple)) else content
 
 
 def cluster_id(cluster: Cluster) -> str:
@@ -37,12 +66,12 @@ def to_cluster(text: Any) -> Cluster:
     ('cat', 7)
     """
     try:
-        cluster = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        cluster = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST_ID else None
+    except (ValueError, RecursionError):
         cluster = None
     if isinstance(cluster, bool) or not isinstance(cluster, (str, int)):
         raise InvalidInput(f"A cluster is named by its id, got {str(text)[:80]!r}.")
-    return check_name(cluster) if isinstance(cluster, str) else cluster
+    return check_cluster(cluster)
 
 
 def check_name(name: Any) -> str:
@@ -98,7 +127,22 @@ def text_of(body: Mapping[str, Any], key: str, limit: int = 200) -> str:
     value = body.get(key, "")
     if not isinstance(value, str) or len(value) > limit:
         raise InvalidInput(f"{key} is a text of at most {limit} characters.")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidInput(f"{key} holds a character that cannot be stored (NUL, or half a surrogate pair).")
     return value
+
+
+def number_of(text: str, what: str) -> int:
+    """A number from 0 on that stands in an address.
+
+    Examples
+    --------
+    >>> number_of("12", "before")
+    12
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise InvalidInput(f"{what} is a number, got {text[:80]!r}.")
+    return int(text)
 
 
 def row_of(value: Any, n_rows: int) -> int:

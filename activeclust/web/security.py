@@ -1,30 +1,48 @@
-"""Who may talk to the page: this machine's browser, with the token of this start, from the page itself.
+"""Who may talk to the page: browsers that came by an address of this start, each of them somebody.
 
 Any web site that is open in another tab can make a browser send requests to 127.0.0.1, and DNS can be
 made to point a foreign name there. So every request must name an allowed Host and bear the cookie,
-every write must come from this origin, and no answer can be framed, embedded or run as script.
+every write must come from this origin, and no answer can be framed, embedded or run as script. Cookies do not
+tell ports apart: another server on this machine is sent ours as well. So the data also want a key, which the
+page keeps where only its own origin, the port included, can read it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import html
 import secrets
-from collections.abc import Iterable, MutableMapping
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from activeclust.errors import InvalidInput
+from activeclust.store import LEASE_SECONDS
+from activeclust.web.payload import json_response
+
 LARGEST_BODY = 256 * 1024  #: bytes of a request
+SLOWEST_BODY = 20.0  #: seconds a body may take
 MOST_AT_ONCE = 64  #: requests worked on; more are told to come again
 SAFE = ("GET", "HEAD")
+KEY = "x-activeclust-key"  #: header with the page's key; pictures and downloads have it in their address
+SHELL = ("/", "/login", "/favicon.ico")  #: addresses without data, and /static/
 
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -35,52 +53,169 @@ HEADERS = {
 }
 
 
-class Session:
-    """The secrets of one start of the server.
+@dataclass
+class Visitor:
+    """One browser of this start.
+
+    Attributes
+    ----------
+    name : str
+        What its answers bear; "" for a single person who gave no name.
+    asked : bool
+        Whether the page should ask for a name: where others are there too.
+    secret, key : str
+        What its cookie holds, and what its page sends along.
+    """
+
+    name: str
+    asked: bool = False
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    seen: float = field(default_factory=time.monotonic)
+
+
+class Access:
+    """The secrets of one start of the server, and the browsers that came by them.
 
     Parameters
     ----------
     port : int
         Cookies do not tell ports apart, so the port is in the cookie's name.
+    who : str
+        The first browser's name.
+    host : str
+        The address that is listened on.
+    base_url : str, optional
+        The address that people open, where a proxy stands before this server.
+    password : str, optional
+        Lets a browser in without an address of this start.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.token = secrets.token_urlsafe(32)
-        self.secret = secrets.token_urlsafe(32)
+    def __init__(
+        self,
+        port: int,
+        *,
+        who: str = "",
+        host: str = "127.0.0.1",
+        base_url: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.port, self.who, self.password = port, who, password
         self.cookie = f"activeclust-{port}"
-        self.hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+        names = dict.fromkeys(("127.0.0.1", "localhost", host))
+        hosts = {f"{_in_brackets(name)}:{port}" for name in names if name not in ("0.0.0.0", "::")}
+        self.base = base_url.rstrip("/") if base_url else f"http://{_in_brackets(_reached(host))}:{port}"
+        public = urlsplit(self.base)
+        self.prefix, self.secure = public.path, public.scheme == "https"
+        self.public_origin = f"{public.scheme}://{public.netloc}" if base_url else None
+        self.hosts = frozenset({*hosts, public.netloc})
+        self.any_host = (
+            host in ("0.0.0.0", "::") and base_url is None
+        )  # which of its names is meant, only DNS knows
+        self._tokens: set[str] = set()
+        self._visitors: dict[str, Visitor] = {}
+        self._lock, self._trying = threading.Lock(), asyncio.Lock()
 
-    def url(self) -> str:
-        """The address to open; it holds the token."""
-        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+    def invite(self) -> str:
+        """An address that lets one browser in, once."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tokens.add(token)
+        return f"{self.base}/?token={token}"
 
-    def admits(self, token: str) -> bool:
-        """Whether this is the token."""
-        return hmac.compare_digest(token.encode(), self.token.encode())
+    def admit(self, token: str) -> Visitor | None:
+        """A new browser, where this is a token that nobody has used."""
+        with self._lock:
+            if token not in self._tokens:
+                return None
+            self._tokens.remove(token)
+            return self._enter()
 
-    def knows(self, cookies: Iterable[str]) -> bool:
-        """Whether the Cookie headers hold the secret."""
+    async def log_in(self, password: str) -> Visitor | None:
+        """A new browser, where this is the password; one try a second, whoever tries."""
+        async with self._trying:
+            if self.password is None or not hmac.compare_digest(_bytes(password), _bytes(self.password)):
+                await asyncio.sleep(1.0)
+                return None
+        with self._lock:
+            return self._enter()
+
+    def _enter(self) -> Visitor:
+        taken = {visitor.name for visitor in self._live()}
+        if not self._visitors or self.who not in taken:
+            visitor = Visitor(self.who)
+        else:
+            number = next(n for n in range(2, len(taken) + 3) if f"person {n}" not in taken)
+            visitor = Visitor(f"person {number}", asked=True)
+        self._visitors[visitor.secret] = visitor
+        return visitor
+
+    def _live(self) -> list[Visitor]:
+        since = time.monotonic() - LEASE_SECONDS
+        return [visitor for visitor in self._visitors.values() if visitor.seen >= since]
+
+    def rename(self, visitor: Visitor, name: str) -> str:
+        """Give a browser another name, one that no other browser bears now; the name before.
+
+        Raises
+        ------
+        InvalidInput
+            Where somebody else has that name.
+        """
+        with self._lock:
+            if any(other is not visitor and other.name == name for other in self._live()):
+                who = f"as {name!r}" if name else "without a name"
+                raise InvalidInput(f"Somebody else answers {who} in another browser: take another name.")
+            before, visitor.name, visitor.asked = visitor.name, name, False
+            return before
+
+    def people(self) -> list[str]:
+        """Names of those who were here in the last minutes."""
+        with self._lock:
+            return [visitor.name for visitor in self._live()]
+
+    def visitor(self, cookies: Iterable[str]) -> Visitor | None:
+        """The browser whose secret the Cookie headers hold."""
         pairs = (pair.strip().partition("=") for line in cookies for pair in line.split(";"))
-        wanted = self.secret.encode()
-        return any(
-            name == self.cookie and hmac.compare_digest(value.encode(), wanted) for name, _, value in pairs
-        )
+        found = next((self._visitors.get(value) for name, _, value in pairs if name == self.cookie), None)
+        if found is not None:
+            found.seen = time.monotonic()
+        return found
 
-    def set_cookie(self, response: Response) -> None:
-        """Move the token into the cookie, which no script and no other site can read or send."""
-        response.set_cookie(self.cookie, self.secret, httponly=True, samesite="strict", path="/")
+    def let_in(self, visitor: Visitor) -> Response:
+        """On to the page: the secret becomes a cookie, the key stands behind the #, which no server is sent."""
+        response = RedirectResponse(f"{self.prefix}/#key={visitor.key}", 303)
+        response.set_cookie(
+            self.cookie, visitor.secret, httponly=True, samesite="lax", path="/", secure=self.secure
+        )
+        return response
+
+
+def _reached(host: str) -> str:
+    """The address by which this machine itself reaches a listener."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _in_brackets(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 class TooLarge(Exception):
-    """A body is larger than a request of the page ever is."""
+    """A body is larger than a request of the page ever is, or comes by drops."""
 
 
 class Guard:
-    """ASGI middleware: refuses what is not the page, adds the headers, bounds size and number of requests."""
+    """ASGI application around the page's: refuses what is not the page, adds the headers, bounds size and number.
 
-    def __init__(self, app: ASGIApp, session: Session) -> None:
-        self.app, self.session = app, session
+    It stands outside of everything, so that no response goes without the headers, an error's included.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app, self.access = app, access
         self.working = self.peak = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,74 +223,121 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
+        prefix = self.access.prefix
+        if prefix and scope["path"].startswith(f"{prefix}/"):  # the proxy has left it on
+            scope = {**scope, "path": scope["path"][len(prefix) :]}
+        send = with_headers(send)
         refusal = self._refusal(scope)
         if refusal is None and self.working >= MOST_AT_ONCE:
             refusal = JSONResponse({"error": "busy"}, 503, {"Retry-After": "1"})
         if refusal is not None:
-            await refusal(scope, receive, _with_headers(send))
+            await refusal(scope, receive, send)
             return
         self.working += 1
         self.peak = max(self.peak, self.working)
         try:
-            await self.app(scope, bounded(receive), _with_headers(send))
+            await guarded(self.app)(scope, bounded(receive), send)
         finally:
             self.working -= 1
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0] not in self.session.hosts:
-            return _no("This server answers to its own address only.", 421)
+        no = _refusing(headers)
+        if len(hosts) != 1 or (hosts[0] not in self.access.hosts and not self.access.any_host):
+            return no("This server answers to its own address only.", 421)
         if scope["method"] not in (*SAFE, "POST"):
-            return _no("Only GET and POST are understood here.", 405)
+            return no("Only GET and POST are understood here.", 405)
         site = headers.get("sec-fetch-site")
-        if scope["method"] == "POST" and (problem := _foreign(headers, hosts[0], site)):
-            return _no(problem, 403)
+        if scope["method"] == "POST" and (problem := self._foreign(headers, hosts[0], scope["path"])):
+            return no(problem, 403)
         if scope["method"] in SAFE and site in ("cross-site", "same-site") and not _navigates(headers):
-            return _no("Nothing here may be embedded by another site.", 403)
-        if scope["path"] == "/" and scope["method"] == "GET":
-            return None  # the door itself: the route looks at token and cookie
-        if not self.session.knows(headers.getlist("cookie")):
-            return _no("Open the address that the terminal shows: it holds the token of this start.", 401)
-        return _too_large(headers)
+            return no("Nothing here may be embedded by another site.", 403)
+        if (problem := _too_large(headers)) is not None:
+            return no(*problem)
+        if scope["path"] in ("/", "/login"):
+            return None  # the door itself: the route looks at token, cookie and password
+        visitor = self.access.visitor(headers.getlist("cookie"))
+        if visitor is None:
+            return no(CLOSED, 401)
+        shell = scope["path"] in SHELL or scope["path"].startswith("/static/")
+        if not shell and not hmac.compare_digest(_bytes(_key_of(scope, headers)), _bytes(visitor.key)):
+            return no(CLOSED, 401)
+        scope.setdefault("state", {})["visitor"] = visitor
+        return None
+
+    def _foreign(self, headers: Headers, host: str, path: str) -> str | None:
+        """Why a write is not the page's own, or None."""
+        site, origins = headers.get("sec-fetch-site"), headers.getlist("origin")
+        if origins and origins not in ([f"http://{host}"], [self.access.public_origin]):
+            return "Writes are taken from this page only (Origin)."
+        if site is not None and site != "same-origin":
+            return "Writes are taken from this page only (Sec-Fetch-Site)."
+        if not origins and site is None:
+            return "A write must say where it comes from (Origin)."
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        wanted = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+        return None if kind == wanted else f"Writes are {wanted}."
 
 
-def _foreign(headers: Headers, host: str, site: str | None) -> str | None:
-    """Why a write is not the page's own, or None."""
-    origins = headers.getlist("origin")
-    if origins and origins != [f"http://{host}"]:
-        return "Writes are taken from this page only (Origin)."
-    if site is not None and site != "same-origin":
-        return "Writes are taken from this page only (Sec-Fetch-Site)."
-    if not origins and site is None:
-        return "A write must say where it comes from (Origin)."
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return None if kind == "application/json" else "Writes are application/json."
+CLOSED = "Open the address that the terminal shows: it lets one browser in. After a restart it is a new one."
+
+
+def _key_of(scope: Scope, headers: Headers) -> str:
+    given = headers.get(KEY)
+    if given is None:
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("key", [""])[0]
+    return given
 
 
 def _navigates(headers: Headers) -> bool:
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
-def _too_large(headers: Headers) -> Response | None:
+def _too_large(headers: Headers) -> tuple[str, int] | None:
     length = headers.get("content-length", "0")
-    if not length.isdigit():
-        return _no("Content-Length is a number.", 400)
-    return _no("The request is too large.", 413) if int(length) > LARGEST_BODY else None
+    if not (length.isascii() and length.isdigit()):
+        return "Content-Length is a number.", 400
+    return ("The request is too large.", 413) if len(length) > 12 or int(length) > LARGEST_BODY else None
 
 
-def _no(why: str, status: int) -> Response:
-    return JSONResponse({"error": why}, status, {"Connection": "close"})
+def _refusing(headers: Headers) -> Callable[[str, int], Response]:
+    """Refusals as a page where a person opened the address, as JSON otherwise."""
+    person = headers.get("sec-fetch-dest") == "document" or "text/html" in headers.get("accept", "")
+
+    def no(why: str, status: int) -> Response:
+        if person:
+            return message_page("This page stays closed", why, status)
+        return JSONResponse({"error": why}, status, {"Connection": "close"})
+
+    return no
 
 
-def bounded(receive: Receive, limit: int = LARGEST_BODY) -> Receive:
-    """``receive``, raising :class:`TooLarge` where a body grows beyond ``limit`` bytes."""
-    taken = 0
+def message_page(title: str, text: str, status: int, form: str = "") -> Response:
+    """A page of a title and a sentence, and a form where one is given."""
+    return HTMLResponse(
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        '<meta name=color-scheme content="light dark"><title>activeclust</title></head>'
+        f"<body><main><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{form}</main></body></html>",
+        status,
+    )
+
+
+def bounded(receive: Receive, limit: int = LARGEST_BODY, slowest: float = SLOWEST_BODY) -> Receive:
+    """``receive``, raising :class:`TooLarge` where a body grows beyond ``limit`` bytes or takes too many seconds."""
+    taken, whole, until = 0, False, time.monotonic() + slowest
 
     async def receive_bounded() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, whole
+        if whole:  # what comes now is the end of the connection, whenever that is
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), until - time.monotonic())
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            raise TooLarge from error
         taken += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if taken > limit:
             raise TooLarge
         return message
@@ -163,37 +345,33 @@ def bounded(receive: Receive, limit: int = LARGEST_BODY) -> Receive:
     return receive_bounded
 
 
-def _with_headers(send: Send) -> Send:
+async def unexpected(request: Request, error: Exception) -> Response:
+    """What a request hears of an error that nobody expected; the terminal shows its traceback."""
+    return json_response(
+        {"error": f"Something went wrong here: {type(error).__name__}. The terminal shows more."}, 500
+    )
+
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    """``app``, which has answered with :func:`unexpected`: the traceback goes to stderr, and the server goes on."""
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+
+    return answering
+
+
+def with_headers(send: Send) -> Send:
+    """``send``, with the security headers on every response."""
+
     async def send_with_headers(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             given = {name.lower() for name, _ in message["headers"]}
-            more = {"Cache-Control": "no-store"} | HEADERS
-            message["headers"] = [
-                *message["headers"],
-                *(
-                    (k.lower().encode(), v.encode())
-                    for k, v in more.items()
-                    if k.lower().encode() not in given
-                ),
-            ]
+            more = ((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+            message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]
         await send(message)
 
     return send_with_headers
-
-
-def closed_door() -> Response:
-    """What a browser without token and cookie sees."""
-    return HTMLResponse(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>activeclust</title>"
-        "<h1>This page needs its token</h1><p>Open the address that the terminal shows: it holds the token "
-        "of this start. After a restart, the address is a new one.</p></html>",
-        401,
-    )
-
-
-def opened_door() -> Response:
-    """Go on to the page itself: a navigation of our own, so that the strict cookie comes along."""
-    return HTMLResponse(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>activeclust</title>"
-        '<meta http-equiv=refresh content="0;url=/"><p><a href="/">Go on to the page</a></p></html>'
-    )

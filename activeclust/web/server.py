@@ -1,23 +1,40 @@
-"""Binding the loopback address and serving until Ctrl-C."""
+"""Binding an address and serving until Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
+import html
+import shutil
 import socket
 import sys
+import tempfile
 import webbrowser
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activeclust.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
-    from activeclust.web.service import Desk
+    from activeclust.web.service import AnnotationService
 
-PORT = 8421  #: tried first, so that answers that wait in a browser find the page again after a restart
+PORT, PORTS = 8421, 500  #: a run has a port of its own among these, so that a browser finds it again
 ADDRESS = "127.0.0.1"
 TRIED = 20  #: ports that are tried from the first one on
+
+
+def port_of(run: str) -> int:
+    """A run's own port: after a restart what waits in a browser is found at the same address.
+
+    Examples
+    --------
+    >>> port_of("digits") == port_of("digits"), 8421 <= port_of("digits") < 8921
+    (True, True)
+    """
+    return PORT + zlib.crc32(run.encode("utf-8", "surrogatepass")) % PORTS
 
 
 def bind(port: int | None, first: int = PORT, address: str = ADDRESS) -> socket.socket:
@@ -29,7 +46,9 @@ def bind(port: int | None, first: int = PORT, address: str = ADDRESS) -> socket.
         Where it is taken.
     """
     for candidate in [port] if port is not None else range(first, first + TRIED):
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # with the protocol named, so that asyncio sets TCP_NODELAY on what connects
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((address, candidate))
@@ -42,9 +61,11 @@ def bind(port: int | None, first: int = PORT, address: str = ADDRESS) -> socket.
     raise InvalidInput(f"{asked} of {address} cannot be used ({reason}): choose another with --port.")
 
 
-def run_app(app: Starlette, listening: socket.socket) -> None:
+def run_app(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import uvicorn
+
+    from activeclust.web.connections import PromptProtocol
 
     config = uvicorn.Config(
         app,
@@ -52,9 +73,8 @@ def run_app(app: Starlette, listening: socket.socket) -> None:
         access_log=False,  # it would show the token
         server_header=False,
         ws="none",
-        http="h11",
+        http=PromptProtocol,
         lifespan="off",
-        limit_concurrency=512,  # connections; the guard bounds what is worked on
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
     )
@@ -62,18 +82,58 @@ def run_app(app: Starlette, listening: socket.socket) -> None:
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def run_server(desk: Desk, port: int | None, *, open_browser: bool) -> None:
-    """Serve the page for a desk, and say where on stderr."""
-    from activeclust.web.app import make_app
-    from activeclust.web.security import Session
+@contextlib.contextmanager
+def redirect_file(url: str) -> Iterator[Path]:
+    """A file that leads a browser to ``url``, readable by its owner alone; it is removed at the end.
 
-    with contextlib.closing(bind(port)) as listening:
-        session = Session(listening.getsockname()[1])
+    The command line of a browser, which would show the address, can be read by everybody on the machine.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="activeclust-"))
+    try:
+        file = folder / "open.html"
+        file.touch(mode=0o600)
+        file.write_text(
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>activeclust</title>'
+            f'<meta http-equiv="refresh" content="0;url={html.escape(url)}"></head>'
+            f'<body><p><a href="{html.escape(url)}">Go on to the page</a></p></body></html>',
+            encoding="utf-8",
+        )
+        yield file
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_server(
+    service: AnnotationService,
+    port: int | None,
+    *,
+    open_browser: bool,
+    who: str = "",
+    host: str = ADDRESS,
+    base_url: str | None = None,
+    password: str | None = None,
+) -> None:
+    """Serve the page for a service, and say where on stderr."""
+    from activeclust.web.app import make_app
+    from activeclust.web.security import Access
+
+    own = port_of(service.run.spec.name)
+    with contextlib.closing(bind(port, own, host)) as listening:
+        taken = listening.getsockname()[1]
+        access = Access(taken, who=who, host=host, base_url=base_url, password=password)
+        if port is None and taken != own:
+            print(
+                f"Port {own}, which this run has otherwise, is taken: answers that wait in a browser from before are "
+                f"sent once the run is served there again (--port {own}).",
+                file=sys.stderr,
+            )
+        reach = "on this machine only" if password is None else f"or {access.base}/ with the password"
         print(
-            f"Answer at {session.url()}\n(on this machine only; Ctrl-C ends, everything is kept)",
+            f"Answer at {access.invite()}\n(good for one browser; {reach}; Ctrl-C ends, everything is kept)",
             file=sys.stderr,
             flush=True,
         )
-        if open_browser:
-            webbrowser.open(session.url())
-        run_app(make_app(desk, session), listening)
+        with redirect_file(access.invite()) as file:
+            if open_browser:
+                webbrowser.open(file.as_uri())
+            run_app(make_app(service, access), listening)

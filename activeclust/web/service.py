@@ -1,46 +1,45 @@
-"""The desk behind the page: answers go straight to the store, and a worker makes the next posterior behind.
+"""What a request may do: take rows, write answers, take them back, look at the run.
 
-Requests never wait for the model. They write to the store, read the last :class:`View`, and take rows from
-a *shelf* that the worker has filled; every posterior replaces what is left there, so the shelf is as
-fresh as the model is fast. Only the worker touches the loop.
+Requests never wait for the model. They write to the store, read the worker's last :class:`PageState`, and take
+rows that the worker has prefetched; every posterior replaces what is left of these, so they are as fresh as the
+model is fast.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from activeclust.annotators.keys import ClusterKeys
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.loop.stopping import parse_stop
 from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS
-from activeclust.web.page_state import OPEN, View
+from activeclust.web.page_state import OPEN, PageState
+from activeclust.web.worker import AHEAD, PosteriorWorker
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
 
-SHELF = 12  #: rows that are ready to be asked about, beyond those that people hold
 RESERVE = 200  #: rows looked at where somebody is faster than the model
 FOLDS = 5  #: posteriors that looking for suspect answers takes
-LOOK_AGAIN = 2.0  #: seconds between looks for answers that other processes have written
+TOGETHER = " (together)"  #: behind the name of who holds rows that are looked at many at a time
 
 
-class Desk:
+class AnnotationService:
     """What requests ask for, for one run.
 
     Parameters
     ----------
     loop : ActiveLoop
-    who : str
-        The name that the page begins with.
     budget : int, optional
+        Nothing new is asked once so many rows are answered.
     stop : str, optional
         A stop rule's name.
     ahead : int
@@ -48,203 +47,202 @@ class Desk:
     """
 
     def __init__(
-        self,
-        loop: ActiveLoop,
-        *,
-        who: str = "",
-        budget: int | None = None,
-        stop: str | None = None,
-        ahead: int = SHELF,
+        self, loop: ActiveLoop, *, budget: int | None = None, stop: str | None = None, ahead: int = AHEAD
     ) -> None:
         self.loop, self.run, self.items = loop, loop.stored, loop.items
         self.log = LogReader(self.run)
-        self.who, self.budget, self.ahead = who, budget, ahead
+        self.budget = budget
         self._stop = parse_stop(stop) if stop else None
         self.n_rows = self.run.spec.n_rows
-        self.trouble = ""  #: what keeps the worker from working, in words
-        self._shelf: list[int] = []
-        self._given: set[int] = set()  # answered since the last view
-        self._shown: list[int] = []  # handed out since the worker's last turn
-        self._known: dict[Cluster, None] = {}  # clusters named here that no view holds yet
-        self._seq = self._version = 0
-        self._lock, self._undoing = threading.Lock(), threading.Lock()
-        self._model = threading.Lock()
-        self._wake = threading.Condition()
-        self._due, self._closing, self._turning = False, False, False
-        self.view: View
-        self._turn()  # the first page has something to show
-        self._worker = threading.Thread(target=self._work, name="posterior", daemon=True)
+        self.keys = ClusterKeys()
+        self._since: dict[
+            int, tuple[int, bool]
+        ] = {}  # row -> (event, answered) of what no posterior knows yet
+        self._named: dict[Cluster, int] = {}  # clusters named here, with the event that did
+        self._asked = {row for record in self.run.rounds() for row in record.asked}
+        self._seq = 0
+        self._lock, self._leasing, self._undoing = threading.Lock(), threading.Lock(), threading.Lock()
+        self.worker = PosteriorWorker(loop, ahead)
 
-    def __enter__(self) -> Desk:
-        self._worker.start()
+    def __enter__(self) -> AnnotationService:
+        self.worker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._wake:
-            self._closing = True
-            self._wake.notify_all()
-        self._worker.join()
-        self._note_shown()
+        self.worker.stop()
 
-    # ---------------------------------------------------------------- the worker
-
-    def _work(self) -> None:
-        while not self._closing:
-            with self._wake:
-                self._wake.wait_for(lambda: self._due or self._closing, timeout=LOOK_AGAIN)
-                due, self._due = self._due, False
-            if self._closing:
-                return
-            try:
-                if due or self.run.last_seq != self.view.seq:
-                    self._turn()
-                self.trouble = ""
-            except (
-                Exception
-            ) as error:  # shown on the page; answers are still taken, and the next turn may go well
-                self.trouble = f"{type(error).__name__}: {error}"
-                time.sleep(LOOK_AGAIN)
-                self.wake()
-
-    def _turn(self) -> None:
-        self._turning = True
-        try:
-            self._think()
-        finally:
-            self._turning = False
-
-    def _think(self) -> None:
-        began = time.perf_counter()
-        self._note_shown()
-        seq = self.run.last_seq
-        with self._model:
-            self.loop.refresh()
-            if self._version:  # what people look at need not wait for the choice of the next rows
-                self._publish(seq, self.view.order, began)
-            rows = self.loop.propose(self.ahead, without=list(self.run.leased()))
-        self._publish(seq, tuple(rows), began)
-        with self._lock:
-            self._shelf = rows
-
-    def _publish(self, seq: int, order: tuple[int, ...], began: float) -> None:
-        self._version += 1
-        view = View.of(self.loop, self._version, seq, order, time.perf_counter() - began)
-        with self._lock:
-            self.view, self._seq = view, max(self._seq, seq)
-            if seq >= self._seq:
-                self._known, self._given = {}, set()
-
-    def _note_shown(self) -> None:
-        with self._lock:
-            shown, self._shown = self._shown, []
-        if shown:
-            self.loop.note_asked(shown)
-
-    def wake(self) -> None:
-        """Have the worker look at what is new."""
-        with self._wake:
-            self._due = True
-            self._wake.notify_all()
+    @property
+    def page_state(self) -> PageState:
+        """The run as the newest posterior sees it."""
+        return self.worker.page_state
 
     @property
     def behind(self) -> bool:
         """Whether answers wait for their posterior."""
-        return self.view.seq < self._seq
+        return self.page_state.seq < self._seq
 
     @property
     def settled(self) -> bool:
         """Whether the posterior and the order of the next rows are those of all answers."""
-        return not (self.behind or self._due or self._turning)
+        return not self.behind and self.worker.idle
 
     def clusters(self) -> list[Cluster]:
         """All clusters, those that the last posterior does not know of included."""
-        return list(dict.fromkeys((*self.view.clusters, *self._known)))
+        state = self.page_state
+        with self._lock:
+            self._named = {cluster: seq for cluster, seq in self._named.items() if seq > state.seq}
+            return list(dict.fromkeys((*state.clusters, *self._named)))
 
     # ---------------------------------------------------------------- asking
 
     def ended(self) -> str | None:
         """Why nothing new is asked, or None."""
-        view = self.view
-        if self.budget is not None and len(view.answered) >= self.budget:
+        if self.budget is not None and self.answered() >= self.budget:
             return "budget"
-        if self._stop is not None and self._stop(view.rounds):
+        if self._stop is not None and self._stop(self.page_state.rounds):
             return "converged"
         return None
 
+    def go_on(self, more: int | None) -> None:
+        """Ask on: ``more`` answers beyond those that there are, or without an end; the stop rule is not asked again."""
+        self.budget = None if more is None else min(self.n_rows, self.answered() + more)
+        self._stop = None
+
+    def answered(self) -> int:
+        """Answered rows, those that the last posterior does not know of included."""
+        state = self.page_state
+        with self._lock:
+            self._since = {row: said for row, said in self._since.items() if said[0] > state.seq}
+            known = sum(row in state.answered for row in self._since)
+            return len(state.answered) - known + sum(answered for _, answered in self._since.values())
+
+    def _left(self, beside: Collection[int]) -> int:
+        """What the budget leaves beside all rows that somebody holds, those of ``beside`` not counted."""
+        if self.budget is None:
+            return self.n_rows
+        return max(0, self.budget - self.answered() - len(self.run.leased().keys() - set(beside)))
+
     def take(self, who: str, have: Sequence[int], want: int) -> list[int]:
-        """Rows for a person to be asked about, up to ``want`` beside those they ``have``; leased to them."""
-        mine = [row for row in have if self._still_open(row)]
-        for row in [*self.run.leased(who), *self.run.unfinished(who)]:
-            if len(mine) < want and row not in mine:
-                mine.append(row)
-        mine = self.run.lease(mine, len(mine), who, LEASE_SECONDS) if mine else []
-        if len(mine) < want and self.ended() is None:
-            mine += self._from_shelf(who, want - len(mine))
+        """Rows for a person to be asked about, up to ``want``, those they ``have`` first; leased to them.
+
+        A budget is kept to the answer, whoever holds what: who holds more than it leaves gives the rest back.
+        """
+        with self._leasing:  # two requests get two rows
+            held = list(self.run.leased(who))
+            want = min(want, self._left(held))
+            wanted = list(dict.fromkeys((*have, *held, *self.run.unfinished(who))))
+            mine = self.run.lease(wanted, want, who, LEASE_SECONDS)
+            if spare := [row for row in held if row not in mine]:
+                self.run.release(who, spare)
+            if len(mine) < want and self.ended() is None:
+                mine += self._new_rows(who, want - len(mine))
+        with self._lock:
+            self._asked |= set(mine)
         return mine
 
-    def _still_open(self, row: int) -> bool:
-        return row not in self.view.answered
-
-    def _from_shelf(self, who: str, n: int) -> list[int]:
-        with self._lock:  # the lease is taken under the lock, so that two requests get two rows
-            held = self.run.leased()  # also what was handed out while the shelf was being filled
-            rows = self.run.lease([row for row in self._shelf if row not in held], n, who, LEASE_SECONDS)
-            self._shelf = [row for row in self._shelf if row not in rows and row not in held]
-            if len(rows) < n:  # faster than the model: nobody waits for it
-                reserve = self._reserve([*held, *rows, *self._given])
-                rows += self.run.lease(reserve, n - len(rows), who, LEASE_SECONDS)
-            self._shown += rows
-            low = len(self._shelf) < self.ahead // 2
-        if low:
-            self.wake()
+    def _new_rows(self, who: str, n: int) -> list[int]:
+        held = self.run.leased()  # also what was handed out while these rows were being chosen
+        ready = [row for row in self.worker.prefetched() if row not in held]
+        rows = self.run.lease(ready, n, who, LEASE_SECONDS)
+        if len(rows) < n:  # faster than the model: nobody waits for it
+            reserve = self._reserve([*held, *rows])
+            rows += self.run.lease(reserve, n - len(rows), who, LEASE_SECONDS)
+        self.worker.hand_out(rows)
         return rows
 
     def _reserve(self, without: Sequence[int]) -> list[int]:
-        """Open rows that the last posterior is least certain of, for where the shelf is empty."""
-        view = self.view
-        free = view.kinds == OPEN
-        free[list(without)] = False
-        rows = np.random.default_rng([self.run.spec.seed, view.version]).permutation(np.flatnonzero(free))
-        return rows[np.argsort(view.confidence[rows], kind="stable")[:RESERVE]].tolist()
+        """Open rows that the last posterior is least certain of, for where no row is ready."""
+        state = self.page_state
+        with self._lock:
+            given = list(self._since)
+        free = state.kinds == OPEN
+        free[[*without, *given]] = False
+        rows = np.random.default_rng([self.run.spec.seed, state.version]).permutation(np.flatnonzero(free))
+        return rows[np.argsort(state.confidence[rows], kind="stable")[:RESERVE]].tolist()
 
     def put_back(self, who: str, rows: Sequence[int]) -> None:
-        """Give up rows that a person was to be asked about."""
+        """Give up rows that a person was to be asked about, or looked at many at a time."""
+        held = self.run.leased(who)
+        mine = [row for row in rows if row in held]
         self.run.release(who, rows)
+        self.run.release(who + TOGETHER, rows)
+        self.worker.put_back(mine)
+
+    def leave(self, who: str) -> None:
+        """A person goes on under another name: what they held is anybody's again."""
+        self.put_back(who, list(self.run.leased(who)))
 
     def lease_alike(self, who: str, cluster: Cluster, n: int) -> list[int]:
         """Open rows that look most like a cluster, leased to a person: for answering them all at once."""
-        view = self.view
-        if cluster not in view.clusters:
+        state = self.page_state
+        if cluster not in state.clusters:
             return []
-        taken = [row for row, holder in self.run.leased().items() if holder != who]
-        free = np.setdiff1d(np.arange(self.n_rows), [*view.answered, *self.run.withdrawn(), *taken])
-        code = view.clusters.index(cluster)
-        rows = view.alike(code, free.astype(int), 2 * n)
-        rows = self.run.lease(rows, n, who, LEASE_SECONDS)
-        with self._lock:
-            self._shown += rows
-        return rows
+        holder = who + TOGETHER
+        with self._leasing:
+            leased = self.run.leased()
+            taken = [row for row, other in leased.items() if other != holder]
+            n = min(n, self._left([row for row in leased if row not in taken]))
+            free = np.setdiff1d(np.arange(self.n_rows), [*state.answered, *self.run.withdrawn(), *taken])
+            rows = state.alike(state.clusters.index(cluster), free.astype(int), 2 * n)
+            return self.run.lease(rows, n, holder, LEASE_SECONDS)
 
     # ---------------------------------------------------------------- answers
+
+    def answer(self, event: Event) -> Event:
+        """Write one answer, durably. The budget is kept: what was asked is taken, and what was answered may change."""
+        if self.budget is not None and event.row is not None and event.kind is Kind.LABEL:
+            with self._lock:
+                asked = event.row in self._asked
+            if not asked:
+                self._check_budget([event.row])
+        return self.write(event)[0]
+
+    def _check_budget(self, rows: Sequence[int]) -> None:
+        if self.budget is None:
+            return
+        new = [row for row in rows if row not in self.page_state.answered]
+        left = self._left(rows)
+        if len(new) > left:
+            raise InvalidInput(
+                f"The budget of {self.budget:,} answers leaves {left:,}, and these are {len(new):,}: take fewer rows, "
+                "or go on beyond the budget under Result."
+            )
 
     def write(self, *events: Event) -> list[Event]:
         """Write events durably, all or none; the same ``client_id`` again gives the first event again."""
         written = self.run.extend(events)
-        with self._lock:
-            self._seq = max(self._seq, *(event.seq or 0 for event in written))
-            self._given |= {event.row for event in written if event.row is not None}
-            for event in written:
-                for cluster in (event.cluster, event.new_cluster):
-                    if cluster is not None and event.kind is Kind.LABEL:
-                        self._known[cluster] = None
-        self.wake()
+        self._note(written)
+        self.worker.wake()
         return written
+
+    def _note(self, written: Sequence[Event]) -> None:
+        targets = [event.target for event in written if event.target is not None]
+        undone = self.run.find(seqs=targets) if targets else []
+        unsure = [e.row for e in (*written, *undone) if e.row is not None and e.kind is not Kind.LABEL]
+        unsure += [event.row for event in undone if event.row is not None]
+        labelled = (
+            {vote.row for vote in self.run.votes(unsure) if vote.kind is Kind.LABEL} if unsure else set()
+        )
+        last = max(event.seq or 0 for event in written)
+        with self._lock:
+            self._seq = max(self._seq, last)
+            for event in written:
+                if event.kind is Kind.LABEL and event.row is not None and event.cluster is not None:
+                    self._since[event.row] = event.seq or 0, True
+                    self._named.setdefault(event.cluster, event.seq or 0)
+            for row in unsure:
+                self._since[row] = last, row in labelled
 
     def undo(self, who: str, client_id: str, target: int | None = None) -> tuple[list[Event], list[Event]]:
         """Take back a person's last answer, or event ``target``: (the events taken back, the undo events).
 
         Rows that were answered with one gesture are taken back together. The same ``client_id`` again
         takes nothing more back.
+
+        Raises
+        ------
+        InvalidInput
+            For a ``target`` that is somebody else's.
         """
         with self._undoing:
             before = self.run.find(client_prefix=f"{client_id}:")
@@ -256,14 +254,23 @@ class Desk:
                 )
             taken_back = self.run.find(seqs=[event.target for event in done if event.target is not None])
             rows = [event.row for event in taken_back if event.row is not None]
-            if rows:
-                self.run.lease(rows, len(rows), who, LEASE_SECONDS)
+            if len(rows) == 1:  # it is asked again; rows of a grid or a lasso are rows like others
+                self.run.lease(rows, 1, who, LEASE_SECONDS)
+                with self._lock:
+                    self._asked |= set(rows)
             return taken_back, done
 
     def _targets(self, who: str, target: int | None) -> list[Event]:
         if target is not None:
-            return self._standing(self.run.find(seqs=[target]))
-        last = self.run.last_undoable(who or None)
+            found = self._standing(self.run.find(seqs=[target]))
+            for event in found:
+                if event.annotator not in (who, ""):
+                    raise InvalidInput(
+                        f"That was said by {event.annotator!r}, who alone can take it back; you can answer the row "
+                        "yourself."
+                    )
+            return found
+        last = self.run.last_undoable(who)
         if last is None:
             return []
         batch = last.details.get("batch")
@@ -280,13 +287,17 @@ class Desk:
         return [event for event in events if event.seq not in undone]
 
     def label_many(
-        self, rows: Iterable[int], cluster: Cluster, who: str, client_id: str, details: dict[str, Any]
+        self, rows: Sequence[int], cluster: Cluster, who: str, client_id: str, details: dict[str, Any]
     ) -> list[Event]:
         """One cluster for many rows, in one transaction."""
+        if not self.run.find(client_prefix=f"{client_id}:"):  # sent twice, it is no more than once
+            self._check_budget(rows)
         event = Event(
             Kind.LABEL, row=0, cluster=cluster, annotator=who, details=details | {"batch": client_id}
         )
-        return self.write(*(replace(event, row=row, client_id=f"{client_id}:{row}") for row in rows))
+        written = self.write(*(replace(event, row=row, client_id=f"{client_id}:{row}") for row in rows))
+        self.run.release(who + TOGETHER, rows)
+        return written
 
     # ---------------------------------------------------------------- a second look
 
@@ -294,17 +305,17 @@ class Desk:
         """Answered rows that the other answers contradict most: (row, cluster, contradiction)."""
         from activeclust.clusterer.estimator import contradictions
 
-        view = self.view
-        if len(view.answered) < 3:
+        state = self.page_state
+        if len(state.answered) < 3:
             return []
-        rows = np.fromiter(view.answered, dtype=np.int64)
-        place = {cluster: code for code, cluster in enumerate(view.clusters)}
-        codes = np.array([place[cluster] for cluster in view.answered.values()])
+        rows = np.fromiter(state.answered, dtype=np.int64)
+        place = {cluster: code for code, cluster in enumerate(state.clusters)}
+        codes = np.array([place[cluster] for cluster in state.answered.values()])
         rng = np.random.default_rng(self.run.spec.seed)
-        with self._model:
+        with self.worker.model:
             score = contradictions(self.loop.clusterer, self.loop.prepared, rows, codes, FOLDS, rng)
         order = np.argsort(-score, kind="stable")[:limit]
-        return [(int(rows[i]), view.clusters[codes[i]], float(score[i])) for i in order if score[i] > 0.5]
+        return [(int(rows[i]), state.clusters[codes[i]], float(score[i])) for i in order if score[i] > 0.5]
 
 
 def complaint(error: ActiveClustError) -> tuple[str, int]:

@@ -73,11 +73,11 @@ def annotate(rows_file: Path, folder: Path, typed: str, *words: str) -> tuple[st
 
 
 def test_a_person_answers_through_a_pipe_today_and_tomorrow(run, rows_file, tmp_path):
-    out, err = annotate(rows_file, tmp_path, "n red\nn green\ns\n?\na\n2\nx!\nn\nblue\nq\n")
+    out, err = annotate(rows_file, tmp_path, "n red\nn green\ns\n?\nr\nG\nx!\nn\nblue\nq\n")
     assert "3 clusters, kept as run 'rows'" in err
     assert "\x1b" not in out
     assert max(len(line) for line in out.splitlines()) <= 80
-    for part in ("[1]", "[a] red", "[n]", "new cluster", "[u] undo", "'x' is no key here", "5 answers"):
+    for part in ("[r]", "[g]", "[n]", "new cluster", "[u] undo", "'x' is no key here", "5 answers"):
         assert part in out + err
     events = json.loads(run("report", "--name", "rows", "--json")[1])
     assert events["answers"] == 5

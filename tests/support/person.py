@@ -37,6 +37,9 @@ def wait(truth: Callable[[], Any], what: str) -> Any:
     return found
 
 
+_STATE = "const { call } = await import('/static/server.js'); return call('/api/state');"
+
+
 class Server:
     """The command in a process of its own."""
 
@@ -112,7 +115,7 @@ class Person:
 
     def settled(self) -> None:
         """Wait until the posterior knows of every answer."""
-        wait(lambda: self.later("return !(await (await fetch('/api/state')).json()).behind"), "a posterior")
+        wait(lambda: self.later(_STATE)["behind"] is False, "a posterior")
 
     def shot(self, name: str) -> None:
         """Keep a picture, where ACTIVECLUST_SCREENSHOTS names a folder."""
@@ -175,7 +178,7 @@ class Person:
     def keys(self) -> dict[str, str]:
         """Cluster -> key."""
         return self.js(
-            "return Object.fromEntries([...document.querySelectorAll('#suggestions button, #others button')]"
+            "return Object.fromEntries([...document.querySelectorAll('#suggestions button:not(.none), #others button')]"
             ".map((b) => [b.querySelector('.name').textContent, b.querySelector('kbd').textContent]))"
         )
 
@@ -185,7 +188,8 @@ class Person:
 
         for _ in range(times):
             at = wait(lambda: self.row() is not None and [self.row()], "a row")[0]
-            name, keys = self.names[at], self.keys()
+            name = self.names[at]
+            keys = wait(lambda: "" not in (keys := self.keys()).values() and [keys], "keys")[0]
             if name in keys:
                 assert len(set(keys.values())) == len(keys), "keys clash"
                 if self.browser.switch_to.active_element.tag_name == "input":

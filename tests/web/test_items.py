@@ -34,7 +34,7 @@ def test_a_photo_is_turned_shrunk_and_stripped(photo):
     sent = Image.open(io.BytesIO(picture(photo)))
     assert sent.size == (WIDEST // 2, WIDEST) and not sent.getexif()
     assert sent.getpixel((400, 10))[0] > 200 and sent.getpixel((400, WIDEST - 10))[2] > 200
-    assert item_json(photo, 3, "k")["src"] == "/picture/3?of=k", "its path is not told"
+    assert item_json(photo, 3, "k")["src"] == "picture/3?of=k", "its path is not told"
 
 
 def test_a_photo_in_the_terminal_and_in_a_notebook(photo):

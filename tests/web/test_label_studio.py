@@ -25,7 +25,7 @@ from activeclust.store import open_store
 from activeclust.store.base import Event, Kind
 from activeclust.web.label_studio.app import make_backend
 from activeclust.web.label_studio.backend import AHEAD
-from activeclust.web.service import Desk
+from activeclust.web.service import AnnotationService
 
 REQUESTS = json.loads((Path(__file__).parents[1] / "fixtures/label_studio/requests.json").read_text())
 HOST = "127.0.0.1:9090"
@@ -34,9 +34,9 @@ HOST = "127.0.0.1:9090"
 class Studio:
     """Label Studio's side."""
 
-    def __init__(self, desk: Desk, password: str | None = None) -> None:
-        self.desk, self.run = desk, desk.run
-        self.client = TestClient(make_backend(desk, [HOST], password), base_url=f"http://{HOST}")
+    def __init__(self, service: AnnotationService, password: str | None = None) -> None:
+        self.service, self.run = service, service.run
+        self.client = TestClient(make_backend(service, [HOST], password), base_url=f"http://{HOST}")
 
     def send(self, path: str, name: str, **changes):
         """A recorded request."""
@@ -49,7 +49,7 @@ class Studio:
 
     def caught_up(self) -> None:
         end = time.monotonic() + 20
-        while not self.desk.settled:
+        while not self.service.settled:
             assert time.monotonic() < end
             time.sleep(0.01)
 
@@ -75,8 +75,8 @@ def studio(tmp_path, blobs, nearest_anchor):
         strategy="margin",
         random_state=0,
     )
-    with Desk(loop, ahead=AHEAD) as desk:
-        yield Studio(desk)
+    with AnnotationService(loop, ahead=AHEAD) as service:
+        yield Studio(service)
     store.close()
 
 
@@ -117,9 +117,9 @@ def test_skipped_and_empty_annotations_set_a_row_aside(studio):
 def test_many_at_once_and_numbers_stay_numbers(studio):
     studio.run.append(Event(Kind.LABEL, row=20, cluster=7))
     studio.send("/setup", "setup")
-    studio.desk.wake()
+    studio.service.worker.wake()
     end = time.monotonic() + 20
-    while 7 not in studio.desk.clusters():
+    while 7 not in studio.service.clusters():
         assert time.monotonic() < end
         time.sleep(0.01)
     studio.webhook("bulk")
@@ -137,7 +137,7 @@ def test_its_queue_asks_in_our_order(studio):
     """Uncertainty sampling, as Label Studio does it: the cluster answered least, then the lowest score."""
     studio.send("/setup", "setup")
     studio.webhook("created")
-    order = list(studio.desk.view.order)
+    order = list(studio.service.page_state.order)
     predictions = studio.predictions()
     asked: list[int] = []
     for _ in range(20):  # without a new prediction in between
@@ -156,7 +156,7 @@ def test_a_prediction_fits_the_projects_own_configuration(studio):
     (shown,) = studio.predictions()[0]["result"]
     assert (shown["from_name"], shown["to_name"]) == ("topic", "passage")
     assert shown["value"] == {"choices": ["cat"]} and 0 <= shown["score"] <= 1
-    studio.desk.loop.stored.extend([])
+    studio.service.loop.stored.extend([])
     narrow = (
         '<View><Text name="t" value="$x"/><Choices name="c" toName="t"><Choice value="dog"/></Choices></View>'
     )
@@ -199,7 +199,7 @@ def test_web_pages_and_other_names_are_refused(studio):
 
 
 def test_a_password_is_asked_for(studio):
-    guarded = Studio(studio.desk, "ann:secret").client
+    guarded = Studio(studio.service, "ann:secret").client
     assert guarded.get("/health").status_code == 401
     assert guarded.get("/health", auth=("ann", "wrong")).status_code == 401
     assert guarded.get("/health", auth=("ann", "secret")).status_code == 200

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,17 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from activeclust.errors import ActiveClustError
 from activeclust.web.label_studio.backend import Backend
-from activeclust.web.security import TooLarge, bounded
-from activeclust.web.service import complaint
-
-if TYPE_CHECKING:
-    from activeclust.web.service import Desk
+from activeclust.web.payload import json_response
+from activeclust.web.security import TooLarge, bounded, guarded, unexpected, with_headers
+from activeclust.web.service import AnnotationService, complaint
 
 LARGEST_BODY = 32 * 1024 * 1024  #: bytes; a batch of tasks holds the rows' data
 
 
-class Door:
-    """ASGI middleware: no web page may talk to this server, and where a password is set nobody without it.
+class LabelStudioGuard:
+    """ASGI application around the back end: no web page may talk to it, nor anybody without the password that is set.
 
     A browser names the page a request comes from, in Origin; Label Studio's server does not. A page
     that has pointed a name of its own at this machine is known by the Host it asks for.
@@ -50,11 +47,12 @@ class Door:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        send = with_headers(send)
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
-            await self.app(scope, bounded(receive, LARGEST_BODY), send)
+            await guarded(self.app)(scope, bounded(receive, LARGEST_BODY), send)
 
     def _refusal(self, method: str, headers: Headers) -> Response | None:
         if self.wanted is not None:
@@ -72,9 +70,11 @@ class Door:
         return None
 
 
-def make_backend(desk: Desk, hosts: Sequence[str], password: str | None = None) -> Starlette:
-    """The application for one desk."""
-    backend = Backend(desk)
+def make_backend(
+    service: AnnotationService, hosts: Sequence[str], password: str | None = None
+) -> LabelStudioGuard:
+    """The application for one service."""
+    backend = Backend(service)
     reads = {"/": backend.health, "/health": backend.health, "/versions": backend.versions}
     writes = {
         "/setup": (backend.setup, 200),
@@ -87,7 +87,9 @@ def make_backend(desk: Desk, hosts: Sequence[str], password: str | None = None) 
         *(Route(path, _endpoint(handler, 200), methods=["GET"]) for path, handler in reads.items()),
         *(Route(path, _endpoint(*how), methods=["POST"]) for path, how in writes.items()),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Door, hosts=hosts, password=password)])
+    return LabelStudioGuard(
+        Starlette(routes=routes, exception_handlers={Exception: unexpected}), hosts, password
+    )
 
 
 def _endpoint(handler: Callable[[Any], dict[str, Any]], status: int) -> Callable[[Request], Any]:
@@ -97,15 +99,15 @@ def _endpoint(handler: Callable[[Any], dict[str, Any]], status: int) -> Callable
             try:
                 body = await request.json()
             except TooLarge:
-                return JSONResponse({"error": "The request is too large."}, 413)
+                return json_response({"error": "The request is too large."}, 413)
             except (ValueError, RecursionError):
                 body = None
             if not isinstance(body, dict):
-                return JSONResponse({"error": "The body is a JSON object."}, 400)
+                return json_response({"error": "The body is a JSON object."}, 400)
         try:
-            return JSONResponse(await run_in_threadpool(handler, body), status)
+            return json_response(await run_in_threadpool(handler, body), status)
         except ActiveClustError as error:
             text, problem = complaint(error)
-            return JSONResponse({"error": text}, problem)
+            return json_response({"error": text}, problem)
 
     return endpoint

@@ -22,8 +22,8 @@ from activeclust.web import payload
 from activeclust.web.label_studio.project import Control, find_control
 
 if TYPE_CHECKING:
-    from activeclust.web.page_state import View
-    from activeclust.web.service import Desk
+    from activeclust.web.page_state import PageState
+    from activeclust.web.service import AnnotationService
 
 AHEAD = 48  #: rows whose order the strategy chooses; the others follow, the least certain first
 SPAN, TOP = 1_000, 2**31 - 1  #: clusters a row's number leaves room for; Label Studio's integers
@@ -31,16 +31,16 @@ ROW = "row"  #: field of a task's data that holds the row number
 
 
 class Backend:
-    """The protocol over one desk.
+    """The protocol over one service.
 
     Parameters
     ----------
-    desk : Desk
+    service : AnnotationService
         Made with ``ahead=AHEAD``.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, service: AnnotationService) -> None:
+        self.service = service
         self.control = Control()
         self._rows: dict[int, int] = {}  # task id -> row, for webhooks that bring no task
         self._turn = threading.Lock()
@@ -48,7 +48,7 @@ class Backend:
     @property
     def version(self) -> str:
         """The model's version: another one with every posterior, so that predictions are asked for again."""
-        return f"{self.desk.run.spec.name}-{self.desk.view.seq}"
+        return f"{self.service.run.spec.name}-{self.service.page_state.seq}"
 
     def health(self, _: Any) -> dict[str, Any]:
         """Whether the server is up."""
@@ -79,15 +79,15 @@ class Backend:
         if not isinstance(tasks, list):
             raise InvalidInput("A request for predictions lists tasks.")
         self._configure(body.get("label_config"))
-        view, version = self.desk.view, self.version
-        scores = Scores(view)
+        state, version = self.service.page_state, self.version
+        scores = Scores(state)
         return {
-            "results": [self._prediction(view, scores, self._row(task), version) for task in tasks],
+            "results": [self._prediction(state, scores, self._row(task), version) for task in tasks],
             "model_version": version,
         }
 
-    def _prediction(self, view: View, scores: Scores, row: int, version: str) -> dict[str, Any]:
-        shown = view.suggestions(row, 1)
+    def _prediction(self, state: PageState, scores: Scores, row: int, version: str) -> dict[str, Any]:
+        shown = state.suggestions(row, 1)
         result = [
             {
                 "id": f"row-{row}",
@@ -101,7 +101,7 @@ class Backend:
             for cluster, probability in shown
             if self.control.offers(str(cluster))
         ]
-        code = min(max(int(view.codes[row]), 0), SPAN - 1)
+        code = min(max(int(state.codes[row]), 0), SPAN - 1)
         cluster = (row * SPAN + code) % TOP
         return {"result": result, "score": scores.of(row), "cluster": cluster, "model_version": version}
 
@@ -115,7 +115,7 @@ class Backend:
                 f"A task's data name the row they show in the field {ROW!r}; tasks that do are written by "
                 "activeclust label-studio DATA --write FOLDER."
             )
-        row = payload.row_of(number, self.desk.n_rows)
+        row = payload.row_of(number, self.service.n_rows)
         if isinstance(task.get("id"), int):
             self._rows[task["id"]] = row
         return row
@@ -138,9 +138,9 @@ class Backend:
         annotations, tasks = _listed(body.get("annotation")), _listed(body.get("task"))
         if not annotations:
             raise InvalidInput("This event brings no annotation: let the webhook send its payload.")
-        by_id = {task.get("id"): task for task in tasks if isinstance(task, dict)}
+        by_id = {_id(task): task for task in tasks if isinstance(task, dict)}
         events = [self._event(annotation, by_id) for annotation in annotations]
-        return [event.seq for event in self.desk.write(*events)]
+        return [event.seq for event in self.service.write(*events)]
 
     def _event(self, annotation: Any, tasks: Mapping[Any, Any]) -> Event:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("id"), int):
@@ -153,7 +153,7 @@ class Backend:
             raise InvalidInput(f"Annotation {annotation['id']} cannot be understood: {error}") from error
         cluster = answer.cluster
         if isinstance(cluster, str):
-            cluster = payload.meant(cluster, self.desk.clusters())
+            cluster = payload.meant(cluster, self.service.clusters())
         moment = annotation.get("updated_at") or annotation.get("created_at") or ""
         return Event(
             answer.kind,
@@ -165,12 +165,12 @@ class Backend:
         )
 
     def _row_of(self, annotation: Mapping[str, Any], tasks: Mapping[Any, Any]) -> int:
-        number = annotation.get("task")
+        number = _id(annotation, "task")
         if number in tasks:
             return self._row(tasks[number])
         if number in self._rows:
             return self._rows[number]
-        for event in reversed(self.desk.log.events()):
+        for event in reversed(self.service.log.events()):
             if event.row is not None and _of(event.details, "label_studio").get("task") == number:
                 return event.row
         raise InvalidInput(f"Which row task {number} shows is not known: no prediction was asked for it yet.")
@@ -188,8 +188,8 @@ class Backend:
 
     def _take_back(self, body: Mapping[str, Any]) -> list[int | None]:
         given = _listed(body.get("annotations", body.get("annotation")))
-        gone = {annotation.get("id") for annotation in given if isinstance(annotation, dict)}
-        events = self.desk.log.events()
+        gone = {_id(annotation) for annotation in given if isinstance(annotation, dict)}
+        events = self.service.log.events()
         undone = {event.target for event in events if event.kind is Kind.UNDO}
         # the newest first: an answer that another one replaced comes back for a moment and goes as well
         targets = [
@@ -204,7 +204,7 @@ class Backend:
             replace(blank, target=e.seq, annotator=e.annotator, client_id=f"label-studio-undo-{e.seq}")
             for e in targets
         ]
-        return [event.target for event in self.desk.write(*made)] if made else []
+        return [event.target for event in self.service.write(*made)] if made else []
 
 
 class Scores:
@@ -215,20 +215,26 @@ class Scores:
 
     Parameters
     ----------
-    view : View
+    state : PageState
     """
 
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.place = {row: i for i, row in enumerate(view.order)}
+    def __init__(self, state: PageState) -> None:
+        self.state = state
+        self.place = {row: i for i, row in enumerate(state.order)}
 
     def of(self, row: int) -> float:
         """The score of a row."""
         if row in self.place:
             return round(0.5 * self.place[row] / len(self.place), 6)
-        if self.view.kinds[row]:
+        if self.state.kinds[row]:
             return 1.0
-        return round(0.5 + 0.49 * float(self.view.confidence[row]), 6)
+        return round(0.5 + 0.49 * float(self.state.confidence[row]), 6)
+
+
+def _id(holder: Mapping[str, Any], name: str = "id") -> int | str | None:
+    """An id; None for what is none."""
+    found = holder.get(name)
+    return found if isinstance(found, (int, str)) else None
 
 
 def _of(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:

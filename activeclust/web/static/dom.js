@@ -1,5 +1,4 @@
-// Elements, and a row of the data as a person sees it. Everything that comes from the data or from people is put
-// in with textContent.
+// Elements. Everything that comes from the data or from people is put in with textContent.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -27,6 +26,7 @@ export function svg(tag, given = {}, ...children) {
 
 export const percent = (p) => (p >= 0.995 ? ">99 %" : p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
 export const short = (text, n = 24) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
+export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 export function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
@@ -46,66 +46,34 @@ export function toast(text, action) {
       }),
     );
   $("toasts").append(box);
-  setTimeout(() => box.remove(), action ? 9000 : 4500);
+  setTimeout(() => box.remove(), action ? 9000 : 5000);
 }
 
-/** The item of a row, large or as a thumbnail. */
-export function itemView(item, thumbnail = false) {
-  if (item.kind === "picture")
-    return h("img", {
-      src: item.src,
-      alt: item.title,
-      class: (thumbnail ? "thumb " : "") + (item.small ? "pixels" : ""),
-      draggable: false,
-    });
-  const text =
-    item.kind === "text"
-      ? item.text
-      : item.kind === "columns"
-        ? item.columns.map((c) => c[1]).join(" · ")
-        : item.numbers.join(" ");
-  if (thumbnail) return h("span", { class: "thumb", title: short(text, 200), textContent: short(text, 10) });
-  if (item.kind === "text") return h("p", { class: "prose", textContent: item.text });
-  if (item.kind === "columns")
-    return h(
-      "dl",
-      {},
-      item.columns.flatMap(([name, value]) => [
-        h("dt", { textContent: name }),
-        h("dd", { textContent: value }),
-      ]),
-    );
-  return numbersView(item);
-}
-
-function numbersView(item) {
-  const values = item.numbers.map(Number);
-  const low = Math.min(0, ...values),
-    high = Math.max(0, ...values),
-    span = high - low || 1;
-  const width = 100 / values.length;
-  const bars = values.map((value, i) =>
-    svg("rect", {
-      x: i * width + width * 0.1,
-      width: width * 0.8,
-      y: (100 * (high - Math.max(0, value))) / span,
-      height: Math.max(0.5, (100 * Math.abs(value)) / span),
-      fill: "var(--accent)",
-    }),
-  );
-  return h(
-    "div",
-    { class: "numbers" },
-    svg(
-      "svg",
-      {
-        viewBox: "0 0 100 100",
-        preserveAspectRatio: "none",
-        role: "img",
-        "aria-label": "The row's numbers as bars",
-      },
-      ...bars,
+/** A question in a dialogue; the value of the button that was pressed, "" for none. */
+export function choose(title, text, buttons) {
+  const dialog = h(
+    "dialog",
+    { class: "choice", "aria-labelledby": "choice-title" },
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "choice-title", textContent: title }),
+      h("p", { textContent: text }),
+      h(
+        "p",
+        { class: "row-end" },
+        buttons.map((b, i) =>
+          h("button", { value: b.value, class: i === 0 ? "primary" : "", textContent: b.text }),
+        ),
+      ),
     ),
-    h("p", { textContent: item.numbers.join("   ") + (item.more ? `   … ${item.more} more` : "") }),
   );
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue);
+    });
+  });
 }

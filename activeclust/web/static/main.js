@@ -1,45 +1,43 @@
 // The page begins: listeners, what waits from last time, the first row.
 
 import { $ } from "./dom.js";
-import { outbox } from "./server.js";
+import { act, answerTyped, follow, leave, refill, showKeys, showRecent } from "./answer.js";
+import { zoomable } from "./items.js";
+import { flush, online, outbox } from "./outbox.js";
+import { claim } from "./settings.js";
 import { page } from "./state.js";
-import { act, answer, flush, follow, online, refill, showKeys, showRecent } from "./page.js";
-import { applyTheme, showWho } from "./settings.js";
-import "./panels.js";
+import "./clusters.js";
+import "./history.js";
+import "./progress.js";
 import "./grid.js";
 import "./map.js";
 
-$("skip").addEventListener("click", () => act("skip"));
-$("unsure").addEventListener("click", () => act("unsure"));
-$("undo").addEventListener("click", () => act("undo"));
+for (const command of ["skip", "unsure", "undo"]) $(command).addEventListener("click", () => act(command));
+$("open-sheet").addEventListener("click", () => act("help"));
 $("new-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = $("new-name").value.trim();
   if (!name || !page.current) return;
   $("new-name").value = "";
   $("new-name").blur();
-  answer({ name });
+  answerTyped(name);
 });
 $("new-name").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    event.target.blur();
-    $("question").focus();
-  }
+  if (event.key !== "Escape") return;
+  event.target.blur();
+  $("question").focus();
 });
 addEventListener("online", online);
+addEventListener("pagehide", leave);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) follow();
 });
 addEventListener("storage", () => showRecent());
 
-try {
-  applyTheme(localStorage.getItem("activeclust:theme") ?? "auto");
-} catch {
-  /* as the system */
-}
-showWho();
+zoomable();
 showKeys();
-for (const [, { body }] of outbox.all()) if (body.row !== undefined) page.gone.add(body.row);
+for (const row of outbox.rows()) page.gone.add(row);
+await claim();
 await flush();
 await refill();
 follow();

@@ -1,10 +1,12 @@
 // The map of all rows: pan, zoom, look, ask, and label what a lasso holds. By keyboard too: the arrows go from row to
 // row, Enter asks, Space picks. The keys act only while the map has the focus.
 
-import { $, h, itemView, percent, say, short, toast } from "./dom.js";
-import { call, RUN } from "./server.js";
+import { $, h, percent, say, short, toast } from "./dom.js";
+import { itemView, tileView } from "./items.js";
+import { bytes, call, RUN } from "./server.js";
 import { clusters, keys, page } from "./state.js";
-import { askAboutRow, labelMany, listeners, undo, views } from "./page.js";
+import { askAboutRow, labelMany } from "./answer.js";
+import { listeners, views } from "./views.js";
 import { ANSWERED, ASIDE, Plot } from "./scatterplot.js";
 
 const VIEWS = { pca: "PCA", diffusion: "Diffusion" };
@@ -26,13 +28,6 @@ export const map = {
 };
 
 // ------------------------------------------------------------------ getting it
-
-async function bytes(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(60000) });
-  if (response.status === 204) return null;
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error ?? response.statusText);
-  return response.arrayBuffer();
-}
 
 async function place(name) {
   const points = new Uint16Array(await bytes(`/map/${name}?of=${RUN}`));
@@ -156,7 +151,7 @@ function card(row, touched = false) {
         const query = await question(row);
         if (map.plot.hover !== row) return;
         box.replaceChildren(
-          itemView(query.item),
+          itemView(query.item, "card"),
           h("p", {}, h("b", { textContent: short(query.item.title, 60) }), h("br"), guess(row)),
           ...(touched
             ? [
@@ -265,7 +260,7 @@ async function showPicked() {
               showSelection();
             },
           },
-          itemView(q.item, true),
+          tileView(q.item),
         ),
       ),
     );
@@ -646,15 +641,3 @@ views.map = {
     card(-1);
   },
 };
-
-document.addEventListener("keydown", (event) => {
-  if (
-    page.view !== "map" ||
-    !(event.ctrlKey || event.metaKey) ||
-    event.key !== "z" ||
-    event.target.closest("input, textarea")
-  )
-    return;
-  event.preventDefault();
-  undo();
-});

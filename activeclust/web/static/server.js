@@ -1,4 +1,4 @@
-// What is kept in this browser until the server has it, and talking to the server.
+// Talking to the server, and what this browser keeps.
 
 export const RUN = document.body.dataset.run;
 
@@ -19,36 +19,30 @@ export const kept = {
   },
 };
 
-/** Answers that the server has not acknowledged. One entry each, so that two tabs do not overwrite each other. */
-export const outbox = {
-  prefix: `activeclust:${RUN}:outbox:`,
-  memory: new Map(), // where the browser keeps nothing
-  add(path, body) {
-    const key = `${this.prefix}${String(Date.now()).padStart(15, "0")}-${String(++outbox.count).padStart(6, "0")}`;
-    const letter = { path, body };
-    try {
-      localStorage.setItem(key, JSON.stringify(letter));
-    } catch {
-      this.memory.set(key, letter);
-    }
-    return key;
-  },
-  count: 0,
-  all() {
-    const found = [...this.memory];
-    for (let i = 0; i < localStorage.length; i += 1) {
-      const key = localStorage.key(i);
-      if (key.startsWith(this.prefix)) found.push([key, JSON.parse(localStorage.getItem(key))]);
-    }
-    return found.sort(([a], [b]) => (a < b ? -1 : 1));
-  },
-  drop(key) {
-    localStorage.removeItem(key);
-    this.memory.delete(key);
-  },
-};
+// ------------------------------------------------------------------ the key
 
-// ------------------------------------------------------------------ talking to the server
+const KEY = "activeclust:key"; // only this origin, its port included, can read it; a cookie any port can
+
+function findKey() {
+  const given = location.hash.startsWith("#key=") ? location.hash.slice(5) : null;
+  if (given) history.replaceState(null, "", location.pathname);
+  try {
+    if (given) localStorage.setItem(KEY, given);
+    return given ?? localStorage.getItem(KEY) ?? "";
+  } catch {
+    return given ?? ""; // this browser keeps nothing: a reload needs a new address
+  }
+}
+
+const key = findKey();
+
+/** An address of a picture or a download, which cannot send the key in a header. */
+export function address(path) {
+  const relative = path.replace(/^\//, ""); // a proxy may stand before the server, with a path of its own
+  return `${relative}${relative.includes("?") ? "&" : "?"}key=${encodeURIComponent(key)}`;
+}
+
+// ------------------------------------------------------------------ requests
 
 export class Refused extends Error {
   constructor(message, status) {
@@ -57,17 +51,33 @@ export class Refused extends Error {
   }
 }
 
-export async function call(path, body) {
-  const request =
-    body === undefined
-      ? {}
-      : {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify(body),
-        };
-  const response = await fetch(path, { ...request, signal: AbortSignal.timeout(20000) });
-  if (response.ok) return response.json();
+async function ask(path, request = {}, patience = 20000) {
+  const headers = { ...request.headers, "X-Activeclust-Key": key };
+  const options = { signal: request.keepalive ? undefined : AbortSignal.timeout(patience) };
+  const response = await fetch(path.replace(/^\//, ""), { ...request, ...options, headers });
+  if (response.ok) return response;
   const said = await response.json().catch(() => ({}));
   throw new Refused(said.error ?? response.statusText, response.status);
+}
+
+const posted = (body) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+/** What the server says; a body makes it a write. */
+export async function call(path, body) {
+  return (await ask(path, body === undefined ? {} : posted(body))).json();
+}
+
+/** Bytes; null where there is nothing new. */
+export async function bytes(path) {
+  const response = await ask(path, {}, 60000);
+  return response.status === 204 ? null : response.arrayBuffer();
+}
+
+/** A write that outlives this page; nobody waits for it. */
+export function parting(path, body) {
+  ask(path, { ...posted(body), keepalive: true }).catch(() => {});
 }

@@ -1,9 +1,10 @@
-// The settings dialogue: who answers, appearance, keys.
+// Dialogues: settings (appearance, keys), who answers, the sheet of keys, what this page is.
 
-import { $, h, short } from "./dom.js";
+import { $, h, short, toast } from "./dom.js";
 import { call, kept } from "./server.js";
-import { clusters, COMMAND_NAMES, COMMANDS, keys, page } from "./state.js";
-import { refill, showKeys, showQuestion } from "./page.js";
+import { clusters, COMMAND_NAMES, COMMANDS, keyOf, keys, page } from "./state.js";
+import { refill, showKeys, showQuestion, stateListeners } from "./answer.js";
+import { views } from "./views.js";
 
 export function applyTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
@@ -15,27 +16,34 @@ export function applyTheme(theme) {
   }
 }
 
-export function showWho() {
-  $("who-shown").textContent = page.who ? `${short(page.who, 16)} · Settings` : "Settings";
-}
+const savedTheme = () => {
+  try {
+    return localStorage.getItem("activeclust:theme") ?? "auto";
+  } catch {
+    return "auto";
+  }
+};
+applyTheme(savedTheme());
+
+// ------------------------------------------------------------------ keys
 
 function keyField(table, name, text) {
   const field = h("input", {
-    value: keys[table][name] ?? "",
+    value: (table === "own" ? keys.of(name) : keys.commands[name]) ?? "",
     "aria-label": `Key for ${text}`,
     readOnly: true,
   });
   field.addEventListener("keydown", (event) => {
     if (["Tab", "Escape", "Enter", "Shift"].includes(event.key)) return;
     event.preventDefault();
-    if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
-    keys.give(table, name, event.key);
+    const key = keyOf(event);
+    if (key.length !== 1 || key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+    keys.give(table, name, key);
     fillKeys();
-    [...$("keys").querySelectorAll("input")]
-      .find((other) => other.getAttribute("aria-label") === `Key for ${text}`)
-      ?.focus();
+    const fields = [...$("keys").querySelectorAll("input")];
+    fields.find((other) => other.getAttribute("aria-label") === `Key for ${text}`)?.focus();
   });
-  return h("label", {}, h("span", { class: "ellipsis", textContent: text }), field);
+  return h("label", {}, h("span", { class: "ellipsis", dir: "auto", textContent: text }), field);
 }
 
 function fillKeys() {
@@ -45,9 +53,70 @@ function fillKeys() {
   );
 }
 
+/** What every key does, on one sheet. */
+views.help = () => {
+  const line = (key, text) => [
+    h("dt", {}, h("kbd", { textContent: key })),
+    h("dd", { dir: "auto", textContent: text }),
+  ];
+  $("sheet-keys").replaceChildren(
+    ...line("Enter", "the first bar, or a name for a new cluster where none of these is likelier"),
+    ...Object.entries(COMMAND_NAMES).flatMap(([name, text]) => line(keys.commands[name], text)),
+    ...line("Ctrl Z", "Undo, also after a grid or a lasso"),
+    ...line("Ctrl Y", "Redo"),
+    ...clusters().flatMap((c) => (keys.of(c.id) ? line(keys.of(c.id), c.text) : [])),
+  );
+  $("sheet").showModal();
+};
+
+// ------------------------------------------------------------------ who answers
+
+function showWho() {
+  $("who-shown").textContent = page.who ? `${short(page.who, 16)} · Settings` : "Settings";
+}
+
+/** Answer under a name from now on; whether that was possible. */
+async function rename(name) {
+  try {
+    const { who } = await call("/api/who", { name });
+    Object.assign(page, { who, current: null, ahead: [] });
+    kept.set("who", who);
+    showWho();
+    await refill();
+    return true;
+  } catch (error) {
+    toast(error.message);
+    return false;
+  }
+}
+
+/** This browser's name of last time, where nobody else bears it now. */
+export async function claim() {
+  const before = kept.get("who", "");
+  if (before) await rename(before);
+}
+
+let asked = false;
+
+stateListeners.add((state) => {
+  showWho();
+  if (!state.ask_who || asked || document.querySelector("dialog[open]")) return;
+  asked = true;
+  $("ask-who-name").value = "";
+  $("ask-who-name").placeholder = state.who;
+  $("ask-who").showModal();
+});
+$("ask-who").addEventListener("close", async () => {
+  const name = $("ask-who-name").value.trim();
+  asked = await rename(name || page.who); // a name that somebody has is asked for again
+  showQuestion();
+});
+
+// ------------------------------------------------------------------ the dialogue
+
 $("open-settings").addEventListener("click", () => {
   $("who").value = page.who;
-  $("theme").value = localStorage.getItem("activeclust:theme") ?? "auto";
+  $("theme").value = savedTheme();
   $("single-keys").checked = keys.single;
   fillKeys();
   $("settings").showModal();
@@ -66,13 +135,6 @@ $("reset-keys").addEventListener("click", () => {
 });
 $("settings").addEventListener("close", async () => {
   const who = $("who").value.trim();
-  if (who !== page.who) {
-    const held = [page.current, ...page.ahead].filter(Boolean).map((q) => q.row);
-    call("/api/put-back", { who: page.who, rows: held }).catch(() => {}); // the lease runs out by itself too
-    Object.assign(page, { who, current: null, ahead: [] });
-    kept.set("who", who);
-    showWho();
-    await refill();
-  }
+  if (who !== page.who) await rename(who);
   showQuestion();
 });

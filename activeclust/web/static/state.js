@@ -20,50 +20,56 @@ const COLOURS = [
   "#c44e52",
   "#17becf",
 ];
-export const COMMANDS = { new: "n", skip: "s", unsure: "?", undo: "u" };
-export const COMMAND_NAMES = { new: "New cluster", skip: "Skip", unsure: "Unsure", undo: "Undo" };
+export const COMMANDS = { new: "n", skip: "s", unsure: "?", undo: "u", help: "h" };
+export const COMMAND_NAMES = {
+  new: "New cluster",
+  skip: "Skip",
+  unsure: "Unsure",
+  undo: "Undo",
+  help: "These keys",
+};
 
 export const page = {
-  who: kept.get("who", document.body.dataset.who),
+  who: "",
   state: { version: 0, seq: 0, clusters: [], metrics: {}, answered: 0, rows: 0 },
   named: new Map(), // clusters named here that the server's posterior does not know of yet: id -> text
   current: null, // the question on the screen
   since: 0, // when it was shown
   ahead: [],
-  gone: new Set(), // rows answered here, whatever the server's last view says
+  gone: new Set(), // rows answered here, whatever the server's last posterior says
   done: [], // this session's answers, the newest last
+  redo: [], // answers that were taken back, the newest last
   view: "answer",
 };
 
 export const clusters = () => {
   const known = new Set(page.state.clusters.map((c) => c.id));
   const more = [...page.named].filter(([id]) => !known.has(id));
-  return [...page.state.clusters, ...more.map(([id, text]) => ({ id, text, rows: 0, answers: 0 }))];
+  return [...page.state.clusters, ...more.map(([id, text]) => ({ id, text, rows: 0, answers: 0, key: "" }))];
 };
 
 export function remember({ id, text }) {
   if (!clusters().some((cluster) => cluster.id === id)) page.named.set(id, text);
 }
 
+/** The cluster that a typed name means, and one whose name differs only in what is easily mistyped. */
+export function named(name) {
+  const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").trim();
+  const all = clusters();
+  return {
+    same: all.find((c) => c.text === name),
+    alike: all.find((c) => c.text !== name && plain(c.text) === plain(name)),
+  };
+}
+
 export const keys = {
   single: kept.get("single", true),
   commands: { ...COMMANDS, ...kept.get("commands", {}) },
-  own: kept.get("keys", {}), // cluster id -> key; a cluster keeps its key while the page knows of it
+  own: kept.get("keys", {}), // cluster id -> key given by hand; the others come from the server
   order: kept.get("order", []), // cluster ids by the time they were first seen, for colours
-  free() {
-    const used = new Set([...Object.values(this.commands), ...Object.values(this.own)]);
-    return [..."123456789abcdefghijklmnopqrstuvwxyz"].filter((key) => !used.has(key));
-  },
-  /** Every cluster gets a key as long as there are some, and a colour; those of clusters that are gone are freed. */
+  /** Every cluster gets a colour. */
   assign() {
-    const ids = clusters().map((c) => c.id);
-    if (this.free().length === 0)
-      for (const id of Object.keys(this.own)) if (!ids.includes(id)) delete this.own[id];
-    const free = this.free();
-    for (const id of ids) {
-      if (!this.own[id] && free.length) this.own[id] = free.shift();
-      if (!this.order.includes(id)) this.order.push(id);
-    }
+    for (const { id } of clusters()) if (!this.order.includes(id)) this.order.push(id);
     this.save();
   },
   save() {
@@ -72,32 +78,52 @@ export const keys = {
     kept.set("commands", this.commands);
     kept.set("single", this.single);
   },
+  /** The key that answers a cluster; "" where none is left. */
   of(id) {
-    return this.own[id] ?? "";
+    if (this.own[id]) return this.own[id];
+    const key = clusters().find((c) => c.id === id)?.key ?? "";
+    const taken = [...Object.values(this.commands), ...Object.values(this.own)].includes(key);
+    return taken ? "" : key;
+  },
+  /** What a key does: a command, or a cluster's id. */
+  meaning(key) {
+    const command = Object.keys(this.commands).find((name) => this.commands[name] === key);
+    if (command) return { command };
+    const cluster = clusters().find((c) => this.of(c.id) === key);
+    return cluster ? { cluster } : {};
   },
   colour(id) {
     return COLOURS[Math.max(0, this.order.indexOf(id)) % COLOURS.length];
   },
+  /** A renamed cluster keeps its key and its colour. */
   moved(from, to) {
-    // a renamed cluster keeps its key and its colour
     if (this.own[from]) {
       this.own[to] = this.own[from];
       delete this.own[from];
     }
-    const place = this.order.indexOf(from);
-    if (place >= 0 && !this.order.includes(to)) this.order[place] = to;
+    const place = this.order.indexOf(from), // back to a name of before: the colour comes along
+      there = this.order.indexOf(to);
+    if (place >= 0 && there < 0) this.order[place] = to;
+    else if (place >= 0) [this.order[place], this.order[there]] = [to, from];
     this.save();
   },
   /** Give a key to a cluster or command; whoever had it gets the old one. */
   give(table, name, key) {
-    const before = this[table][name] ?? "";
-    for (const other of [this.commands, this.own])
-      for (const [holder, held] of Object.entries(other))
-        if (held === key) {
-          if (before) other[holder] = before;
-          else delete other[holder];
-        }
+    const before = table === "own" ? this.of(name) : this.commands[name];
+    const { command, cluster } = this.meaning(key);
+    if (command && command !== name) this.commands[command] = before;
+    if (cluster && cluster.id !== name) this.own[cluster.id] = before;
     this[table][name] = key;
+    for (const [id, held] of Object.entries(this.own)) if (!held) delete this.own[id];
     this.save();
   },
 };
+
+/** The key that was meant: by its letter where that is Latin, else by its place on the keyboard (Caps Lock, Cyrillic). */
+export function keyOf(event) {
+  if (Object.values(keys.commands).includes(event.key)) return event.key;
+  const letter = event.key.toLowerCase();
+  if (/^[a-z0-9]$/.test(letter) || event.key.length > 1) return letter;
+  const place = /^(?:Key([A-Z])|(?:Digit|Numpad)([0-9]))$/.exec(event.code);
+  return place ? (place[1] ?? place[2]).toLowerCase() : event.key;
+}

@@ -1,0 +1,132 @@
+// How the clusters settle, and answers that the others contradict.
+
+import { $, h, percent, svg, toast } from "./dom.js";
+import { call } from "./server.js";
+import { askAboutRow } from "./answer.js";
+import { panel, tile } from "./views.js";
+
+const CURVES = {
+  expected_accuracy: ["what the model expects of itself", "#0072b2"],
+  agreement: ["agreement with the round before", "#e69f00"],
+  accuracy: ["accuracy", "#009e73"],
+  v_measure: ["V-measure, by the known labels", "#cc79a7"],
+};
+
+panel("progress", async (place) => {
+  const { names, points, converged } = await call("/api/curves");
+  const old = place.querySelector("#suspects");
+  place.replaceChildren(
+    h(
+      "section",
+      { class: "panel pad" },
+      h("h2", { textContent: "How the clusters settle" }),
+      names.length && points.length > 1
+        ? chart(names, points)
+        : h("p", { class: "hint", textContent: "A curve begins with the second answer." }),
+      h("p", {
+        class: "hint",
+        textContent: converged
+          ? "The last answers no longer changed the clusters: you may stop."
+          : "When agreement stays near 100 %, further answers no longer change the clusters. None of these curves but accuracy and V-measure sees the truth: a model that is sure and wrong looks the same. The check under Result tells.",
+      }),
+    ),
+    h(
+      "section",
+      { class: "panel pad" },
+      h("h2", { textContent: "Answers to look at again" }),
+      h("p", { class: "hint", textContent: "Answers that the others contradict." }),
+      old ??
+        h(
+          "div",
+          { id: "suspects" },
+          h("button", { type: "button", textContent: "Look for them", onclick: findSuspects }),
+        ),
+    ),
+  );
+});
+
+async function findSuspects() {
+  const box = $("suspects");
+  box.replaceChildren(h("p", { class: "hint", textContent: "Looking …" }));
+  try {
+    const { suspects } = await call("/api/suspects");
+    box.replaceChildren(
+      h("button", { type: "button", textContent: "Look again", onclick: findSuspects }),
+      suspects.length
+        ? h(
+            "ol",
+            { class: "log" },
+            suspects.map((s) =>
+              h(
+                "li",
+                { class: "panel" },
+                tile(s.row, s.item),
+                h(
+                  "span",
+                  { class: "log-text" },
+                  h("b", { textContent: s.cluster.text }),
+                  h("small", {
+                    textContent: `row ${s.row} · the others say otherwise with ${percent(s.score)}`,
+                  }),
+                ),
+                h("button", { type: "button", textContent: "Change", onclick: () => askAboutRow(s.row) }),
+              ),
+            ),
+          )
+        : h("p", { class: "hint", textContent: "None: every answer fits the others." }),
+    );
+  } catch (error) {
+    box.replaceChildren(h("button", { type: "button", textContent: "Look for them", onclick: findSuspects }));
+    toast(error.message);
+  }
+}
+
+function chart(names, points) {
+  const width = 900,
+    height = 320,
+    left = 58,
+    bottom = 34,
+    top = 10,
+    right = 12;
+  const last = Math.max(1, points.at(-1)[0]);
+  const x = (budget) => left + ((width - left - right) * budget) / last,
+    y = (value) => top + (height - top - bottom) * (1 - Math.max(0, Math.min(1, value)));
+  const drawing = svg("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    class: "chart",
+    "aria-label": names
+      .map((n) => `${CURVES[n][0]} ${percent(points.at(-1)[1 + names.indexOf(n)] ?? 0)}`)
+      .join(", "),
+  });
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    drawing.append(
+      svg("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), class: "grid-line" }),
+      svg("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, `${100 * share} %`),
+    );
+  }
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((s) => last / s <= 8) ?? 10000;
+  for (let b = 0; b <= last; b += step)
+    drawing.append(svg("text", { x: x(b), y: height - 12, "text-anchor": "middle" }, String(b)));
+  names.forEach((name, i) => {
+    const known = points.filter((p) => p[i + 1] !== null);
+    drawing.append(
+      svg("polyline", {
+        points: known.map((p) => `${x(p[0]).toFixed(1)},${y(p[i + 1]).toFixed(1)}`).join(" "),
+        class: "curve",
+        stroke: CURVES[name][1],
+      }),
+    );
+  });
+  return h(
+    "figure",
+    {},
+    drawing,
+    h(
+      "figcaption",
+      { class: "legend" },
+      names.map((n) => h("span", {}, h("i", { class: "swatch", colour: CURVES[n][1] }), ` ${CURVES[n][0]}`)),
+      h("span", { class: "hint", textContent: "against the number of answers" }),
+    ),
+  );
+}

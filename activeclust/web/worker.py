@@ -1,0 +1,147 @@
+"""The worker behind the page: it makes the next posterior and chooses rows ahead, while people answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from activeclust.web.page_state import OPEN, PageState
+
+if TYPE_CHECKING:
+    from activeclust.loop.active_loop import ActiveLoop
+
+AHEAD = 12  #: rows that are ready to be asked about, beyond those that people hold
+LOOK_AGAIN = 2.0  #: seconds between looks for answers that other processes have written
+
+
+class PosteriorWorker:
+    """A thread that turns answers into posteriors. Nothing else touches the loop.
+
+    Parameters
+    ----------
+    loop : ActiveLoop
+    ahead : int
+        Rows that are chosen ahead of the questions.
+
+    Attributes
+    ----------
+    page_state : PageState
+        The run as the newest posterior sees it; replaced as a whole, so that who has one may keep reading it.
+    trouble : str
+        What keeps the worker from working, in words.
+    model : Lock
+        Held while the clusterer works; for those who ask it something of their own.
+    """
+
+    def __init__(self, loop: ActiveLoop, ahead: int = AHEAD) -> None:
+        self.loop, self.run, self.ahead = loop, loop.stored, ahead
+        self.trouble = ""
+        self.model = threading.Lock()
+        self._prefetched: list[int] = []
+        self._returned: list[int] = []  # given back unanswered: before all others
+        self._shown: list[int] = []  # handed out since the last turn
+        self._version = 0
+        self._lock = threading.Lock()
+        self._wake = threading.Condition()
+        self._due, self._closing, self._turning = False, False, False
+        self.page_state: PageState
+        self._turn()  # the first page has something to show
+        self._thread = threading.Thread(target=self._work, name="posterior", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the answers."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was shown is recorded."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        self._thread.join()
+        self._note_shown()
+
+    def wake(self) -> None:
+        """Have the worker look at what is new."""
+        with self._wake:
+            self._due = True
+            self._wake.notify_all()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being made and nothing waits to be."""
+        return not (self._due or self._turning)
+
+    # ---------------------------------------------------------------- rows that are ready
+
+    def prefetched(self) -> list[int]:
+        """Rows to be asked about next, the first ones first."""
+        with self._lock:
+            return list(dict.fromkeys((*self._returned, *self._prefetched)))
+
+    def hand_out(self, rows: Collection[int]) -> None:
+        """Rows that somebody is looking at now: they are not ready any more, and the run's round asked them."""
+        with self._lock:
+            self._returned = [row for row in self._returned if row not in rows]
+            self._prefetched = [row for row in self._prefetched if row not in rows]
+            self._shown += rows
+            low = len(self._prefetched) < self.ahead // 2
+        if low:
+            self.wake()
+
+    def put_back(self, rows: Sequence[int]) -> None:
+        """Rows that are to be asked about after all, before the others."""
+        with self._lock:
+            self._returned = list(dict.fromkeys((*rows, *self._returned)))
+
+    # ---------------------------------------------------------------- the thread
+
+    def _work(self) -> None:
+        while not self._closing:
+            with self._wake:
+                self._wake.wait_for(lambda: self._due or self._closing, timeout=LOOK_AGAIN)
+                due, self._due = self._due, False
+            if self._closing:
+                return
+            try:
+                if due or self.run.last_seq != self.page_state.seq:
+                    self._turn()
+                self.trouble = ""
+            except (
+                Exception
+            ) as error:  # shown on the page; answers are still taken, the next turn may go well
+                self.trouble = f"{type(error).__name__}: {error}"
+                time.sleep(LOOK_AGAIN)
+                self.wake()
+
+    def _turn(self) -> None:
+        self._turning = True
+        try:
+            self._make()
+        finally:
+            self._turning = False
+
+    def _make(self) -> None:
+        began = time.perf_counter()
+        self._note_shown()
+        seq = self.run.last_seq
+        with self.model:
+            self.loop.refresh()
+            if self._version:  # what people look at need not wait for the choice of the next rows
+                self._publish(seq, self.page_state.order, began)
+            rows = self.loop.propose(self.ahead, without=list(self.run.leased()))
+        self._publish(seq, tuple(rows), began)
+        with self._lock:
+            self._prefetched = rows
+            self._returned = [row for row in self._returned if self.page_state.kinds[row] == OPEN]
+
+    def _publish(self, seq: int, order: tuple[int, ...], began: float) -> None:
+        self._version += 1
+        self.page_state = PageState.of(self.loop, self._version, seq, order, time.perf_counter() - began)
+
+    def _note_shown(self) -> None:
+        with self._lock:
+            shown, self._shown = self._shown, []
+        if shown:
+            self.loop.note_asked(shown)
