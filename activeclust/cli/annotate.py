@@ -39,6 +39,12 @@ from activeclust.errors import InvalidInput
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
 @click.option(
+    "--annotators",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many annotators answer each row [default: as the run was made, else 1].",
+)
+@click.option(
     "--port", type=click.IntRange(1, 65535), help="Of the page [default: the run's own, 8421 to 8920]."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the page listens on.")
@@ -49,3 +55,115 @@ from activeclust.errors import InvalidInput
     help="Lets browsers in; needed to listen beyond this machine (better in the variable ACTIVECLUST_PASSWORD).",
 )
 @click.option("--base-url", metavar="URL", help="What people open, where a proxy stands before the page.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
+@click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@data_options
+@views_options
+@click.pass_context
+def annotate_command(context: click.Context, source: str, **given: Any) -> None:
+    """Ask you which cluster rows belong to; the same command goes on where you stopped.
+
+    Every answer is kept at once. `activeclust cluster DATA --name NAME` writes the partition.
+    """
+    from activeclust import strategies
+    from activeclust.annotators.terminal import Terminal
+    from activeclust.loop.stopping import parse_stop
+    from activeclust.store import open_store
+
+    strategies.get(given["strategy"])
+    stop = parse_stop(given["stop"]) if given["stop"] else None
+    ui = given["ui"] or _default_ui()
+    store = open_store(given["db"])
+    try:
+        if ui == "web":
+            _serve(store, source, given)
+            return
+        loop = data_run(store, source, Terminal(), given)
+        budget = given["budget"] or len(loop.X)
+        history = loop.run(budget, progress=loop.annotator.progress, stop=stop)
+        _farewell(loop, history.ended, source, given)
+    finally:
+        store.close()
+    if history.ended == "interrupted":
+        context.exit(130)
+
+
+def _default_ui() -> str:
+    from activeclust.web.installed import missing
+
+    return "web" if sys.stdin.isatty() and not missing() else "terminal"
+
+
+def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
+    from activeclust.web import serve
+    from activeclust.web.installed import check_installed
+
+    check_installed(instead=" (or answer in the terminal with --ui terminal)")
+    loop = data_run(store, source, None, given)
+    serve(
+        loop,
+        port=given["port"],
+        who=given["who"],
+        budget=given["budget"],
+        stop=given["stop"],
+        open_browser=given["browser"],
+        host=given["host"],
+        password=given["password"],
+        base_url=given["base_url"],
+    )
+    loop.refresh()
+    _farewell(loop, None, source, given)
+
+
+def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
+    """The loop of a run over DATA, made or continued, by the options of a command."""
+    from activeclust.loop.active_loop import ActiveLoop
+
+    data = load_data(source, given)
+    if given["budget"] and given["budget"] > len(data.X):
+        raise InvalidInput(
+            f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
+        )
+    with bars():
+        loop = ActiveLoop(
+            data.X,
+            terminal,
+            strategy=given["strategy"],
+            clusterer=clusterer_of(given, given["seed"]),
+            store=store,
+            name=given["name"] or Path(source).stem,
+            items=data.items,
+            batch_size=given["batch_size"],
+            random_state=given["seed"],
+            resume="auto",
+            strict=not given["changed"],
+            # the page leases rows itself, for each of the people who look at it
+            who=given["who"] if terminal is not None else "",
+            annotators=given.get("annotators"),
+            labels_true=data.y,
+            source=source,
+            options={"data": data_settings(source, given), "preparation": list(data.notes)},
+            row_ids=data.row_ids,
+        )
+    tell_carried(loop)
+    return loop
+
+
+def _farewell(loop: Any, ended: str | None, source: str, given: dict[str, Any]) -> None:
+    why = {
+        "budget": "The budget is used up.",
+        "converged": "Further answers no longer change the partition.",
+        "pool": "Every row has been answered or set aside.",
+        "interrupted": "Interrupted.",
+    }.get(ended or "", "Stopped.")
+    name = loop.stored.spec.name
+    click.echo(
+        f"{why} {len(loop.anchors)} answers, {len(loop.clusters)} clusters, kept as run {name!r} in "
+        f"{given['db']}.\n"
+        f"Write the partition with: activeclust cluster {source} --name {name} -o clusters.csv",
+        err=True,
+    )
+
+
+COMMANDS: list[click.Command] = [annotate_command]
