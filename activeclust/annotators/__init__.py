@@ -1,6 +1,6 @@
 """Who answers: any callable from a query to an answer, oracles, language models, and the terminal."""
 
-from activeclust.annotators.language_model import LanguageModel, Usage, llm
+from activeclust.annotators.language_model import Usage, llm
 from activeclust.annotators.oracles import LabelOracle, NoisyOracle
 from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal, batch, check_answer
 
@@ -11,7 +11,6 @@ __all__ = [
     "UNSURE",
     "Answer",
     "LabelOracle",
-    "LanguageModel",
     "NoisyOracle",
     "Query",
     "Signal",

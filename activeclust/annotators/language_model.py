@@ -111,7 +111,7 @@ def llm(
     Returns
     -------
     LanguageModel
-        Pass it to ``ActiveLoop`` as the annotator.
+        Pass it to ``ActiveLoop`` as the annotator. Its ``usage`` is a :class:`Usage`.
 
     Raises
     ------
