@@ -57,6 +57,7 @@ ONLY_IN = {
     "torch": {"views", "pfn", "zeroshot", "clusterer"},
     "safetensors": {"pfn", "zeroshot"},
     "faiss": {"views"},
+    "openTSNE": {"views"},
     "psutil": {"resources"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},

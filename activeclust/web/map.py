@@ -1,4 +1,4 @@
-"""All rows as points: two axes of a view as 16-bit numbers, and what the posterior says of each row as bytes.
+"""All rows as points: a layout or two axes of a view as 16-bit numbers, what the posterior says of each as bytes.
 
 70,000 rows are 280 KB a pair of axes, sent once, and 280 KB of what the posterior says, sent again only
 when there is a new one.
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
 from activeclust.web.items import KEPT
-from activeclust.web.payload import cluster_id, number_of
+from activeclust.web.layout import Layout
+from activeclust.web.payload import LONGEST_NAME, MOST_ROWS, cluster_id, number_of
+from activeclust.web.search import find_rows
 
 if TYPE_CHECKING:
     from activeclust.web.page_state import PageState
@@ -28,6 +30,7 @@ AXES = 6  #: principal axes a view is shown by, in pairs
 FULL = 65_535  #: the longer side of the map
 NO_CLUSTER = 65_535  #: code of a row before any answer
 VIEWS = ("pca", "diffusion")
+LAYOUT = "layout"
 
 
 def principal_axes(rows: np.ndarray, m: int = AXES) -> np.ndarray:
@@ -89,23 +92,30 @@ def looks(view: PageState) -> bytes:
 
 
 class Map:
-    """Handlers of the map over one service; both only read."""
+    """Handlers of the map over one service; all only read."""
 
     def __init__(self, service: AnnotationService) -> None:
         self.service = service
+        self.layout = Layout(service.loop.prepared)
         self._axes: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
 
     def routes(self, reading: Callable[[Callable[[Request], Any]], Any]) -> list[Route]:
-        """Both of them."""
+        """All of them."""
         return [
+            Route("/api/map/layout", reading(self.progress), methods=["GET"]),
+            Route("/api/map/find", reading(self.find), methods=["GET"]),
             Route("/map/{view}/{pair}", reading(self.points), methods=["GET"]),
             Route("/api/map", reading(self.states), methods=["GET"]),
         ]
 
     def points(self, request: Request) -> Response:
-        """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view."""
+        """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view, or in the layout once it is there."""
         name, pair = request.path_params["view"], number_of(request.path_params["pair"], "A pair of axes")
+        if name == LAYOUT:
+            if self.layout.points is None:
+                return JSONResponse(self.layout.status(), 404)
+            return Response(packed(self.layout.points), media_type="application/octet-stream", headers=KEPT)
         if name not in self.available or not pair < AXES // 2:
             raise InvalidInput(
                 f"The map has the views {', '.join(self.available)}, three pairs of axes each."
@@ -113,9 +123,21 @@ class Map:
         axes = self._axes_of(name)[:, 2 * pair : 2 * pair + 2]
         return Response(packed(axes), media_type="application/octet-stream", headers=KEPT)
 
+    def progress(self, request: Request) -> dict[str, Any]:
+        """How far the layout is; the first request starts it."""
+        return self.layout.status()
+
+    def find(self, request: Request) -> dict[str, Any]:
+        """Rows that hold what is typed, ``q``."""
+        text = request.query_params.get("q", "")[:LONGEST_NAME]
+        ids = self.service.run.spec.row_ids
+        names = ids.values if ids is not None and ids.named else None
+        rows = find_rows(text, self.service.items, names, MOST_ROWS)
+        return {"rows": rows, "most": MOST_ROWS}
+
     @property
     def available(self) -> list[str]:
-        """PageStates that there is a map of."""
+        """Views that there is a map of."""
         return [name for name in VIEWS if name in self._views]
 
     @property
