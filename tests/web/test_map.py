@@ -75,7 +75,7 @@ def test_the_page_gets_the_layout_as_16_bit_pairs_when_it_is_there(page, monkeyp
     assert "makes no layout" in reply["why"] and not reply["ready"]
     assert page.client.get("/map/layout/0").status_code == 404
     points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-    monkeypatch.setattr(type(page.desk.loop.prepared), "layout", lambda self: points, raising=False)
+    monkeypatch.setattr(type(page.service.loop.prepared), "layout", lambda self: points, raising=False)
     wait(lambda: page.client.get("/api/map/layout").json()["ready"])
     got = np.frombuffer(page.client.get("/map/layout/0").content, "<u2").reshape(-1, 2).astype(float)
     assert np.corrcoef(got[:, 0], points[:, 0])[0, 1] > 0.999999
