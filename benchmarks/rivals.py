@@ -1,144 +1,167 @@
-"""The active-learning loops of other libraries, as their documentation runs them, on our rows and seeds.
+"""What ``auto`` is compared with: strategies and models of other libraries, as arms of a comparison.
 
-Each is ``loop(X, y, budget, batch, seed) -> [{"budget", "accuracy", "clusters"}, ...]``. X are PCA-50
-coordinates, the same for all. None of them can start from nothing, so the first batch is drawn at random
-(until it holds two classes) and counts. Answered rows count as right, as in our loop.
+An arm is a strategy with the model whose posterior it sees and whose labels are scored. A strategy of another library
+stands here with the model that its documentation uses and with our posterior; ``auto`` stands here with their model
+too. So a difference can be put down to the strategy or to the model.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
+from problem import KnnGraph, merged_anchors
+from scipy.sparse.linalg import splu, spsolve
+from sklearn.linear_model import LogisticRegression
+
+from activeclust import PFNClusterer
+from activeclust.clusterer.prepared import Prepared
+from activeclust.compare import Arm
+from activeclust.integrations.classifier import Classifier
+from activeclust.strategy import PoolState, take, top_rows
+
+TAU, LEAST_TAU = 0.1, 1e-9  # of the damped Laplacian at the first answer, and from two answers a cluster on
 
 
-def _first(y: np.ndarray, batch: int, rng: np.random.Generator) -> list[int]:
-    order = rng.permutation(len(y))
-    end = next(i for i in range(batch, len(y) + 1) if len(np.unique(y[order[:i]])) > 1)
-    return order[:end].tolist()
+def lr() -> Classifier:
+    """Logistic regression on the rows as they are."""
+    return Classifier(LogisticRegression(max_iter=1000))
 
 
-def _record(y: np.ndarray, rows: list[int], predicted: np.ndarray) -> dict:
-    predicted = np.asarray(predicted).copy()
-    predicted[rows] = y[rows]
-    return {
-        "budget": len(rows),
-        "accuracy": float((predicted == y).mean()),
-        "clusters": len(np.unique(y[rows])),
-    }
+def typiclust(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
+    """scikit-activeml's TypiClust on principal coordinates, with its default settings."""
+    import warnings
 
+    import skactiveml.pool
 
-def modal(strategy: str) -> Callable:
-    """modAL's ActiveLearner (with our subclass, since its own cannot be taught) and logistic regression."""
-
-    def loop(X, y, budget, batch, seed):
-        import importlib
-
-        from sklearn.linear_model import LogisticRegression
-
-        from activeclust.integrations.modal import Learner
-
-        where = "modAL.batch" if "batch" in strategy else "modAL.uncertainty"
-        query = getattr(importlib.import_module(where), strategy)
-        rows = _first(y, batch, np.random.default_rng(seed))
-        learner = Learner(LogisticRegression(max_iter=1000), query, X[rows], y[rows])
-        rounds = [_record(y, rows, learner.predict(X))]
-        while len(rows) < budget:
-            pool = np.setdiff1d(np.arange(len(X)), rows)
-            picked, _ = learner.query(X[pool], n_instances=min(batch, budget - len(rows)))
-            rows += pool[picked].tolist()
-            learner.fit(X[rows], y[rows])
-            rounds.append(_record(y, rows, learner.predict(X)))
-        return rounds
-
-    return loop
-
-
-def skactiveml(strategy: str, **options) -> Callable:
-    """scikit-activeml's pool strategy with its wrapped logistic regression."""
-
-    def loop(X, y, budget, batch, seed):
-        import skactiveml.pool
-        from skactiveml.classifier import SklearnClassifier
-        from sklearn.linear_model import LogisticRegression
-
-        rows = _first(y, batch, np.random.default_rng(seed))
-        answers = np.full(len(y), np.nan)
-        answers[rows] = y[rows]
-        query = getattr(skactiveml.pool, strategy)(random_state=seed, **options)
-        model = SklearnClassifier(LogisticRegression(max_iter=1000), classes=np.unique(y), random_state=seed)
-        rounds = []
-        while True:
-            model.fit(X, answers)
-            rounds.append(_record(y, rows, model.predict(X)))
-            if len(rows) >= budget:
-                return rounds
-            needs = {"clf": model} if strategy == "UncertaintySampling" else {}
-            picked = query.query(X, answers, batch_size=min(batch, budget - len(rows)), **needs)
-            rows += np.asarray(picked).tolist()
-            answers[picked] = y[picked]
-
-    return loop
-
-
-def graphlearning(model: str, acquisition: str) -> Callable:
-    """graphlearning's active_learner: semi-supervised learning on a kNN graph, and its acquisition."""
-
-    def loop(X, y, budget, batch, seed):
-        import graphlearning as gl
-
-        W = gl.weightmatrix.knn(X, 10, knn_data=_neighbors(X, 10))
-        ssl = getattr(gl.ssl, model)(W)
-        rows = _first(y, batch, np.random.default_rng(seed))
-        seen: dict[int, int] = {}
-
-        def codes(labels):  # classes in the order they were met: graphlearning wants 0 to k - 1
-            return np.array([seen.setdefault(int(label), len(seen)) for label in labels])
-
-        options = {}
-        if acquisition != "unc_sampling":
-            values, vectors = ssl.graph.eigen_decomp(normalization="normalized", k=50)
-            options = {"C": np.diag(1.0 / (values + 1e-11)), "V": vectors}
-        learner = gl.active_learning.active_learner(
-            ssl, getattr(gl.active_learning, acquisition), np.array(rows), codes(y[rows]), **options
-        )
-        rounds = []
-        while True:
-            names = np.array(list(seen))
-            rounds.append(_record(y, rows, names[learner.u.argmax(axis=1)]))
-            if len(rows) >= budget:
-                return rounds
-            picked = learner.select_queries(batch_size=min(batch, budget - len(rows)))
-            rows += picked.tolist()
-            learner.update(picked, codes(y[picked]))
-
-    return loop
-
-
-def _neighbors(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.neighbors import NearestNeighbors
-
-    distances, rows = NearestNeighbors(n_neighbors=k + 1).fit(X).kneighbors(X)
-    return rows, distances
-
-
-RIVALS: dict[str, Callable] = {
-    "modAL uncertainty + LR": modal("uncertainty_sampling"),
-    "modAL margin + LR": modal("margin_sampling"),
-    "modAL entropy + LR": modal("entropy_sampling"),
-    "modAL ranked batch + LR": modal("uncertainty_batch_sampling"),
-    "skactiveml margin + LR": skactiveml("UncertaintySampling", method="margin_sampling"),
-    "skactiveml TypiClust + LR": skactiveml("TypiClust"),
-    "graphlearning Laplace + margin": graphlearning("laplace", "unc_sampling"),
-    "graphlearning Laplace + VOpt": graphlearning("laplace", "var_opt"),
-    "graphlearning Laplace + SigmaOpt": graphlearning("laplace", "sigma_opt"),
-    "graphlearning Poisson + margin": graphlearning("poisson", "unc_sampling"),
-}
-
-
-def run(name: str, X: np.ndarray, y: np.ndarray, budget: int, batch: int, seed: int) -> list[dict]:
-    """One run of a rival, quietly: their deprecation warnings are their own."""
+    X = np.asarray(state.views["pca"], dtype=float)
+    X = X + 1e-6 * rng.standard_normal(X.shape)  # it raises where k-means leaves a region of equal rows empty
+    answers = np.full(len(X), np.nan)
+    answers[state.anchors] = state.anchor_codes
+    query = skactiveml.pool.TypiClust(random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return RIVALS[name](X, y, budget, batch, seed)
+        warnings.simplefilter("ignore")  # of k-means, and of scikit-learn's changes
+        picked = query.query(X, answers, candidates=state.candidates, batch_size=n)
+    return take(np.asarray(picked).tolist(), state.candidates, n, rng)
+
+
+def plain_margin(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
+    """The ``n`` smallest margins, as graphlearning's ``unc_sampling`` takes them."""
+    if state.n_clusters < 2:
+        return take([], state.candidates, n, rng)
+    top = np.sort(state.posterior[state.candidates], axis=1)
+    return top_rows(top[:, -2] - top[:, -1], state.candidates, n, rng)
+
+
+def smallest_norm(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
+    """The ``n`` rows that the answers reach least: the smallest Euclidean norm of the damped solution."""
+    if state.n_clusters == 0:
+        return take([], state.candidates, n, rng)
+    reached = state.full_posterior[state.candidates, :-1]
+    return top_rows(-np.linalg.norm(reached, axis=1), state.candidates, n, rng)
+
+
+@dataclass(frozen=True)
+class PreparedGraph:
+    """Views for strategies, and a rival's graph of the distinct rows."""
+
+    geometry: Prepared
+    graph: KnnGraph
+
+    def __getattr__(self, name: str):
+        return getattr(object.__getattribute__(self, "geometry"), name)
+
+
+def damped_laplace(W: sp.csr_matrix, at: np.ndarray, answers: np.ndarray, tau: float) -> np.ndarray:
+    """(n, C) solution u of tau u + L u = 0 off the answered rows ``at`` (k,), where it equals ``answers`` (k, C).
+
+    L is the Laplacian of the weights W (n, n) times g_i g_j, g being the solution of Poisson's equation whose sources
+    are the answered rows, shifted to be positive (Calder and Slepcev 2020, Miller and Bertozzi 2023). It is solved
+    exactly; parts of the graph without an answer get 0.
+
+    Examples
+    --------
+    >>> W = sp.csr_matrix(np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1))  # a path of four rows
+    >>> damped_laplace(W, np.array([0, 3]), np.eye(2), 1e-9)[1].round(2).tolist()
+    [1.0, 0.0]
+    """
+    n = W.shape[0]
+    laplacian = sp.diags(np.asarray(W.sum(axis=1)).ravel()) - W
+    source = np.full(n, -len(at) / n)
+    source[at] += 1.0
+    g = spsolve((laplacian + LEAST_TAU * sp.identity(n)).tocsc(), source)
+    G = sp.diags(g - g.min() + 1e-5)
+    W = (G @ W @ G).tocsr()
+    laplacian = (sp.diags(np.asarray(W.sum(axis=1)).ravel()) - W).tocsr()
+    laplacian = laplacian / max(laplacian.diagonal().mean(), 1e-300)
+    rest = np.setdiff1d(np.arange(n), at)
+    system = (laplacian[rest][:, rest] + tau * sp.identity(len(rest))).tocsc()
+    u = np.zeros((n, answers.shape[1]))
+    u[at] = answers
+    u[rest] = splu(system).solve(np.asarray(-(laplacian[rest][:, at] @ answers)))
+    return np.clip(u, 0, 1)
+
+
+class GraphModel:
+    """Semi-supervised learning on a graph by graphlearning, in the place of our network.
+
+    Parameters
+    ----------
+    kind : {"poisson", "pwll-tau"}
+        Poisson learning (Calder et al. 2020), or Laplace learning, Poisson-reweighted and damped by a tau that falls
+        with the answers (after Miller and Bertozzi 2023; theirs knows the number of clusters, this one counts those
+        that were met).
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.model_hash = kind, f"graphlearning-{kind}"
+
+    def prepare(self, X: np.ndarray) -> PreparedGraph:
+        """Views and graph."""
+        geometry = PFNClusterer(device="cpu").prepare(X)
+        return PreparedGraph(geometry, KnnGraph.of(geometry.source.pca))
+
+    def posterior(
+        self, prepared: PreparedGraph, rows: np.ndarray, codes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n, C) and (n,): none of these is what the damped solution leaves open; 0 for Poisson learning."""
+        n = prepared.n_rows
+        if len(rows) == 0:
+            return np.zeros((n, 0)), np.ones(n)
+        C = int(codes.max()) + 1
+        if C == 1 and self.kind == "poisson":  # its source terms cancel
+            return np.ones((n, 1)), np.zeros(n)
+        inverse = prepared.geometry.source.inverse
+        at, labels = merged_anchors(rows, codes, inverse)
+        graph = prepared.graph
+        if self.kind == "poisson":
+            import graphlearning as gl
+
+            model = gl.ssl.poisson(graph.weights, solver=graph.solver)
+            u = np.asarray(model.fit(at, labels))[inverse]
+            u = u - u.mean(axis=1, keepdims=True)  # one scale for all rows: margins keep their order
+            return 1 / C + u / (C * max(np.abs(u).max(), 1e-12)), np.zeros(n)
+        tau = TAU * max(LEAST_TAU / TAU, (LEAST_TAU / TAU) ** (len(rows) / (2 * C)))
+        u = damped_laplace(graph.weights, at, np.eye(C)[labels], tau)[inverse]
+        reached = u.sum(axis=1, keepdims=True)
+        known = np.where(reached > 1e-12, u / np.maximum(reached, 1e-12), 1 / u.shape[1])
+        return known, np.clip(1 - reached[:, 0], 0, 1)
+
+
+def arms() -> dict[str, Arm]:
+    """All rivals by name."""
+    return {
+        "random": Arm("random"),
+        "typicality": Arm("typicality"),
+        "herding": Arm("herding"),
+        "uncertainty_herding": Arm("uncertainty_herding"),
+        "margin": Arm("margin"),
+        "modAL margin": Arm("modal:margin_sampling"),
+        "modAL margin, LR": Arm("modal:margin_sampling", lr()),
+        "auto, LR": Arm("auto", lr()),
+        "TypiClust": Arm(typiclust),
+        "TypiClust, LR": Arm(typiclust, lr()),
+        "Poisson margin": Arm(plain_margin, GraphModel("poisson")),
+        "PWLL-tau": Arm(smallest_norm, GraphModel("pwll-tau")),
+    }

@@ -417,3 +417,60 @@ def test_trust_writes_its_origin(run, tmp_path):
         "wrong 20%",
     }
     assert "# weights: " in (tmp_path / "trust-modern.csv").read_text()
+
+
+# -- strategies ------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_of_strategies_runs_resumes_and_tells(tmp_path, monkeypatch, capsys):
+    import questions
+
+    asked = ["questions.py", "--only", "iris", "--arms", "auto;modAL margin, LR;PWLL-tau", "--rows", "90"]
+    monkeypatch.setattr(questions, "SETS", {"tables": ("iris",)})
+    monkeypatch.setattr(questions, "sample", lambda *_: iris_rows())
+    monkeypatch.setattr(
+        sys, "argv", [*asked, "--collections", "tables", "--out", str(tmp_path), "--keep-part"]
+    )
+    questions.main()
+    part = next(tmp_path.glob("*.part.jsonl"))
+    lines = part.read_text().splitlines()
+    questions.main()
+    assert part.read_text().splitlines() == lines, "what was measured is measured again"
+    sys.argv.remove("--keep-part")
+    questions.main()
+    told = capsys.readouterr().out
+    csv = next(tmp_path.glob("*.csv"))
+    assert csv.stem == f"questions-{PFNClusterer().model_hash}"
+    frame = read(csv, questions.KEY)
+    assert set(frame["arm"]) == {"auto", "modAL margin, LR", "PWLL-tau"}
+    assert frame["answers"].unique().tolist() == list(range(3, 31, 3))  # 10 for each: half of the rows is 45
+    at = questions.at_budgets(frame)
+    assert at["each"].unique().tolist() == [1, 2, 5, 10]
+    shown = frame[(frame["arm"] == "auto") & (frame["each"] == 5)]["accuracy"].iloc[0]
+    assert f"{shown:.3f}" in told
+    assert "auto less" in told
+    assert "| converged |" in told
+
+
+def iris_rows() -> Rows:
+    from sklearn.datasets import load_iris
+
+    data = load_iris()
+    at = np.random.default_rng(0).permutation(150)[:90]
+    return Rows("iris", data.data[at].astype(np.float32), data.target[at], group="tables")
+
+
+def test_auto_is_behind_only_where_the_interval_says_so():
+    from questions import behind
+
+    lines = [
+        {"data": f"set {i}", "repeat": 0, "each": 1.0, "arm": arm, "accuracy": accuracy + 0.01 * i}
+        for i in range(4)
+        for arm, accuracy in (("auto", 0.5), ("best", 0.6), ("poor", 0.4))
+    ]
+    (line,) = behind(pd.DataFrame(lines))
+    assert line == "at 1 each: auto less best -0.100 [-0.100, -0.100] BEHIND"
+    even = [
+        x | {"accuracy": x["accuracy"] + 0.4 * (x["arm"] == "auto") * (x["data"] == "set 1")} for x in lines
+    ]
+    assert behind(pd.DataFrame(even))[0].endswith("level")
