@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
+from activeclust.cli.databases import tell_where
 from activeclust.cli.options import (
+    answers_option,
     bars,
+    begin_with_answers,
     clusterer_of,
     data_options,
     data_settings,
@@ -58,6 +61,7 @@ from activeclust.errors import InvalidInput
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@answers_option
 @data_options
 @views_options
 @click.pass_context
@@ -119,12 +123,16 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
 def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
     """The loop of a run over DATA, made or continued, by the options of a command."""
     from activeclust.loop.active_loop import ActiveLoop
+    from activeclust.metrics import known_rows
 
     data = load_data(source, given)
+    # labels of some rows are answers given before; those of all rows are the truth, and score the run
+    is_start = data.y is not None and not known_rows(data.y).all()
     if given["budget"] and given["budget"] > len(data.X):
         raise InvalidInput(
             f"A budget of {given['budget']:,} answers is larger than the pool of {len(data.X):,} rows."
         )
+    settings, runs = data_settings(source, given), {info.spec.name for info in store.runs()}
     with bars():
         loop = ActiveLoop(
             data.X,
@@ -141,12 +149,15 @@ def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> A
             # the page leases rows itself, for each of the people who look at it
             who=given["who"] if terminal is not None else "",
             annotators=given.get("annotators"),
-            labels_true=data.y,
+            labels_true=None if is_start else data.y,
             source=source,
-            options={"data": data_settings(source, given), "preparation": list(data.notes)},
+            options={"data": settings, "preparation": list(data.notes)},
             row_ids=data.row_ids,
         )
+    if loop.stored.spec.name not in runs:
+        tell_where(store, loop.stored.spec.name, settings["source"], len(runs))
     tell_carried(loop)
+    begin_with_answers(loop, data, given, labels=is_start)
     return loop
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from activeclust.cli.options import (
     views_options,
     writable_folder,
 )
-from activeclust.errors import DataFileError, InvalidInput, RunMismatch
+from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.validation import counted
 
 if TYPE_CHECKING:
@@ -30,7 +29,11 @@ if TYPE_CHECKING:
 @db_option
 @click.option("--name", metavar="NAME", help="Use the answers of this run.")
 @click.option(
-    "--anchors", "anchor_file", metavar="FILE", help="Use the answers in a CSV with columns row, cluster."
+    "--answers",
+    "--anchors",
+    "anchor_file",
+    metavar="FILE",
+    help="Use the answers in a table: a column id (or row, from 0) and a column cluster.",
 )
 @click.option(
     "--changed",
@@ -46,17 +49,17 @@ def cluster_command(
 ) -> None:
     """Partition the rows of a file or named set: a CSV with one line a row.
 
-    Without --name and --anchors nothing is known: the clusters, and how many there are, are inferred.
+    Without --name and --answers nothing is known: the clusters, and how many there are, are inferred.
     Columns: row, id (where the file has one), cluster, probability, new_cluster_probability, answered.
     """
     if name and anchor_file:
-        raise click.UsageError("Give --name or --anchors, not both.")
+        raise click.UsageError("Give --name or --answers, not both.")
     if output != "-":
         writable_folder(Path(output).absolute().parent)
     data = load_data(source, given)
     anchors = _of_run(db, name, data, changed) if name else {}
     if anchor_file:
-        anchors = read_anchors(Path(anchor_file), len(data.X))
+        anchors = _of_file(Path(anchor_file), data, given)
     with bars():
         table = _partition(data, anchors, given)
     text = table.to_csv(index=False, float_format="%.6f")
@@ -99,6 +102,21 @@ def _ids(data: Any, id_column: str | None) -> Any:
     return None if column is None else frame[column].to_numpy()
 
 
+def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> dict[int, Cluster]:
+    from activeclust.datasets.given_answers import read_answers
+
+    answers, notes = read_answers(
+        path,
+        data.row_ids,
+        id_column=given["id_column"],
+        label_column=given["label_column"],
+        encoding=given["encoding"],
+    )
+    for note in notes:
+        click.echo(note, err=True)
+    return {answer.row: answer.cluster for answer in answers}
+
+
 def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Cluster]:
     """The answers of a run by the rows of the data given."""
     from activeclust.identities import moved
@@ -137,34 +155,6 @@ def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Clust
         )
     click.echo(f"{told}.", err=True)
     return here
-
-
-def read_anchors(path: Path, n_rows: int) -> dict[int, Cluster]:
-    """Answers from a CSV with the columns ``row`` (from 0) and ``cluster``."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise DataFileError(f"There is no anchors file {path}.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = pd.read_csv(io.StringIO(text), dtype={"row": str, "cluster": str}, keep_default_na=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataFileError(f"{path} cannot be read as a CSV with columns row, cluster: {error}") from error
-    if not {"row", "cluster"} <= set(table.columns):
-        raise DataFileError(
-            f"{path} must have the columns row and cluster; it has {', '.join(table.columns)}."
-        )
-    anchors: dict[int, Cluster] = {}
-    for line, (row, cluster) in enumerate(zip(table["row"], table["cluster"], strict=True), start=2):
-        if not row.strip().isdigit() or int(row) >= n_rows:
-            raise InvalidInput(f"{path}, line {line}: row {row!r} is not a number from 0 to {n_rows - 1}.")
-        if not cluster.strip():
-            raise InvalidInput(f"{path}, line {line}: row {row} has no cluster.")
-        if anchors.setdefault(int(row), cluster) != cluster:
-            raise InvalidInput(f"{path}, line {line}: row {row} is in two clusters.")
-    if not anchors:
-        raise InvalidInput(f"{path} holds no answers.")
-    return anchors
 
 
 COMMANDS: list[click.Command] = [cluster_command]

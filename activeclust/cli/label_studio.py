@@ -11,7 +11,14 @@ from typing import Any
 import click
 
 from activeclust.cli.annotate import data_run
-from activeclust.cli.options import data_options, db_option, load_data, views_options, writable_folder
+from activeclust.cli.options import (
+    answers_option,
+    data_options,
+    db_option,
+    load_data,
+    views_options,
+    writable_folder,
+)
 from activeclust.errors import InvalidInput, RunNotFound
 
 PORT = 9090  #: of Label Studio's back ends
@@ -44,6 +51,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@answers_option
 @data_options
 @views_options
 def label_studio_command(source: str, **given: Any) -> None:

@@ -13,7 +13,9 @@ import click
 from click.core import ParameterSource
 
 from activeclust.cli.options import (
+    answers_option,
     bars,
+    begin_with_answers,
     clusterer_of,
     data_options,
     data_settings,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@answers_option
 @data_options
 @views_options
 @click.pass_context
@@ -137,6 +140,7 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
             row_ids=data.row_ids,
         )
     tell_carried(loop)
+    begin_with_answers(loop, data, given, labels=False)
     return loop
 
 

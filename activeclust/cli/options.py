@@ -135,6 +135,55 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
     return data
 
 
+def answers_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--answers``; :func:`begin_with_answers` takes it."""
+    return click.option(
+        "--answers", metavar="FILE",
+        help="Begin with the answers of a table: a column id (or row, from 0) and a column cluster.",
+    )(command)  # fmt: skip
+
+
+def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any], *, labels: bool) -> None:
+    """Write what is known before anybody is asked: the file of ``--answers``, and the data's own labels.
+
+    Parameters
+    ----------
+    loop : ActiveLoop
+    data : Dataset
+    given : mapping
+        The command's options.
+    labels : bool
+        Whether the labels of the data are answers: some rows have one, and the others are to be asked about.
+    """
+    from activeclust.datasets.given_answers import GivenAnswer, read_answers
+    from activeclust.store.answers import Answer, begin_with
+    from activeclust.store.base import Kind
+    from activeclust.validation import counted
+
+    sources: list[tuple[str, list[GivenAnswer]]] = []
+    if given.get("answers"):
+        found, notes = read_answers(
+            Path(given["answers"]),
+            data.row_ids,
+            id_column=given.get("id_column"),
+            label_column=given.get("label_column"),
+            encoding=given.get("encoding"),
+        )
+        for note in notes:
+            click.echo(note, err=True)
+        sources.append((Path(given["answers"]).name, found))
+    if labels and data.y is not None:
+        known = [GivenAnswer(row, label) for row, label in enumerate(data.y.tolist()) if label is not None]
+        sources.append(("the data's own labels", known))
+    for name, answers in sources:
+        written = begin_with(
+            loop.stored, [Answer(a.row, Kind.LABEL, a.cluster, a.annotator) for a in answers]
+        )
+        if written:
+            click.echo(f"The run begins with {counted(written, 'answer')} from {name}.", err=True)
+    loop.refresh()
+
+
 def tell_carried(loop: ActiveLoop) -> None:
     """Say on stderr what became of the answers of a run whose rows have changed."""
     if loop.carried_over is not None:

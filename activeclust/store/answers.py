@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from activeclust.store.base import Cluster, Event, Kind, Run
+from activeclust.store.checks import NAME_LIMIT
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,40 @@ def add_answers(run: Run, answers: Iterable[Answer]) -> int:
             )
         )
     return len(run.extend(fresh))
+
+
+def begin_with(run: Run, answers: Iterable[Answer]) -> int:
+    """Write answers that were there before anybody was asked, where nothing is said of their rows yet.
+
+    Each is written once: a row that somebody answers otherwise, or whose answer is taken back, stays so when the
+    same answers come again.
+
+    Returns
+    -------
+    int
+        How many were written.
+
+    Examples
+    --------
+    >>> from activeclust.store import open_store
+    >>> from activeclust.store.base import RunSpec
+    >>> run = open_store().create_run(RunSpec("mine", "entropy", 0, 9, "", ""))
+    >>> begin_with(run, [Answer(3, Kind.LABEL, "cat")]), begin_with(run, [Answer(3, Kind.LABEL, "dog")])
+    (1, 0)
+    """
+    answered = {vote.row for vote in run.votes()}
+    seen = {event.client_id for event in run.find(client_prefix="given ")}
+    fresh = [
+        Event(
+            answer.kind,
+            row=answer.row,
+            cluster=answer.cluster,
+            annotator=answer.annotator,
+            client_id=client_id,
+            at=answer.at,
+        )
+        for answer in answers
+        if answer.row not in answered
+        and (client_id := f"given {answer.row} {answer.annotator}"[:NAME_LIMIT]) not in seen
+    ]
+    return len(run.extend(fresh)) if fresh else 0

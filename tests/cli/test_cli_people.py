@@ -47,12 +47,13 @@ def test_cluster_with_a_file_of_anchors_and_with_none(run, rows_file, tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "cannot be read"),
+        ("", "anchors.csv is empty"),
         ("a,b\n1,2\n", "must have the columns row and cluster"),
         ("row,cluster\n", "holds no answers"),
         ("row,cluster\n80,x\n", "line 2: row '80' is not a number from 0 to 79"),
-        ("row,cluster\n1,x\n2,\n", "line 3: row 2 has no cluster"),
-        ("row,cluster\n1,x\n1,y\n", "line 3: row 1 is in two clusters"),
+        ("row,cluster\n1,\n2,\n", "holds no answers"),
+        ("id,cluster\nr1,x\nr99,y\n", "line 3: there is no row 'r99' in the data"),
+        ("row,cluster\n1,x\n1,y\n", "line 3: row 1 is in two clusters, 'x' and 'y'"),
     ],
 )
 def test_bad_anchors_are_refused(run, rows_file, tmp_path, text, says):
