@@ -13,6 +13,7 @@ from activeclust._version import __version__
 _HOME = {
     "ActiveLoop": "activeclust.loop.active_loop",
     "History": "activeclust.loop.active_loop",
+    "PFNClassifier": "activeclust.clusterer.classifier",
     "PFNClusterer": "activeclust.clusterer.estimator",
     "Query": "activeclust.annotators.query",
     "SKIP": "activeclust.annotators.query",
@@ -30,6 +31,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from activeclust.annotators.oracles import LabelOracle, NoisyOracle
     from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Query
+    from activeclust.clusterer.classifier import PFNClassifier
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.errors import ActiveClustError
     from activeclust.loop.active_loop import ActiveLoop, History

@@ -154,6 +154,8 @@ def _entries(values: Any, what: str) -> list[Any]:
     """The entries of a container in their order, as Python's or numpy's scalars."""
     if type(values).__module__.split(".")[0] == "torch":
         values = values.detach().cpu().numpy()
+    if hasattr(values, "__array__") and not isinstance(values, Iterable):
+        values = np.asarray(values)
     if isinstance(values, (str, bytes, Mapping, set, frozenset)) or not isinstance(values, Iterable):
         raise InvalidInput(f"{what} must hold one label per row in their order, got {type(values).__name__}.")
     shape = getattr(values, "shape", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -80,6 +81,34 @@ def _numeric(X: Any, what: str) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InvalidInput(f"{what} is not numeric: its values are {array.dtype}, expected numbers.")
     return array
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """What scikit-learn calls ``random_state``, as a generator.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy.random.RandomState, numpy.random.Generator or SeedSequence
+        A number gives the same draws every time; an object is drawn from, and goes on.
+
+    Examples
+    --------
+    >>> a, b = (generator_of(7).integers(1000) for _ in range(2))
+    >>> bool(a == b)
+    True
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint32))
+    is_seed = isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
+    if random_state is None or isinstance(random_state, np.random.SeedSequence):
+        return np.random.default_rng(random_state)
+    if is_seed and random_state >= 0:
+        return np.random.default_rng(int(random_state))
+    raise InvalidInput(
+        f"random_state is None, an integer from 0 upward, a RandomState or a Generator; got {random_state!r}."
+    )
 
 
 def counted(n: int, noun: str) -> str:

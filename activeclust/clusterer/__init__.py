@@ -1,6 +1,7 @@
-"""The network as a scikit-learn estimator."""
+"""The network as a scikit-learn clusterer and classifier."""
 
+from activeclust.clusterer.classifier import PFNClassifier
 from activeclust.clusterer.estimator import PFNClusterer, contradictions
 from activeclust.clusterer.prepared import Prepared
 
-__all__ = ["PFNClusterer", "Prepared", "contradictions"]
+__all__ = ["PFNClassifier", "PFNClusterer", "Prepared", "contradictions"]

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import ClassifierTags
+from sklearn.utils.validation import check_array, check_is_fitted
 
+from activeclust.clusterer.known import KnownClusters, weights_of
 from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.prepared import Prepared, prepare
+from activeclust.clusterer.rows import FLOATS, numbers_of
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
+from activeclust.validation import generator_of
+from activeclust.views.identity import content_hash, distinct_rows
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer, PreparedRows
-
-_FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 
 
 class PFNClusterer(ClusterMixin, BaseEstimator):
@@ -34,6 +37,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         ``"cpu"``, ``"cuda"``, ... ; ``"auto"`` takes CUDA where there is one.
     weights : path or None
         A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
+    n_clusters : int or None
+        How many clusters there are, where that is known. Once so many are answered, or more, *none of these* has no
+        probability; without anchors, exactly so many are found.
+    classes : sequence of cluster names or None
+        The clusters that there are, where they are known. Answers name no others, and those that no answer names
+        have the probability of *none of these* among them.
     max_clusters : int, default=200
         Without anchors, partitions of more clusters are not looked at.
     partition_weights : path or None
@@ -45,7 +54,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     cache : bool, default=True
         Keep the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``),
         so that the same rows are ready at once the next time.
-    random_state : int, Generator or None
+    random_state : int, RandomState, Generator or None
         Only :meth:`suspect_anchors` draws at random; the posterior itself does not.
 
     Attributes
@@ -53,7 +62,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     labels_ : ndarray (n_samples,)
         The likeliest known cluster of each row; anchors keep the cluster they were given.
     classes_ : ndarray (n_clusters,)
-        The clusters, in the order of the columns of ``posterior_``.
+        The clusters, sorted, in the order of the columns of ``posterior_``.
     posterior_ : ndarray (n_samples, n_clusters)
         Probability of each cluster, given that the row is of one of them; rows sum to 1.
     new_cluster_proba_ : ndarray (n_samples,)
@@ -62,6 +71,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         Row numbers of the anchors (without answers: typical rows of the
         clusters found).
     n_features_in_ : int
+    preparation_ : Preparation or None
+        What was done to a table or a sparse matrix; its ``notes`` say it. See :meth:`fit`.
 
     Examples
     --------
@@ -86,6 +97,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         landmarks: int | None = None,
         cache: bool = True,
         partition_weights: str | Path | None = None,
+        n_clusters: int | None = None,
+        classes: Sequence | None = None,
     ):
         self.device = device
         self.weights = weights
@@ -94,85 +107,148 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         self.random_state = random_state
         self.landmarks = landmarks
         self.cache = cache
+        self.n_clusters = n_clusters
+        self.classes = classes
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags = (
+            ClassifierTags()
+        )  # scikit-learn's checks look here where there is predict_proba
+        return tags
 
     # -- scikit-learn ----------------------------------------------------------------------------
 
-    def fit(self, X, y=None) -> PFNClusterer:
+    def fit(self, X, y=None, sample_weight=None) -> PFNClusterer:
         """Cluster ``X``.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like, DataFrame or sparse matrix (n_samples, n_features)
+            Numbers are taken as they are. A table with categories, dates, texts or gaps, and a sparse matrix, go
+            through :class:`activeclust.datasets.preparation.Preparation`, as files do through ``load``.
         y : array-like (n_samples,) or None
             The cluster of each answered row; -1, None, NaN or blank where there is no answer.
+        sample_weight : array-like (n_samples,) or None
+            How much each answer counts. The network itself reads no weights: a cluster whose answers weigh twice as
+            much in the mean is taken to be twice as frequent, and among the neighbours of an unseen row each answer
+            has so many votes, as it has where equal rows are answered differently. A row of weight 0 is left out of
+            the fit, and labelled as an unseen one.
 
         Raises
         ------
         InvalidInput
-            For rows that are all equal, or answers of another length than the rows.
+            For rows that are all equal, answers of another length than the rows, answers that ``classes`` does not
+            list, and negative weights.
         """
-        X = validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2)
-        rows, answers = _answers(y, len(X))
-        self.prepared_ = self._prepare(X)
-        self.classes_, codes = _encode(answers)
-        self._fit_codes(rows, codes)
+        X = numbers_of(self, X, fitting=True)
+        return self.fit_labels(X, _answers(y, len(X)), weights_of(sample_weight, len(X)))
+
+    def fit_labels(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PFNClusterer:
+        """:meth:`fit` of rows that are numbers, labels as :func:`activeclust.labels.labels_of` gives them, and weights.
+
+        Parameters
+        ----------
+        X : ndarray (n_samples, n_features)
+        labels : ndarray (n_samples,) of object
+            A str or an int; None where there is no answer.
+        weights : ndarray (n_samples,)
+        """
+        kept = np.flatnonzero(weights > 0)
+        whole = len(kept) == len(X)
+        labels, weights = labels[kept], weights[kept]
+        rows = np.flatnonzero([label is not None for label in labels])
+        self.classes_, codes = self._known.encode(labels[rows].tolist())
+        self._prepare_once(X if whole else X[kept])
+        self._fit_codes(rows, codes, weights)
+        self._kept, self.anchors_ = kept, kept[self._anchors]
+        if not whole:
+            full = self.predictor_.full(X)
+            full[kept] = np.column_stack([self.posterior_, self.new_cluster_proba_])
+            self.posterior_, self.new_cluster_proba_ = full[:, :-1], full[:, -1]
+            self.labels_ = self.classes_[self.posterior_.argmax(axis=1)]
         return self
 
-    def fit_predict(self, X, y=None) -> np.ndarray:
-        """``fit(X, y).labels_``."""
-        return self.fit(X, y).labels_
+    def fit_predict(self, X, y=None, sample_weight=None) -> np.ndarray:
+        """``fit(X, y, sample_weight).labels_``."""
+        return self.fit(X, y, sample_weight).labels_
 
     def predict(self, X) -> np.ndarray:
         """(n,) the likeliest cluster of each row of ``X`` (n, n_features), seen before or not."""
         check_is_fitted(self)
-        return self.classes_[self._extend(X).argmax(axis=1)]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X) -> np.ndarray:
-        """(n, n_clusters) posteriors of ``X``: each that of the fitted rows near it, by self-tuning weights.
+        """(n, n_clusters) posteriors of ``X``: each that of the fitted rows near it.
 
-        A row that equals a fitted one gets that one's.
+        How many of them are heard is learned from the fitted rows, each left out in turn
+        (:mod:`activeclust.clusterer.predictor`). A row that equals a fitted one gets that one's. Each row is served
+        on its own, whichever rows come with it.
         """
         check_is_fitted(self)
-        return self._extend(X)
+        return self.predictor_.full(numbers_of(self, X, fitting=False))[:, :-1]
 
-    def _fit_codes(self, rows: np.ndarray, codes: np.ndarray) -> None:
-        if len(rows):
-            posterior, new = self.posterior(self.prepared_, rows, codes)
-            posterior[rows] = 0.0
-            posterior[rows, codes] = 1.0
-            new[rows] = 0.0
+    def _prepare_once(self, X: np.ndarray) -> None:
+        """``prepared_`` of ``X``; the views are those of the last fit where the distinct rows are the same ones."""
+        first, inverse = distinct_rows(X)
+        made = (content_hash(X[first]), self.landmarks)
+        last: Prepared | None = getattr(self, "prepared_", None)
+        if last is not None and self._views_of == made and last.source.extension is None:
+            self.prepared_ = last.with_copies(first, inverse, content_hash(X))
         else:
-            found = self._discover(self.prepared_)
-            rows, codes = self.prepared_.source.first[found.rows], found.codes
-            spread_over = self.prepared_.source.spread
-            posterior, new = spread_over(found.posterior.known), spread_over(found.posterior.new)
-            self.classes_ = np.arange(posterior.shape[1])
-        self.anchors_, self.anchor_codes_ = rows, codes
-        self._predictors: list[tuple[np.ndarray, Predictor]] = []  # made when first asked for
-        self.posterior_, self.new_cluster_proba_ = posterior, new
-        self.labels_ = self.classes_[posterior.argmax(axis=1)]
+            self.prepared_, self._views_of = self._prepare(X), made
 
-    def _extend(self, X) -> np.ndarray:
-        X = validate_data(self, X, dtype=_FLOATS, reset=False)
-        return self.predictor_.full(X)[:, :-1]
+    def take_views_of(self, other: PFNClusterer | None) -> None:
+        """Fit faster where ``other`` was fitted to the same distinct rows."""
+        if other is not None:
+            self.prepared_, self._views_of = other.prepared_, other._views_of
+
+    def _fit_codes(self, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
+        prepared, known = self.prepared_, self._known
+        source = prepared.source
+        self._votes = np.ones(len(source.first))
+        answered = len(rows) > 0
+        if answered:
+            present, recoded = np.unique(codes, return_inverse=True)
+            posterior, new = self._at_distinct(prepared, rows, recoded, weights[rows])
+            posterior, new = known.widened(posterior, new, present)
+            votes = np.bincount(source.inverse[rows], weights[rows], len(source.first))
+            self._votes = np.where(votes > 0, votes, 1.0)
+        else:
+            found = self._discover(prepared)
+            rows, codes = source.first[found.rows], found.codes
+            posterior = found.posterior.known
+            new = known.new(found.posterior.new, posterior.shape[1])
+            self.classes_ = np.arange(posterior.shape[1])
+        self._anchors, self.anchor_codes_ = rows, codes  # among the rows that are kept
+        self._distinct = np.column_stack([posterior, new])
+        self._predictors: list[Predictor] = []  # made when first asked for
+        self.posterior_, self.new_cluster_proba_ = source.spread(posterior), source.spread(new)
+        if answered:
+            self.posterior_[rows] = 0.0
+            self.posterior_[rows, codes] = 1.0
+            self.new_cluster_proba_[rows] = 0.0
+        self.labels_ = self.classes_[self.posterior_.argmax(axis=1)]
+
+    @property
+    def _known(self) -> KnownClusters:
+        return KnownClusters.of(self.n_clusters, self.classes)
 
     @property
     def predictor_(self) -> Predictor:
         """What rows that were never seen need of this model; it can be sent to other machines."""
         check_is_fitted(self)
-        made = self._predictors
-        if not made or made[0][0] is not self.posterior_:
+        if not self._predictors:
             source = self.prepared_.source
-            full = np.column_stack([self.posterior_, self.new_cluster_proba_])[source.first]
-            predictor = Predictor.fit(source, full, self.classes_, np.ones(len(full)))
-            made[:] = [(self.posterior_, predictor)]
-        return made[0][1]
+            self._predictors.append(Predictor.fit(source, self._distinct, self.classes_, self._votes))
+        return self._predictors[0]
 
     # -- the loop --------------------------------------------------------------------------------
 
     def prepare(self, X) -> Prepared:
         """Views of ``X`` (n, d), made once; give the result to :meth:`posterior`."""
-        return self._prepare(validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2))
+        return self._prepare(check_array(X, dtype=FLOATS, ensure_min_samples=2, estimator=self))
 
     def posterior(self, prepared: Prepared, rows, codes) -> tuple[np.ndarray, np.ndarray]:
         """The posterior given anchors.
@@ -195,11 +271,23 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
         if len(rows) == 0:
             return np.zeros((prepared.n_rows, 0)), np.ones(prepared.n_rows)
-        at, label = _distinct_anchors(prepared, rows, codes)
-        prepared.ask_for_posterior(len(at), int(codes.max()) + 1)
-        out = self._session(prepared).posterior(at, label)
-        known, new = _copies_share(prepared, rows, codes, out.known, out.new)
+        known, new = self._at_distinct(prepared, rows, codes, np.ones(len(rows)))
         return prepared.source.spread(known), prepared.source.spread(new)
+
+    def _at_distinct(
+        self, prepared: Prepared, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior at the distinct rows, from answers of these ``weights`` (k,)."""
+        C = int(codes.max()) + 1
+        at, label = _distinct_anchors(prepared, rows, codes)
+        prepared.ask_for_posterior(len(at), C)
+        out = self._session(prepared).posterior(at, label)
+        # answers that weigh w are as likely to come as answers w times as many (Saerens, Latinne and
+        # Decaestecker, Neural Computation 14, 2002)
+        known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
+        known /= known.sum(axis=1, keepdims=True)
+        known, new = _copies_share(prepared, rows, codes, weights, known, out.new)
+        return known, self._known.new(new, C)
 
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
         """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates.
@@ -211,7 +299,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             return np.zeros((times, prepared.n_rows, 0))
         at, label = _distinct_anchors(prepared, rows, codes)
         passes = self._session(prepared).resample(at, label, times, rng)
-        shared = (_copies_share(prepared, rows, codes, p.known, p.new)[0] for p in passes)
+        ones = np.ones(len(rows))
+        shared = (_copies_share(prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
         return np.stack([prepared.source.spread(known) for known in shared])
 
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
@@ -223,8 +312,9 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         rows, codes = _check_anchors(rows, codes, prepared.n_rows)
         inverse = prepared.source.inverse
         at_rows, label = _distinct_anchors(prepared, rows, codes)
-        tried, at = inverse[np.asarray(tried)], inverse[np.asarray(at)]
-        return self._session(prepared).hypothetical(at_rows, label, tried, np.asarray(answers), at)
+        tried, at, answers = inverse[np.asarray(tried)], inverse[np.asarray(at)], np.asarray(answers)
+        out = self._session(prepared).hypothetical(at_rows, label, tried, answers, at)
+        return self._known.hypothetical(out, answers)
 
     def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most typical row of each cluster in ``prepared`` (C,), posterior (n, C), new mass (n,)."""
@@ -245,12 +335,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             the only one of its cluster, as nobody can judge it.
         """
         check_is_fitted(self)
-        rows, codes = self.anchors_, self.anchor_codes_
+        codes = self.anchor_codes_
         contradiction = contradictions(
-            self, self.prepared_, rows, codes, folds, np.random.default_rng(self.random_state)
+            self, self.prepared_, self._anchors, codes, folds, generator_of(self.random_state)
         )
         order = np.argsort(-contradiction, kind="stable")
-        return [(int(rows[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
+        return [(int(self.anchors_[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
 
     def explain(self, row: int) -> list[tuple[int, Any, float]]:
         """Anchors with their share of a row's attention in the network's last layer.
@@ -283,15 +373,20 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         ([0, 3], 1.0)
         """
         check_is_fitted(self)
-        n = self.prepared_.n_rows
+        n = len(self.labels_)
         if not 0 <= row < n:
             raise InvalidInput(f"A row is a number from 0 to {n - 1}, got {row!r}.")
-        inverse = self.prepared_.source.inverse
-        at, codes = _distinct_anchors(self.prepared_, self.anchors_, self.anchor_codes_)
-        share = self._session(self.prepared_).attention(at, codes, inverse[[row]])[0]
+        place = int(np.searchsorted(self._kept, row))
+        if place == len(self._kept) or self._kept[place] != row:
+            raise InvalidInput(f"Row {row} has weight 0 and was not fitted.")
+        prepared, inverse = self.prepared_, self.prepared_.source.inverse
+        at, codes = _distinct_anchors(prepared, self._anchors, self.anchor_codes_)
+        share = self._session(prepared).attention(at, codes, inverse[[place]])[0]
         first = {
-            (int(inverse[r]), int(c)): int(r)
-            for r, c in zip(self.anchors_[::-1], self.anchor_codes_[::-1], strict=True)
+            (int(inverse[kept]), int(code)): int(given)
+            for kept, given, code in zip(
+                self._anchors[::-1], self.anchors_[::-1], self.anchor_codes_[::-1], strict=True
+            )
         }
         order = np.argsort(-share, kind="stable")
         return [(first[int(at[i]), int(codes[i])], self.classes_[codes[i]], float(share[i])) for i in order]
@@ -311,7 +406,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         if self.max_clusters < 1:
             raise InvalidInput(f"max_clusters must be at least 1, got {self.max_clusters!r}.")
         selector = load_selector(self.partition_weights or WEIGHTS)
-        return discover(self._session(prepared), selector, self.max_clusters)
+        return discover(self._session(prepared), selector, self.max_clusters, self._known.n)
 
     def _network(self):
         from activeclust.pfn.inference import WEIGHTS, load_network
@@ -381,15 +476,21 @@ def _distinct_anchors(
 
 
 def _copies_share(
-    prepared: Prepared, rows: np.ndarray, codes: np.ndarray, known: np.ndarray, new: np.ndarray
+    prepared: Prepared,
+    rows: np.ndarray,
+    codes: np.ndarray,
+    weights: np.ndarray,
+    known: np.ndarray,
+    new: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The posterior of the distinct rows, where an answer holds for every copy of its row.
 
-    Copies that were given different clusters are of the one given most often; of several such, of the likeliest.
+    Copies that were given different clusters are of the one whose answers weigh most; of several such, of the
+    likeliest.
     """
     answered, at = np.unique(prepared.source.inverse[rows], return_inverse=True)
-    votes = known[answered] / 2
-    np.add.at(votes, (at, codes), 1.0)
+    votes = known[answered] * (weights.min() / 2)
+    np.add.at(votes, (at, codes), weights)
     known, new = known.copy(), new.copy()
     known[answered] = 0.0
     known[answered, votes.argmax(axis=1)] = 1.0
@@ -397,22 +498,8 @@ def _copies_share(
     return known, new
 
 
-def _answers(y, n: int) -> tuple[np.ndarray, list]:
-    """Row numbers and clusters of the answered rows."""
+def _answers(y, n: int) -> np.ndarray:
+    """(n,) the cluster of each row, None where it is not answered."""
     if y is None:
-        return np.empty(0, dtype=np.int64), []
-    labels = labels_of(y, "y", n_rows=n, unlabelled=-1)
-    rows = np.flatnonzero([label is not None for label in labels])
-    return rows, labels[rows].tolist()
-
-
-def _encode(answers: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct answers in order, and the code of each; 1 and "1" stay apart."""
-    distinct = sorted(set(answers), key=lambda a: (isinstance(a, str), a))
-    code = {a: i for i, a in enumerate(distinct)}
-    classes = (
-        np.array(distinct)
-        if len({isinstance(a, str) for a in distinct}) <= 1
-        else np.array(distinct, dtype=object)
-    )
-    return classes, np.array([code[a] for a in answers], dtype=np.int64)
+        return np.full(n, None, dtype=object)
+    return labels_of(y, "y", n_rows=n, unlabelled=-1)

@@ -19,10 +19,10 @@ from activeclust.views.projection import Projection
 from activeclust.views.views import Views
 
 NEAREST = (1, 2, 4, 8, 16)  #: numbers of neighbours that are tried
-_LEFT_OUT = 2048  # rows that are left out in turn: the first ones, which are a random sample
+_LEFT_OUT = 1024  # rows that are left out in turn: the first ones, which are a random sample
 _TRUST = 3.0  # the nearest neighbour counts beforehand as if it had told this many rows rightly
 _EVEN = 0.02  # the same for each of the others
-_STEPS = 100
+_STEPS = 50
 
 
 @dataclass

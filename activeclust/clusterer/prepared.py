@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -86,6 +86,20 @@ class Prepared:
         check_installed()
         rows = f"{self.data_hash}-{self.source.n_rows}"
         return cached(f"layout-{rows}-{method_hash()}", lambda: {"points": layout(self.source)})["points"]
+
+    def with_copies(self, first: np.ndarray, inverse: np.ndarray, data_hash: str) -> Prepared:
+        """The same distinct rows with other copies of them, in another order.
+
+        Parameters
+        ----------
+        first, inverse : ndarray
+            As :func:`activeclust.views.identity.distinct_rows` gives them of the rows.
+        data_hash : str
+            A name for them.
+        """
+        return Prepared(
+            replace(self.source, first=first, inverse=inverse, data_hash=data_hash), self._session
+        )
 
     def __getstate__(self) -> dict:
         # tensors on a device are made again where the pickle is read

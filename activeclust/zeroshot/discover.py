@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from activeclust.errors import InvalidInput
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.views.views import Views
 from activeclust.zeroshot.describe import describe
@@ -68,7 +69,9 @@ class Discovery:
     chosen: Chosen
 
 
-def discover(session: Session, selector: Selector, max_clusters: int = MAX_CLUSTERS) -> Discovery:
+def discover(
+    session: Session, selector: Selector, max_clusters: int = MAX_CLUSTERS, n_clusters: int | None = None
+) -> Discovery:
     """Clusters of the session's rows, and the posterior over them.
 
     Parameters
@@ -77,9 +80,11 @@ def discover(session: Session, selector: Selector, max_clusters: int = MAX_CLUST
     selector : Selector
     max_clusters : int
         Partitions of more clusters are not looked at.
+    n_clusters : int or None
+        Partitions of exactly so many clusters are, whatever ``max_clusters`` is.
     """
     views = session.views
-    chosen = choose_partition(views, selector, max_clusters)
+    chosen = choose_partition(views, selector, max_clusters, n_clusters)
     rows, codes = typical_rows(views, chosen.labels)
     posterior = session.posterior(rows, codes)
     known = (1 - PARTITION_SHARE) * posterior.known
@@ -88,7 +93,10 @@ def discover(session: Session, selector: Selector, max_clusters: int = MAX_CLUST
 
 
 def choose_partition(
-    views: Views, selector: Selector | None = None, max_clusters: int = MAX_CLUSTERS
+    views: Views,
+    selector: Selector | None = None,
+    max_clusters: int = MAX_CLUSTERS,
+    n_clusters: int | None = None,
 ) -> Chosen:
     """The candidate that is expected to agree most with the truth, given to every distinct row.
 
@@ -99,6 +107,13 @@ def choose_partition(
         None for the weights in the package.
     max_clusters : int
         At least 1.
+    n_clusters : int or None
+        Exactly so many clusters, where that is known.
+
+    Raises
+    ------
+    InvalidInput
+        Where there are fewer rows than ``n_clusters``, or more clusters than can be looked for.
 
     Examples
     --------
@@ -110,14 +125,23 @@ def choose_partition(
     """
     selector = load_selector() if selector is None else selector
     sample = draw_sample(views, SAMPLE)
-    found = [p for p in candidates(sample) if max_clusters >= p.K]
+    if n_clusters is not None and n_clusters > sample.m:
+        raise InvalidInput(
+            f"{n_clusters:,} clusters cannot be found among {sample.m:,} distinct rows (n_clusters={n_clusters}); "
+            f"at most {SAMPLE:,} rows are looked at."
+        )
+    one, *others = candidates(sample, n_clusters)
+    found = [one, *(p for p in others if (max_clusters >= p.K if n_clusters is None else n_clusters == p.K))]
     probability, taken = np.ones(1), 0
-    if len(found) > 1:
+    if len(found) > 1 and n_clusters != 1:
         description = describe(sample, found)
         probability = selector.probabilities(description)
+        if n_clusters is not None:
+            probability[0] = 0.0  # one cluster it is not
+            probability /= max(probability.sum(), 1e-300)
         taken = take(probability, description.agreement)
     best = found[taken]
-    sampled = without_specks(best.labels, sample.views)
+    sampled = best.labels if n_clusters is not None else without_specks(best.labels, sample.views)
     labels = _by_size(_to_all_rows(sample, sampled, best))
     return Chosen(labels, best.family, np.array([p.K for p in found]), probability)
 
@@ -141,7 +165,7 @@ def take(probability: np.ndarray, agreement: np.ndarray) -> int:
     >>> take(np.array([0.1, 0.36, 0.24, 0.3]), alike)
     3
     """
-    if int(np.argmax(probability)) == 0:
+    if probability[0] > 0 and int(np.argmax(probability)) == 0:
         return 0
     expected = agreement @ probability + _LIKELY * probability
     return 1 + int(np.argmax(expected[1:]))

@@ -126,11 +126,20 @@ class Partition:
 Family = Callable[[Sample, tuple[int, ...]], Iterator[Partition]]
 
 
-def candidates(sample: Sample) -> list[Partition]:
-    """All distinct candidate partitions of a sample, the single cluster first."""
+def candidates(sample: Sample, n_clusters: int | None = None) -> list[Partition]:
+    """All distinct candidate partitions of a sample, the single cluster first.
+
+    Parameters
+    ----------
+    sample : Sample
+    n_clusters : int or None
+        The number of clusters that matters, 1 to the number of rows; at least one partition has it.
+    """
     counts = tuple(k for k in COUNTS if k * _LEAST <= sample.m) or (2,)
+    if n_clusters is not None:
+        counts = (n_clusters,)
     found = [Partition("one", np.zeros(sample.m, dtype=np.int64), "pca")]
-    if sample.m < 4:
+    if n_clusters == 1 or (n_clusters is None and sample.m < 4):
         return found
     for family in FAMILIES.values():
         found += family(sample, counts)

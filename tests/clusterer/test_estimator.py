@@ -277,3 +277,69 @@ def test_an_answer_holds_for_the_copies_of_its_row():
         [[0.0, 0.0]] * 5 + [[5.0, 5.0], [5.1, 5.0], [0.1, 0.0]], [0, 1, 1, 1, None, 0, None, None]
     )
     assert four.labels_[:5].tolist() == [0, 1, 1, 1, 1]
+
+
+def test_so_many_clusters_as_are_known_are_found(blobs):
+    X, y = blobs
+    for k in (1, 2, 4, 7, 30):
+        model = PFNClusterer(device="cpu", n_clusters=k).fit(X)
+        assert len(model.classes_) == len(np.unique(model.labels_)) == k
+        assert (model.new_cluster_proba_ == 0).all()
+        assert k != 4 or (np.bincount(model.labels_) == np.bincount(y)).all()
+    small = PFNClusterer(device="cpu", n_clusters=3).fit([[0.0, 1.0], [4.0, 1.0], [9.0, 2.0]])
+    assert sorted(small.labels_.tolist()) == [0, 1, 2]
+    with pytest.raises(InvalidInput, match="9 clusters cannot be found among 3 distinct rows"):
+        PFNClusterer(device="cpu", n_clusters=9).fit([[0.0, 1.0], [4.0, 1.0], [9.0, 2.0]])
+
+
+def test_where_all_clusters_are_known_none_of_these_is_none(anchored):
+    X, y, given = anchored
+    open_, closed = (PFNClusterer(device="cpu", n_clusters=k).fit(X, given) for k in (None, 4))
+    assert open_.new_cluster_proba_.max() > 0 == closed.new_cluster_proba_.max()
+    np.testing.assert_array_equal(open_.posterior_, closed.posterior_)
+    three = np.where(given == 3, -1, given)
+    still_open = PFNClusterer(device="cpu", n_clusters=4).fit(X, three)
+    assert still_open.new_cluster_proba_[y == 3].mean() > 0.5
+    named = PFNClusterer(device="cpu", classes=[3, 2, 1, 0]).fit(X, three)
+    assert named.classes_.tolist() == [0, 1, 2, 3]
+    assert (named.labels_ == y).mean() > 0.95
+    assert (named.new_cluster_proba_ == 0).all()
+    two = PFNClusterer(device="cpu", classes=[0, 1, 2, 3, "x"]).fit(X, three)
+    np.testing.assert_allclose(two.posterior_[:, 3], two.posterior_[:, 4])
+
+
+def test_hypothetical_answers_know_how_many_clusters_there_are(anchored):
+    X, y, given = anchored
+    rows = np.flatnonzero((given >= 0) & (y < 3))
+    model = PFNClusterer(device="cpu", n_clusters=4)
+    prepared = model.prepare(X)
+    tried, answers = np.flatnonzero(y == 3)[:2], np.array([3, 0])
+    out = model.hypothetical(prepared, rows, y[rows], tried, answers, np.arange(50))
+    np.testing.assert_allclose(out.sum(axis=2), 1, atol=1e-6)
+    assert out[0, :, -1].max() == 0  # a fourth cluster is opened: that is all of them
+    assert out[1, :, -1].max() > 0
+    open_ = PFNClusterer(device="cpu").hypothetical(prepared, rows, y[rows], tried, answers, np.arange(50))
+    np.testing.assert_array_equal(out[1], open_[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "says"),
+    [
+        ({"n_clusters": 0}, None, "n_clusters is an integer from 1"),
+        ({"n_clusters": 2.5}, None, "n_clusters is an integer from 1"),
+        ({"n_clusters": 2, "classes": ["a"]}, ["a"], "classes names 1"),
+        ({"classes": ["a", "b"]}, None, "give n_clusters=2"),
+        ({"classes": ["a", "b"]}, ["c"], "classes lists 'a', 'b' alone"),
+    ],
+)
+def test_what_is_known_of_clusters_must_agree(settings, y, says, blobs):
+    given = None if y is None else y + [None] * 239
+    with pytest.raises(InvalidInput, match=says):
+        PFNClusterer(device="cpu", **settings).fit(blobs[0], given)
+
+
+def test_preparing_rows_leaves_the_estimator_as_it_was(blobs):
+    model = PFNClusterer(device="cpu")
+    before = dict(vars(model))
+    model.posterior(model.prepare(blobs[0]), [0, 1], [0, 1])
+    assert vars(model) == before

@@ -1,0 +1,40 @@
+"""Rows as estimators take them in: arrays, tables and sparse matrices, at fit and in the same way at predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
+
+from activeclust.datasets.preparation import Preparation
+
+FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
+
+
+def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray:
+    """``X`` as finite numbers (n, d), checked as scikit-learn checks it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitting sets its ``n_features_in_``, ``feature_names_in_`` and ``preparation_``; afterwards they must agree.
+    X : array-like, DataFrame or sparse matrix (n, columns)
+    fitting : bool
+
+    Raises
+    ------
+    InvalidInput, ValueError
+        For rows that cannot be used, or that differ in form from the fitted ones.
+    """
+    if fitting:
+        estimator.preparation_ = Preparation() if Preparation.needed_by(X) else None
+    least = 2 if fitting else 1
+    preparation = estimator.preparation_
+    if preparation is None:
+        X = X.toarray() if hasattr(X, "toarray") else X
+        return validate_data(estimator, X, dtype=FLOATS, reset=fitting, ensure_min_samples=least)
+    made = preparation.fit(X) if fitting else preparation.transform(X)
+    validate_data(estimator, X, skip_check_array=True, reset=fitting)
+    return check_array(made, dtype=FLOATS, ensure_min_samples=least, estimator=estimator, input_name="X")
