@@ -73,7 +73,7 @@ def _log_text(line: LogLine) -> str:
 
     event = line.event
     assert event.at is not None
-    text = f"{event.seq:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {_who(event.annotator):<12}  {sentence(event)}"
+    text = f"{event.seq:>6}  {event.at:%Y-%m-%d %H:%M:%S} UTC  {_who(event.annotator):<12}  {sentence(event)}"
     if line.replaced is not None:
         by = f" by {_who(line.replaced.annotator)}" if line.replaced.annotator != event.annotator else ""
         text += f"  (before: {sentence(line.replaced)}{by}, event {line.replaced.seq})"
@@ -182,24 +182,30 @@ def _read_suggestions(path: str, run: Run) -> dict[int, list[tuple[Cluster, floa
 @click.option("--format", type=FORMATS, help="[default: by the name of the file]")
 @click.option("--rows", "n_rows", type=click.IntRange(min=1), metavar="N",
               help="Rows in the data, for a new run from csv or label-studio.")  # fmt: skip
-def import_command(file: str, db: str, name: str | None, format: str | None, n_rows: int | None) -> None:
-    """Read answers from a file into a run, new or existing.
+@click.option("--control", metavar="NAME",
+              help="For label-studio: the <Choices> of the clusters [default: cluster, or the only one].")  # fmt: skip
+def import_command(
+    file: str, db: str, name: str | None, format: str | None, n_rows: int | None, control: str | None
+) -> None:
+    """Read answers from a file into a run, new or existing: all of them or none.
 
-    A CSV needs the columns row (from 0) and cluster. Answers that the run holds already are passed over, so
-    the same file can be read twice.
+    A CSV needs the columns row (from 0) and cluster; where a cluster is blank, nothing is said of its row. Answers that
+    the run holds already, or has newer ones for, are passed over, so the same file can be read twice.
     """
     from activeclust.store import export
 
     if file == "-" and format is None:
         raise click.UsageError("Give --format when reading from stdin.")
     kind = format or export.format_of(file)
+    if control is not None and kind != "label-studio":
+        raise click.UsageError("--control goes with --format label-studio.")
     try:
         with click.open_file(file, "rb") as stream:
             content = io.BytesIO(stream.read())
     except OSError as error:
         raise DataFileError(f"Cannot read {file}: {error.strerror or error}.") from error
     with _opened(db, create=True) as store:
-        run, written = export.import_run(store, kind, content, name=name, n_rows=n_rows)
+        run, written = export.import_run(store, kind, content, name=name, n_rows=n_rows, control=control)
         click.echo(
             f"Run {run.spec.name!r}: {written} new events, {len(run.anchors())} anchors now.", err=True
         )

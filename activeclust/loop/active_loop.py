@@ -168,8 +168,15 @@ class ActiveLoop:
             options=dict(options or {}) | ({} if annotators is None else {"annotators": annotators}),
             row_ids=None if row_ids is None else ids_of(row_ids, n),
         )
-        self.stored, self.carried_over = open_run(store, spec, resume=resume, strict=strict)
+        self.stored, self.carried_over = open_run(
+            store, spec, resume=resume, strict=strict, seed_given=random_state is not None
+        )
         self.seed = self.stored.spec.seed
+        if (
+            clusterer is None and self.seed != seed
+        ):  # another process has made the run meanwhile, with its seed
+            self.clusterer = _default_clusterer(self.seed)
+            self.prepared = self.clusterer.prepare(self.X)
         self._anchors = Anchors(self.stored)
         self._posteriors = PosteriorCache(self.clusterer, self.prepared)
         self._rounds = Rounds(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -58,7 +59,12 @@ def find_seed(store: Store, name: str, resume: bool | Literal["auto"], random_st
 
 
 def open_run(
-    store: Store, spec: RunSpec, *, resume: bool | Literal["auto"], strict: bool = True
+    store: Store,
+    spec: RunSpec,
+    *,
+    resume: bool | Literal["auto"],
+    strict: bool = True,
+    seed_given: bool = True,
 ) -> tuple[Run, CarriedOver | None]:
     """Make the run, or open it again; and what became of its answers where its rows have changed.
 
@@ -69,9 +75,12 @@ def open_run(
         What the run is made from now.
     resume : bool or "auto"
         False: the run is new. True: it exists. "auto": it is resumed where it exists, else made.
+        A run that was imported as answers alone is about these rows where their number agrees.
     strict : bool
         Whether other rows, another strategy, seed, batch size or model are refused. Else the answers are carried
         over to the rows by their ids.
+    seed_given : bool
+        Whether the seed was asked for. One that was drawn gives way to that of a run that is there.
 
     Raises
     ------
@@ -93,9 +102,18 @@ def open_run(
     try:
         run = store.open_run(spec.name)
     except RunNotFound:
-        if resume == "auto":
+        if resume is True:
+            raise
+        try:
             return store.create_run(spec), None
-        raise
+        except RunExists:  # another process was quicker
+            run = store.open_run(spec.name)
+    if not seed_given:
+        spec = replace(spec, seed=run.spec.seed)
+    if not run.spec.data_hash and run.spec.n_rows == spec.n_rows:
+        with contextlib.suppress(RunMismatch):  # another process was quicker
+            run.describe(spec)  # answers alone were imported: from now on it is known what they are about
+        run = store.open_run(spec.name)
     if not same_rows(run.spec, spec):
         if strict or run.spec.row_ids is None or spec.row_ids is None:
             raise RunMismatch(other_rows(run.spec, spec))

@@ -1,43 +1,15 @@
-"""Current answers as plain lines, on their way to a file or from one."""
+"""Answers on their way from a file into a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from activeclust.store.base import Cluster, Event, Kind, Run
-from activeclust.store.checks import NAME_LIMIT
+from activeclust.errors import DataFileError
+from activeclust.store.base import Answer, Event, Kind, Run
+from activeclust.store.checks import NAME_LIMIT, shown
+from activeclust.store.outcomes import same
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What one annotator says of one row.
-
-    Attributes
-    ----------
-    row : int
-    kind : Kind
-        LABEL, SKIP, UNSURE or REVIEW.
-    cluster : str, int or None
-        None for SKIP and UNSURE.
-    annotator : str
-    at : datetime, timezone-aware, or None
-        None where a file does not tell.
-    counts : bool
-        Whether this is the answer by which the row is an anchor; the answers that count are the anchors.
-    details : mapping
-        ``suggestions``, a list of [cluster, probability], and ``seconds``, where they are known.
-    """
-
-    row: int
-    kind: Kind
-    cluster: Cluster | None
-    annotator: str = ""
-    at: datetime | None = None
-    counts: bool = field(default=True, compare=False)
-    details: Mapping[str, Any] = field(default_factory=dict, compare=False)
+_Key = tuple[int, str, bool]  #: an annotator says one thing of a row, and reviews it once
 
 
 def current_answers(run: Run) -> list[Answer]:
@@ -52,48 +24,42 @@ def current_answers(run: Run) -> list[Answer]:
     >>> [(answer.row, answer.cluster, answer.annotator) for answer in current_answers(run)]
     [(3, 'cat', 'eva')]
     """
-    events = {event.seq: event for event in run.events()}
-    anchors = {anchor.seq for anchor in run.anchors()}
-    return [
-        Answer(
-            vote.row,
-            vote.kind,
-            vote.cluster,
-            vote.annotator,
-            at=events[vote.seq].at,
-            counts=vote.seq in anchors,
-            details=events[vote.seq].details,
-        )
-        for vote in run.votes()
-        if vote.seq in events  # a vote given after the log was read is not in this export
-    ]
+    return list(run.answers())
 
 
 def add_answers(run: Run, answers: Iterable[Answer]) -> int:
-    """Write answers into a run, in their order; those that it holds already are passed over.
+    """Write answers into a run, in their order.
+
+    Passed over are those that it holds already, and those that are older than what the same annotator says of
+    the same row now: a file can be read twice, and an old one does not take back what was said since.
 
     Returns
     -------
     int
         How many were written.
+
+    Raises
+    ------
+    DataFileError
+        Where they contradict one another; see :func:`settled`.
     """
-    known = {(vote.row, vote.kind, vote.annotator): vote.cluster for vote in run.votes()}
+    given = settled(answers)
+    known = {
+        (vote.row, vote.annotator, vote.kind is Kind.REVIEW): vote
+        for vote in run.votes(sorted({answer.row for answer in given}))
+    }
+    other = [answer for answer in given if answer.at is not None and _key(answer) in known]
+    times = {event.seq: event.at for event in run.find(seqs=[known[_key(answer)].seq for answer in other])}
     fresh = []
-    for answer in answers:
-        key = (answer.row, answer.kind, answer.annotator)
-        if key in known and (type(known[key]), known[key]) == (type(answer.cluster), answer.cluster):
-            continue
-        fresh.append(
-            Event(
-                answer.kind,
-                row=answer.row,
-                cluster=answer.cluster,
-                annotator=answer.annotator,
-                at=answer.at,
-                details=answer.details,
-            )
-        )
-    return len(run.extend(fresh))
+    for answer in given:
+        vote = known.get(_key(answer))
+        if vote is not None:
+            at = times.get(vote.seq)
+            older = answer.at is not None and at is not None and answer.at < at
+            if older or (vote.kind is answer.kind and _same(vote.cluster, answer.cluster)):
+                continue
+        fresh.append(answer)
+    return len(run.extend(to_events(fresh)))
 
 
 def begin_with(run: Run, answers: Iterable[Answer]) -> int:
@@ -131,3 +97,58 @@ def begin_with(run: Run, answers: Iterable[Answer]) -> int:
         and (client_id := f"given {answer.row} {answer.annotator}"[:NAME_LIMIT]) not in seen
     ]
     return len(run.extend(fresh)) if fresh else 0
+
+
+def settled(answers: Iterable[Answer]) -> list[Answer]:
+    """At most one answer of each annotator to each row: the latest by its time.
+
+    Raises
+    ------
+    DataFileError
+        Where an annotator says two things of a row, and their times do not tell which came later.
+
+    Examples
+    --------
+    >>> [answer.cluster for answer in settled([Answer(3, Kind.LABEL, "cat"), Answer(3, Kind.LABEL, "cat")])]
+    ['cat']
+    """
+    found: dict[_Key, Answer] = {}
+    for answer in answers:
+        before = found.get(_key(answer))
+        if before is None or (before.at is not None and answer.at is not None and before.at < answer.at):
+            found.pop(_key(answer), None)  # answers stand in the order in which they were given
+            found[_key(answer)] = answer
+        elif before.kind is answer.kind and _same(before.cluster, answer.cluster):
+            continue
+        elif before.at is None or answer.at is None or before.at == answer.at:
+            who = f"{shown(answer.annotator)} says" if answer.annotator else "The file says"
+            raise DataFileError(
+                f"{who} two things of row {answer.row}: {_words(before)} and {_words(answer)}. Leave one of them "
+                "in the file, or tell who said which in a column 'annotator', or when, in a column 'at'."
+            )
+    return list(found.values())
+
+
+def to_events(answers: Iterable[Answer]) -> Iterator[Event]:
+    """The events that say so."""
+    for answer in answers:
+        yield Event(
+            answer.kind,
+            row=answer.row,
+            cluster=answer.cluster,
+            annotator=answer.annotator,
+            at=answer.at,
+            details=answer.details,
+        )
+
+
+def _key(answer: Answer) -> _Key:
+    return answer.row, answer.annotator, answer.kind is Kind.REVIEW
+
+
+def _same(a: object, b: object) -> bool:
+    return (a is None and b is None) or same(a, b)  # type: ignore[arg-type]
+
+
+def _words(answer: Answer) -> str:
+    return answer.kind.value if answer.cluster is None else shown(answer.cluster)

@@ -7,7 +7,7 @@ knows row numbers, cluster names and times; it never sees the data themselves.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -185,6 +185,35 @@ class RunInfo:
     last_metrics: Mapping[str, float | int | None]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one annotator says of one row.
+
+    Attributes
+    ----------
+    row : int
+    kind : Kind
+        LABEL, SKIP, UNSURE or REVIEW.
+    cluster : str, int or None
+        None for SKIP and UNSURE.
+    annotator : str
+    at : datetime, timezone-aware, or None
+        None where a file does not tell.
+    counts : bool
+        Whether this is the answer by which the row is an anchor; the answers that count are the anchors.
+    details : mapping
+        ``suggestions``, a list of [cluster, probability], and ``seconds``, where they are known.
+    """
+
+    row: int
+    kind: Kind
+    cluster: Cluster | None
+    annotator: str = ""
+    at: datetime | None = None
+    counts: bool = field(default=True, compare=False)
+    details: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
 class Run(Protocol):
     """One run's events, anchors and rounds. Every method that writes has committed when it returns."""
 
@@ -234,6 +263,12 @@ class Run(Protocol):
 
     def events(self, after: int = 0) -> list[Event]:
         """The log from the first event with ``seq > after``, oldest first."""
+
+    def stream(self, after: int = 0) -> Iterator[Event]:
+        """The same, one by one: a log may be larger than memory."""
+
+    def answers(self) -> Iterator[Answer]:
+        """Everybody's current answers of one moment, one by one, in the order of :meth:`votes`."""
 
     def find(
         self,

@@ -39,9 +39,9 @@ _NEEDS: dict[Kind, tuple[str, ...]] = {
 def check_text(text: object, what: str, *, limit: int | None = None, blank: bool = False) -> str:
     """``text`` as a str that every back end can hold."""
     if not isinstance(text, str):
-        raise InvalidInput(f"{what} is a text, got {text!r} ({type(text).__name__}).")
+        raise InvalidInput(f"{what} is a text, got {shown(text)} ({type(text).__name__}).")
     if not blank and not text.strip():
-        raise InvalidInput(f"{what} must hold more than blanks, got {text!r}.")
+        raise InvalidInput(f"{what} must hold more than blanks, got {shown(text)}.")
     if "\0" in text:
         raise InvalidInput(f"{what} holds a NUL character (\\x00), which databases cannot: {text[:60]!r}.")
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -54,8 +54,24 @@ def check_text(text: object, what: str, *, limit: int | None = None, blank: bool
 def check_int(value: object, what: str, low: int = -_INT64, high: int = _INT64) -> int:
     """``value`` as an int in [low, high)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) < high:
-        raise InvalidInput(f"{what} is an integer from {low} to {high - 1}, got {value!r}.")
+        raise InvalidInput(f"{what} is an integer from {low} to {high - 1}, got {shown(value)}.")
     return int(value)
+
+
+def shown(value: object, width: int = 60) -> str:
+    """``repr(value)`` within a message: short, and of whatever it is.
+
+    Examples
+    --------
+    >>> shown("x" * 100, 10), shown(10**5000)
+    ("'xxxxxxxxx...", 'an int that is too large to be shown')
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # integers of over 4,300 digits, lists in lists in lists
+        name = type(value).__name__
+        return f"{'an' if name[0] in 'aeiou' else 'a'} {name} that is too large to be shown"
+    return text if len(text) <= width else f"{text[:width]}..."
 
 
 def check_cluster(value: object, what: str = "A cluster name") -> Cluster:
@@ -77,7 +93,7 @@ def check_event(event: Event, n_rows: int) -> Event:
         kind = Kind(event.kind)
     except ValueError:
         kinds = ", ".join(kind.value for kind in Kind)
-        raise InvalidInput(f"An event's kind is one of {kinds}, got {event.kind!r}.") from None
+        raise InvalidInput(f"An event's kind is one of {kinds}, got {shown(event.kind)}.") from None
     for name in ("row", "cluster", "new_cluster", "target", "rows"):
         given = len(event.rows) > 0 if name == "rows" else getattr(event, name) is not None
         if given != (name in _NEEDS[kind]):
@@ -100,9 +116,23 @@ def check_event(event: Event, n_rows: int) -> Event:
         rows=rows,
         annotator=check_text(event.annotator, "An annotator's name", limit=NAME_LIMIT, blank=True),
         client_id=None if client_id is None else check_text(client_id, "A client_id", limit=NAME_LIMIT),
-        details=plain(event.details, "An event's details"),
+        details=_check_details(event.details),
         at=_check_time(event.at),
     )
+
+
+def _check_details(given: Mapping[str, Any]) -> dict[str, Any]:
+    details = plain(given, "An event's details")
+    suggestions = details.get("suggestions", [])
+    try:
+        for cluster, score in suggestions:
+            check_cluster(cluster)
+            float(score)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"details['suggestions'] are [cluster, probability] pairs, got {shown(suggestions)}."
+        ) from None
+    return details
 
 
 def check_again(first: Event, again: Event) -> Event:
@@ -121,8 +151,11 @@ def _check_time(at: datetime | None) -> datetime | None:
     if at is None:
         return None
     if not isinstance(at, datetime) or at.tzinfo is None:
-        raise InvalidInput(f"An event's time is a timezone-aware datetime, got {at!r}.")
-    return at.astimezone(timezone.utc)
+        raise InvalidInput(f"An event's time is a timezone-aware datetime, got {shown(at)}.")
+    try:
+        return at.astimezone(timezone.utc)
+    except OverflowError:
+        raise InvalidInput(f"An event's time is in the years 1 to 9999 of UTC, got {at}.") from None
 
 
 def check_spec(spec: RunSpec) -> RunSpec:
@@ -213,11 +246,11 @@ def same_round(a: Round, b: Round) -> bool:
 def _check_metric(name: str, value: object) -> float | int | None:
     if value is None:
         return None
-    if isinstance(value, numbers.Integral):
+    if isinstance(value, numbers.Integral) and abs(int(value)) < 10**300:
         return int(value)
-    if isinstance(value, numbers.Real):
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         return float(value)
-    raise InvalidInput(f"A metric is a number or None, got {name}={value!r}.")
+    raise InvalidInput(f"A metric is a number or None, got {name}={shown(value)}.")
 
 
 def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -229,7 +262,6 @@ def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     {'suggestions': [['cat', 0.5]]}
     """
     try:
-        text = _ENCODE(dict(value))
-    except (TypeError, ValueError) as error:
+        return json.loads(_ENCODE(dict(value)))
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{what} must be something that JSON can hold: {error}.") from error
-    return json.loads(text)

@@ -7,11 +7,11 @@ answers, one line for each annotator and row.
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from activeclust.errors import (
     DataFileError,
@@ -22,9 +22,12 @@ from activeclust.errors import (
     RunNotFound,
     UnknownName,
 )
-from activeclust.store.answers import add_answers, current_answers
-from activeclust.store.base import Run, RunSpec, Store
+from activeclust.store.answers import add_answers, settled, to_events
+from activeclust.store.base import Answer, Event, Run, RunSpec, Store
+from activeclust.store.checks import check_event, check_spec
 from activeclust.store.formats import (
+    Archive,
+    from_json,
     read_csv,
     read_jsonl,
     read_parquet,
@@ -32,7 +35,7 @@ from activeclust.store.formats import (
     write_jsonl,
     write_parquet,
 )
-from activeclust.store.label_studio import Suggestions, from_tasks, to_tasks
+from activeclust.store.label_studio import Suggestions, from_tasks, tasks, write_tasks
 
 FORMATS = ("csv", "jsonl", "parquet", "label-studio")
 _ENDINGS = {
@@ -74,30 +77,31 @@ def export_run(
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
     if format == "parquet":
-        write_parquet(current_answers(run), file, run.spec)
+        write_parquet(run.answers(), file, run.spec)
         return
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         if format == "csv":
-            write_csv(current_answers(run), text)
+            write_csv(run.answers(), text)
         elif format == "jsonl":
             write_jsonl(run, text)
         else:
-            tasks = to_tasks(
-                current_answers(run),
-                suggestions=suggestions,
-                model_version=run.spec.model_hash or "activeclust",
-            )
-            json.dump(tasks, text, ensure_ascii=False, allow_nan=False, indent=1)
-            text.write("\n")
+            version = run.spec.model_hash or "activeclust"
+            write_tasks(tasks(run.answers(), suggestions=suggestions, model_version=version), text)
     finally:
         text.detach()  # the file is the caller's to close
 
 
 def import_run(
-    store: Store, format: str, file: BinaryIO, *, name: str | None = None, n_rows: int | None = None
+    store: Store,
+    format: str,
+    file: BinaryIO,
+    *,
+    name: str | None = None,
+    n_rows: int | None = None,
+    control: str | None = None,
 ) -> tuple[Run, int]:
-    """Read a file into a run: a new one, or an existing one that is given more answers.
+    """Read a file into a run: a new one, or an existing one that is given more answers; all of it or nothing.
 
     Parameters
     ----------
@@ -108,19 +112,23 @@ def import_run(
         The run's name; jsonl and parquet know their own.
     n_rows : int, optional
         How many rows the data have, for a new run from csv or label-studio, which do not tell.
+    control : str, optional
+        For label-studio: the name of the ``<Choices>`` in which clusters were chosen. Needed only where several were
+        used and none is called "cluster".
 
     Returns
     -------
     run : Run
     n_events : int
-        How many events were written; answers that the run holds already are passed over.
+        How many events were written; answers that the run holds already are passed over, and so is a whole run that is
+        there.
 
     Raises
     ------
     DataFileError
         The file is not of that format, or holds something that cannot be stored; nothing was written.
     RunExists
-        A whole run (jsonl) can only become a new one.
+        A whole run (jsonl) can only become a new one, or be there already.
     InvalidInput
         The name or the number of rows is missing.
     """
@@ -129,41 +137,43 @@ def import_run(
     if format == "jsonl":
         archive = read_jsonl(_text(file))
         spec = replace(archive.spec, name=name or archive.spec.name)
-        return _import_archive(store, spec, archive.events, archive.rounds)
+        return _import_archive(store, archive, spec)
     stated: RunSpec | None = None
     if format == "csv":
         answers = read_csv(_text(file))
     elif format == "parquet":
         answers, stated = read_parquet(file)
     else:
-        answers = from_tasks(_json(file))
-    run, is_new = _open_or_create(store, stated, name, n_rows)
-    try:
-        return run, add_answers(run, answers)
-    except InvalidInput as error:
-        if is_new:
-            store.delete_run(run.spec.name)
-        raise DataFileError(f"The file holds an answer that cannot be stored: {error}") from error
+        answers = from_tasks(from_json(_decoded(file), "the file"), control=control)
+    return _import_answers(store, stated, answers, name, n_rows)
 
 
-def _import_archive(store: Store, spec: RunSpec, events: Any, rounds: Any) -> tuple[Run, int]:
+def _import_archive(store: Store, archive: Archive, spec: RunSpec) -> tuple[Run, int]:
+    """In one transaction. A run that holds all of it, from an earlier import of the same file, is left as it is."""
     try:
-        run = store.create_run(spec)
-    except InvalidInput as error:
-        raise DataFileError(f"The file holds a run that cannot be stored: {error}") from error
-    try:
-        written = run.extend(events)
-        for record in rounds:
-            run.add_round(record)
+        run = store.create_run(spec, archive.events, archive.rounds)
+    except RunExists:
+        run = store.open_run(spec.name)
+        same_rows = (run.spec.n_rows, run.spec.data_hash) == (spec.n_rows, spec.data_hash)
+        if not same_rows or not _begins_with(run, archive.events):
+            raise
+        return run, 0
     except (InvalidInput, RoundTaken) as error:
-        store.delete_run(spec.name)
         raise DataFileError(f"The file holds something that cannot be stored: {error}") from error
-    return run, len(written)
+    return run, run.last_seq
 
 
-def _open_or_create(
-    store: Store, spec: RunSpec | None, name: str | None, n_rows: int | None
-) -> tuple[Run, bool]:
+def _begins_with(run: Run, events: Sequence[Event]) -> bool:
+    stored = run.stream()
+    return all(
+        there is not None and check_event(event, run.spec.n_rows) == replace(there, seq=None)
+        for event, there in zip(events, itertools.chain(stored, itertools.repeat(None)), strict=False)
+    )
+
+
+def _import_answers(
+    store: Store, spec: RunSpec | None, answers: list[Answer], name: str | None, n_rows: int | None
+) -> tuple[Run, int]:
     name = name or (spec.name if spec else None)
     if name is None:
         raise InvalidInput("The file does not name its run: give a name.")
@@ -175,14 +185,24 @@ def _open_or_create(
                 f"There is no run {name!r} yet and the file does not tell how many rows the data have: "
                 "give that number, or the name of an existing run."
             ) from None
-        made = spec or RunSpec(name, "imported", 0, n_rows or 0, data_hash="", model_hash="")
-        return store.create_run(replace(made, name=name)), True
+        made = replace(
+            spec or RunSpec(name, "imported", 0, n_rows or 0, data_hash="", model_hash=""), name=name
+        )
+        made, given = check_spec(made), settled(answers)
+        try:
+            run = store.create_run(made, to_events(given))
+        except InvalidInput as error:
+            raise DataFileError(f"The file holds an answer that cannot be stored: {error}") from error
+        return run, len(given)
     _check_same_rows(run.spec, spec)
     if n_rows is not None and n_rows != run.spec.n_rows:
         raise RunExists(
             f"Run {name!r} exists and has {run.spec.n_rows} rows, not {n_rows}: take another name."
         )
-    return run, False
+    try:
+        return run, add_answers(run, answers)
+    except InvalidInput as error:
+        raise DataFileError(f"The file holds an answer that cannot be stored: {error}") from error
 
 
 def _check_same_rows(there: RunSpec, given: RunSpec | None) -> None:
@@ -197,13 +217,6 @@ def _check_same_rows(there: RunSpec, given: RunSpec | None) -> None:
 
 def _text(file: BinaryIO) -> io.StringIO:
     return io.StringIO(_decoded(file), newline="")
-
-
-def _json(file: BinaryIO) -> Any:
-    try:
-        return json.loads(_decoded(file))
-    except ValueError as error:
-        raise DataFileError(f"The file is no JSON: {error}.") from error
 
 
 def _decoded(file: BinaryIO) -> str:

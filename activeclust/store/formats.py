@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,11 +14,15 @@ from typing import Any, BinaryIO, TextIO
 
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.identities import RowIds
-from activeclust.store.answers import Answer
-from activeclust.store.base import Cluster, Event, Kind, Round, Run, RunSpec
-from activeclust.store.checks import check_cluster
+from activeclust.labels import as_integer, label
+from activeclust.store.base import Answer, Cluster, Event, Kind, Round, Run, RunSpec
+from activeclust.store.checks import check_cluster, shown
+from activeclust.store.outcomes import ON_ROW
 
 COLUMNS = ("row", "kind", "cluster", "cluster_type", "annotator", "at", "counts")
+_NEEDED = {"row", "cluster"}
+_ROW = re.compile(r"[0-9]{1,18}(\.0*)?", re.ASCII)
+_AT_ONCE = 50_000  #: lines of a table that are written together
 _FORMAT, _VERSION = "activeclust run", 1
 _SPEC_KEY = b"activeclust run"
 
@@ -44,48 +50,71 @@ def write_csv(answers: Iterable[Answer], file: TextIO) -> None:
 def read_csv(file: TextIO) -> list[Answer]:
     """Answers from a file with at least the columns ``row`` and ``cluster``.
 
-    Without ``cluster_type`` a cluster is a text; without ``kind`` a line with a cluster is a label and one
-    without is a skip.
+    Fields are separated by commas, or by semicolons or tabs where the header says so. Without ``cluster_type`` a
+    cluster is a text; without ``kind`` a line with a cluster is a label, and one without says nothing.
     """
     limit = csv.field_size_limit(2**31 - 1)  # a label may be longer than the module's 131,072 characters
     try:
-        return _read_csv(csv.DictReader(file, strict=True))
+        return _read_csv(csv.DictReader(file, strict=True, delimiter=_delimiter(file)))
     finally:
         csv.field_size_limit(limit)
 
 
+def _delimiter(file: TextIO) -> str:
+    """What separates the fields of the header."""
+    start = file.tell()
+    header = file.readline()
+    file.seek(start)
+    columns = {mark: {name.strip(' "\r\n') for name in header.split(mark)} for mark in ",;\t"}
+    return next((mark for mark, names in columns.items() if names >= _NEEDED), ",")
+
+
 def _read_csv(reader: csv.DictReader[str]) -> list[Answer]:
-    if missing := {"row", "cluster"} - set(reader.fieldnames or ()):
-        raise DataFileError(f"The CSV has no column {sorted(missing)[0]!r}; it needs 'row' and 'cluster'.")
-    answers = []
     try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        _check_columns(names, "CSV")
+        reader.fieldnames = names
+        answers = []
         for line in reader:
-            answers.append(_to_answer(line, f"line {reader.line_num}"))
+            where = f"line {reader.line_num}"
+            if None in line:
+                raise DataFileError(
+                    f"Cannot read {where}: it has more fields than the header. A cluster with a comma in its name "
+                    "stands in quotation marks."
+                )
+            answers.append(_to_answer(line, where))
     except csv.Error as error:
         raise DataFileError(f"The CSV cannot be read in line {reader.line_num}: {error}.") from error
-    return answers
+    return [answer for answer in answers if answer is not None]
 
 
-def write_parquet(answers: Sequence[Answer], file: BinaryIO, spec: RunSpec) -> None:
+def _check_columns(names: Sequence[str], what: str) -> None:
+    if missing := sorted(_NEEDED - set(names)):
+        there = ", ".join(map(shown, names[:20])) or "none"
+        raise DataFileError(
+            f"The {what} has no column {missing[0]!r}; it needs 'row' and 'cluster'. Its columns: {there}."
+        )
+    if twice := sorted(name for name in COLUMNS if list(names).count(name) > 1):
+        raise DataFileError(f"The {what} has two columns {twice[0]!r}; expected one.")
+
+
+def write_parquet(answers: Iterable[Answer], file: BinaryIO, spec: RunSpec) -> None:
     """The same columns as Parquet; what the run was made from is in the file's metadata."""
     arrow, parquet = _pyarrow()
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for answer in answers:
-        line = (
-            answer.row,
-            answer.kind.value,
-            *_split(answer.cluster),
-            answer.annotator,
-            answer.at,
-            answer.counts,
-        )
-        for name, value in zip(COLUMNS, line, strict=True):
-            columns[name].append(value)
     types = [arrow.int64(), *[arrow.string()] * 4, arrow.timestamp("us", tz="UTC"), arrow.bool_()]
     schema = arrow.schema(
         list(zip(COLUMNS, types, strict=True)), metadata={_SPEC_KEY: json.dumps(asdict(spec))}
     )
-    parquet.write_table(arrow.table(columns, schema=schema), file)
+    lines = (
+        (answer.row, answer.kind.value, *_split(answer.cluster), answer.annotator, answer.at, answer.counts)
+        for answer in answers
+    )
+    with parquet.ParquetWriter(file, schema) as writer:
+        while some := list(itertools.islice(lines, _AT_ONCE)):
+            columns = dict(zip(COLUMNS, zip(*some, strict=True), strict=True))
+            writer.write_table(
+                arrow.table({name: list(values) for name, values in columns.items()}, schema=schema)
+            )
 
 
 def read_parquet(file: BinaryIO) -> tuple[list[Answer], RunSpec | None]:
@@ -95,17 +124,17 @@ def read_parquet(file: BinaryIO) -> tuple[list[Answer], RunSpec | None]:
         table = parquet.read_table(file)
     except (arrow.ArrowException, OSError) as error:
         raise DataFileError(f"Not a Parquet file: {error}.") from error
-    if missing := {"row", "cluster"} - set(table.column_names):
-        raise DataFileError(f"The table has no column {sorted(missing)[0]!r}; it needs 'row' and 'cluster'.")
+    _check_columns(table.column_names, "table")
     answers = [_to_answer(line, f"row {i} of the table") for i, line in enumerate(table.to_pylist())]
     stored = (table.schema.metadata or {}).get(_SPEC_KEY)
-    return answers, None if stored is None else _to_spec(json.loads(stored))
+    spec = None if stored is None else _to_spec(from_json(stored, "what the table says of its run"))
+    return [answer for answer in answers if answer is not None], spec
 
 
 def write_jsonl(run: Run, file: TextIO) -> None:
     """The whole run: a line saying what it was made from, then its events, then its rounds."""
     file.write(json.dumps({"format": _FORMAT, "version": _VERSION, "spec": asdict(run.spec)}) + "\n")
-    for event in run.events():
+    for event in run.stream():
         line = {**asdict(event), "kind": event.kind.value, "at": event.at.isoformat() if event.at else None}
         kept = {name: value for name, value in line.items() if value not in (None, "", (), {})}
         file.write(json.dumps({"event": kept}) + "\n")
@@ -134,8 +163,22 @@ def read_jsonl(file: TextIO) -> Archive:
             elif "round" in line:
                 rounds.append(_to_round(line["round"]))
         return Archive(_to_spec(first["spec"]), events, rounds)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataFileError(f"Line {number} of the file cannot be read: {error!r}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DataFileError(f"Line {number} of the file cannot be read: {shown(error)}.") from error
+
+
+def from_json(text: str | bytes, what: str) -> Any:
+    """What JSON says; DataFileError where ``text`` is none, or one that no program could hold."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DataFileError(f"{_capital(what)} cannot be read: it is nested too deep.") from None
+    except ValueError as error:
+        raise DataFileError(f"{_capital(what)} is no JSON: {str(error).partition(';')[0]}.") from error
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -154,31 +197,69 @@ def _split(cluster: Cluster | None) -> tuple[str | None, str]:
     return str(cluster), "int" if isinstance(cluster, int) else "str"
 
 
-def _to_answer(line: Mapping[str, Any], where: str) -> Answer:
-    cluster, at = line["cluster"], line.get("at")
-    kind = line.get("kind") or ("label" if cluster not in (None, "") else "skip")
+def _to_answer(line: Mapping[str, Any], where: str) -> Answer | None:
+    """An answer; None for a line that says nothing of its row."""
     try:
-        if line.get("cluster_type") == "int" and cluster not in (None, ""):
-            cluster = int(cluster)
-        labelled = Kind(kind) in (Kind.LABEL, Kind.REVIEW)
+        row = row_number(line["row"])
+        cluster = label(line["cluster"], "A cluster")
+        kind = line.get("kind")
+        if cluster is None and not kind:
+            return None
         return Answer(
-            row=int(line["row"]),
-            kind=Kind(kind),
-            cluster=check_cluster(cluster, "A cluster") if labelled else None,
+            row=row,
+            kind=Kind(kind or "label"),
+            cluster=_cluster(cluster, line.get("cluster_type"), Kind(kind or "label")),
             annotator=line.get("annotator") or "",
-            at=at if isinstance(at, datetime) else datetime.fromisoformat(at) if at else None,
+            at=_moment(line.get("at")),
             counts=str(line.get("counts", 1)) in ("1", "True", "true"),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataFileError(f"Cannot read {where}: {error}") from error
+
+
+def _cluster(cluster: Cluster | None, stated: str | None, kind: Kind) -> Cluster | None:
+    if kind not in ON_ROW:
+        raise ValueError(f"a line says what one row is; {kind.value!r} is of another kind")
+    if (kind in (Kind.LABEL, Kind.REVIEW)) != (cluster is not None):
+        raise ValueError(f"a {kind.value} {'names a' if cluster is None else 'names no'} cluster")
+    if stated not in (None, "", "int", "str"):
+        raise ValueError(f"a cluster's type is 'int' or 'str', got {shown(stated)}")
+    if stated == "int" and isinstance(cluster, str):
+        if (number := as_integer(cluster)) is None:
+            raise ValueError(f"the cluster {shown(cluster)} is no integer")
+        cluster = number
+    return None if cluster is None else check_cluster(cluster, "A cluster")
+
+
+def row_number(value: Any) -> int:
+    """A row's number as it stands in a file; ValueError for what is no whole number from 0.
+
+    Examples
+    --------
+    >>> row_number("7"), row_number(7.0)
+    (7, 7)
+    """
+    whole = None
+    if isinstance(value, str) and _ROW.fullmatch(value.strip()):
+        whole = int(value.strip().partition(".")[0])
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        whole = int(value) if value == value // 1 else None  # infinities and NaN are not equal to that
+    if whole is None or not 0 <= whole < 10**18:
+        raise ValueError(f"a row is a whole number from 0, got {shown(value)}")
+    return whole
+
+
+def _moment(at: Any) -> datetime | None:
+    if at is None or at == "":
+        return None
+    if isinstance(at, datetime):
+        return at
+    return datetime.fromisoformat(f"{at[:-1]}+00:00" if str(at).endswith("Z") else at)
 
 
 def _json_lines(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, text in enumerate(file, 1):
-        try:
-            line = json.loads(text)
-        except ValueError as error:
-            raise DataFileError(f"Line {number} of the file is no JSON: {error}.") from error
+        line = from_json(text, f"line {number} of the file")
         if not isinstance(line, dict):
             raise DataFileError(f"Line {number} of the file is no JSON object.")
         yield number, line

@@ -8,17 +8,26 @@ Suggestions become predictions with their probability as the score.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TextIO
 from xml.sax.saxutils import quoteattr
 
-from activeclust.errors import DataFileError
-from activeclust.store.answers import Answer
-from activeclust.store.base import Cluster, Kind
-from activeclust.store.checks import check_cluster
+from activeclust.errors import DataFileError, InvalidInput
+from activeclust.store.base import Answer, Cluster, Kind
+from activeclust.store.checks import check_cluster, shown
+from activeclust.store.formats import row_number
 
 CONTROL, UNSURE_CONTROL, OBJECT = "cluster", "unsure", "item"
+#: fields of JSON_MIN that Label Studio adds; the others are the task's data and the controls
+_MINIMAL = frozenset(
+    ("id", "row", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", UNSURE_CONTROL)
+)
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Suggestions = Sequence[tuple[Cluster, float]]
 
 
@@ -47,49 +56,177 @@ def to_tasks(
     >>> task["data"], task["annotations"][0]["result"][0]["value"]
     ({'row': 3}, {'choices': ['cat']})
     """
-    by_row: dict[int, list[Answer]] = {}
-    for answer in answers:
-        by_row.setdefault(answer.row, []).append(answer)
-    shown = {row: _kept_suggestions(given) for row, given in by_row.items()}
-    shown.update(suggestions or {})
-    return [
-        {
-            "id": row + 1,
-            "data": {**(data(row) if data else {}), "row": row},
-            "annotations": [_annotation(answer, i) for i, answer in enumerate(by_row.get(row, []))],
-            "predictions": [
-                {
-                    "model_version": model_version,
-                    "score": float(score),
-                    "result": [_choice(cluster, f"prediction-{row}-{i}")],
-                }
-                for i, (cluster, score) in enumerate(shown.get(row, []))
-            ],
-        }
-        for row in [*by_row, *sorted(shown.keys() - by_row.keys())]
-    ]
+    return list(tasks(answers, suggestions=suggestions, data=data, model_version=model_version))
 
 
-def from_tasks(tasks: Any) -> list[Answer]:
-    """The answers in exported tasks, Label Studio's own export included.
+def tasks(
+    answers: Iterable[Answer],
+    *,
+    suggestions: Mapping[int, Suggestions] | None = None,
+    data: Callable[[int], Mapping[str, Any]] | None = None,
+    model_version: str = "activeclust",
+) -> Iterator[dict[str, Any]]:
+    """The same, one by one; the answers of a row stand together."""
+    left = dict(suggestions or {})
+    for row, given in itertools.groupby(answers, key=lambda answer: answer.row):
+        said = list(given)
+        shown_there = left.pop(row, None)
+        predicted = _kept_suggestions(said) if shown_there is None else shown_there
+        yield _task(row, said, predicted, data, model_version)
+    for row in sorted(left):
+        yield _task(row, [], left[row], data, model_version)
+
+
+def _task(
+    row: int,
+    answers: Sequence[Answer],
+    suggestions: Suggestions,
+    data: Callable[[int], Mapping[str, Any]] | None,
+    model_version: str,
+) -> dict[str, Any]:
+    return {
+        "id": row + 1,
+        "data": {**(data(row) if data else {}), "row": row},
+        "annotations": [_annotation(answer, i) for i, answer in enumerate(answers)],
+        "predictions": [
+            {
+                "model_version": model_version,
+                "score": float(score),
+                "result": [_choice(cluster, f"prediction-{row}-{i}")],
+            }
+            for i, (cluster, score) in enumerate(suggestions)
+        ],
+    }
+
+
+def write_tasks(tasks: Iterable[Mapping[str, Any]], file: TextIO) -> None:
+    """A list of tasks as JSON, a task on each line."""
+    separator = "["
+    for task in tasks:
+        file.write(separator + "\n" + json.dumps(task, ensure_ascii=False, allow_nan=False))
+        separator = ","
+    file.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def from_tasks(tasks: Any, *, control: str | None = None) -> list[Answer]:
+    """The answers in exported tasks, Label Studio's own exports (JSON and JSON_MIN) included.
 
     A name that was given here keeps its type. One that was given in Label Studio is a text, unless the
     same text stands for an integer elsewhere in the file. Tasks are told apart by ``data["row"]``.
+
+    Parameters
+    ----------
+    tasks : list of dict
+    control : str, optional
+        The name of the ``<Choices>`` in which clusters were chosen; see :func:`find_control`.
+
+    Raises
+    ------
+    DataFileError
+        Where a task cannot be read, or where it is not clear in which control clusters were chosen.
     """
     if not isinstance(tasks, list):
         raise DataFileError("A Label Studio file is a list of tasks.")
+    minimal = bool(tasks) and all(_is_minimal(task) for task in tasks)
+    control = find_control(_controls(tasks, minimal), control)
     answers = []
     integers = {str(cluster): cluster for cluster in _meant(tasks) if isinstance(cluster, int)}
     for number, task in enumerate(tasks, 1):
         try:
-            kept = [[_meaning(item, integers), item["score"]] for item in task.get("predictions", [])]
+            if minimal:
+                if (answer := _minimal_answer(task, control)) is not None:
+                    answers.append(answer)
+                continue
+            row = row_number(task["data"]["row"])
+            kept = [
+                [_meaning(item, control, integers), float(item["score"])]
+                for item in task.get("predictions", [])
+                if _chosen(item, control) is not None
+            ]
             details = {"suggestions": kept} if kept else {}
             for annotation in task.get("annotations", []):
-                answers.append(_answer(task["data"]["row"], annotation, integers, details))
+                answers.append(_answer(row, annotation, control, integers, details))
                 details = {}
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise DataFileError(f"Task {number} of the file cannot be read: {error!r}.") from error
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+            raise DataFileError(f"Task {number} of the file cannot be read: {shown(error)}.") from error
     return answers
+
+
+def find_control(found: Iterable[str], wanted: str | None = None) -> str:
+    """The control in which clusters were chosen: ``wanted``, else the one named "cluster", else the only one.
+
+    Parameters
+    ----------
+    found : iterable of str
+        Names of the controls that were used, but the one for *unsure*.
+    wanted : str, optional
+
+    Raises
+    ------
+    DataFileError
+        Listing the controls, where ``wanted`` is not among them, or several may be meant.
+
+    Examples
+    --------
+    >>> find_control(["kind"]), find_control(["kind", "cluster"])
+    ('kind', 'cluster')
+    """
+    names = sorted(set(found))
+    listed = ", ".join(map(shown, names[:20]))
+    if wanted is not None:
+        if names and wanted not in names:
+            raise DataFileError(f"The file has no control {wanted!r}; there are: {listed}.")
+        return wanted
+    if not names or CONTROL in names:
+        return CONTROL
+    if len(names) > 1:
+        raise DataFileError(
+            f"Which of these are the clusters: {listed}? Name the control (--control NAME); expected <Choices>."
+        )
+    return names[0]
+
+
+def _controls(tasks: list[Any], minimal: bool) -> set[str]:
+    """Names of controls that were used, but the one for *unsure*."""
+    if minimal:  # the task's data stand among them, so the only one is not yet the right one
+        used = {name for task in tasks for name in task if name not in _MINIMAL}
+        return {CONTROL} if CONTROL in used else {*used, OBJECT}
+    results = [
+        item
+        for task in tasks
+        for annotation in _items(task, "annotations")
+        for item in _items(annotation, "result")
+        if isinstance(item, dict) and isinstance(item.get("from_name"), str)
+    ]
+    chosen = {item["from_name"] for item in results if item.get("type", "choices") == "choices"}
+    others = {item["from_name"] for item in results} - chosen
+    if others and not chosen:
+        raise DataFileError(
+            f"Clusters are chosen in <Choices>, and the file has answers of other controls only: "
+            f"{', '.join(map(shown, sorted(others)[:20]))}."
+        )
+    return chosen - {UNSURE_CONTROL}
+
+
+def _is_minimal(task: Any) -> bool:
+    return isinstance(task, dict) and "row" in task and not task.keys() & {"data", "annotations"}
+
+
+def _minimal_answer(task: Mapping[str, Any], control: str) -> Answer | None:
+    """An answer of JSON_MIN: data and choices stand side by side, and an annotation without a choice has none."""
+    given = task.get(control)
+    if isinstance(given, dict):
+        given = given["choices"]
+    if given is None:
+        return None
+    cluster = _single(given if isinstance(given, list) else [given])
+    who = task.get("annotator")
+    at = task.get("updated_at") or task.get("created_at")
+    details = {} if task.get("lead_time") is None else {"seconds": task["lead_time"]}
+    person = "" if who is None else who if isinstance(who, str) else f"Label Studio user {who}"
+    return Answer(
+        row_number(task["row"]), Kind.LABEL, check_cluster(cluster), person, _moment(at), details=details
+    )
 
 
 def label_config(clusters: Iterable[Cluster], *, shown: str = '<Text name="item" value="$row"/>') -> str:
@@ -102,6 +239,12 @@ def label_config(clusters: Iterable[Cluster], *, shown: str = '<Text name="item"
         The tag for what is looked at, by the name ``item``: ``'<Image name="item" value="$image"/>'``.
     """
     names = dict.fromkeys(map(str, clusters))
+    for name in names:
+        if found := _NOT_IN_XML.search(name):
+            raise InvalidInput(
+                f"The cluster {name[:60]!a} holds the character {found[0]!a}, which a labelling configuration cannot: "
+                "rename it first."
+            )
     choices = "".join(f"\n    <Choice value={quoteattr(name)}/>" for name in names)
     return (
         f"<View>\n  {shown}\n"
@@ -114,7 +257,10 @@ def label_config(clusters: Iterable[Cluster], *, shown: str = '<Text name="item"
 def _kept_suggestions(answers: Iterable[Answer]) -> Suggestions:
     for answer in answers:
         if given := answer.details.get("suggestions"):
-            return [(check_cluster(cluster), float(score)) for cluster, score in given]
+            with contextlib.suppress(
+                TypeError, ValueError
+            ):  # older versions took anything, and it is no answer
+                return [(cluster, float(score)) for cluster, score in given]
     return []
 
 
@@ -151,29 +297,32 @@ def _annotation(answer: Answer, number: int) -> dict[str, Any]:
         "created_username": answer.annotator,
     }
     if answer.at is not None:
-        annotation["created_at"] = answer.at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        at = answer.at.astimezone(timezone.utc).replace(tzinfo=None)
+        annotation["created_at"] = at.isoformat(timespec="microseconds") + "Z"
     if "seconds" in answer.details:
         annotation["lead_time"] = answer.details["seconds"]
     return annotation
 
 
 def _answer(
-    row: int, annotation: dict[str, Any], integers: dict[str, int], details: dict[str, Any]
+    row: int, annotation: dict[str, Any], control: str, integers: dict[str, int], details: dict[str, Any]
 ) -> Answer:
-    controls = {item["from_name"] for item in annotation["result"]}
     cluster = None
     if annotation.get("was_cancelled"):
         kind = Kind.SKIP
-    elif CONTROL in controls:
+    elif _chosen(annotation, control) is not None:
         kind = Kind.REVIEW if annotation.get("ground_truth") else Kind.LABEL
-        cluster = _meaning(annotation, integers)
+        cluster = _meaning(annotation, control, integers)
     else:
         kind = Kind.UNSURE
     if annotation.get("lead_time") is not None:
         details = {**details, "seconds": annotation["lead_time"]}
-    at = annotation.get("created_at")
-    when = None if at is None else datetime.fromisoformat(at.replace("Z", "+00:00"))
-    return Answer(int(row), kind, cluster, _person(annotation), when, details=details)
+    at = annotation.get("updated_at") or annotation.get("created_at")
+    return Answer(row, kind, cluster, _person(annotation), _moment(at), details=details)
+
+
+def _moment(at: str | None) -> datetime | None:
+    return None if at is None else datetime.fromisoformat(at.replace("Z", "+00:00"))
 
 
 def _person(annotation: Mapping[str, Any]) -> str:
@@ -185,12 +334,24 @@ def _person(annotation: Mapping[str, Any]) -> str:
     return "" if who is None else f"Label Studio user {who}"
 
 
-def _meaning(holder: Mapping[str, Any], integers: Mapping[str, int]) -> Cluster:
-    item = next(item for item in holder["result"] if item["from_name"] == CONTROL)
-    text = item["value"]["choices"][0]
+def _chosen(holder: Mapping[str, Any], control: str) -> dict[str, Any] | None:
+    """The result of the control, None where nothing was chosen there."""
+    return next((item for item in holder["result"] if item["from_name"] == control), None)
+
+
+def _meaning(holder: Mapping[str, Any], control: str, integers: Mapping[str, int]) -> Cluster:
+    item = _chosen(holder, control)
+    assert item is not None
+    text = _single(item["value"]["choices"])
     meant = (item.get("meta") or {}).get("cluster")
     # who changes the choice in Label Studio leaves the old meta behind
     return check_cluster(meant if meant is not None and str(meant) == text else integers.get(text, text))
+
+
+def _single(choices: Any) -> Any:
+    if not isinstance(choices, list) or len(choices) != 1:
+        raise ValueError(f"a row is in one cluster, and here are chosen {shown(choices)}")
+    return choices[0]
 
 
 def _meant(tasks: list[Any]) -> Iterable[Any]:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from activeclust.errors import RunExists, RunNotFound
-from activeclust.store.base import Anchor, Cluster, Event, Kind, Round, RunInfo, RunSpec, Snapshot, Vote
+from activeclust.store.base import (
+    Anchor,
+    Answer,
+    Cluster,
+    Event,
+    Kind,
+    Round,
+    RunInfo,
+    RunSpec,
+    Snapshot,
+    Vote,
+)
 from activeclust.store.checks import (
     check_again,
     check_event,
@@ -292,6 +303,21 @@ class MemoryRun:
         """The log from the first event with seq > after."""
         with self._lock:
             return self._events[max(after, 0) :]
+
+    def stream(self, after: int = 0) -> Iterator[Event]:
+        """The same, one by one."""
+        return iter(self.events(after))
+
+    def answers(self) -> Iterator[Answer]:
+        """Everybody's current answers of one moment, one by one."""
+        with self._lock:
+            counted = {outcome.seq for outcome in self._outcomes.values() if outcome.kind is Kind.LABEL}
+            votes = self.votes()
+            given = self.given([vote.seq for vote in votes])
+        for vote in votes:
+            event = given[vote.seq]
+            counts = vote.seq in counted
+            yield Answer(vote.row, vote.kind, vote.cluster, vote.annotator, event.at, counts, event.details)
 
     def find(
         self,

@@ -32,8 +32,8 @@ class Policy:
     def of(cls, options: Mapping[str, object]) -> Policy:
         """The policy in a run's options; :class:`InvalidInput` where it is none."""
         annotators, resolve = options.get("annotators", 1), options.get("resolve", "majority")
-        if not isinstance(annotators, int) or isinstance(annotators, bool) or annotators < 1:
-            raise InvalidInput(f"options['annotators'] is how many people answer a row, got {annotators!r}.")
+        if not isinstance(annotators, int) or isinstance(annotators, bool) or not 1 <= annotators < 2**31:
+            raise InvalidInput("options['annotators'] is how many people answer a row, a number from 1.")
         if resolve not in ("majority", "review"):
             raise InvalidInput(f"options['resolve'] is 'majority' or 'review', got {resolve!r}.")
         return cls(annotators, str(resolve))

@@ -15,6 +15,7 @@ from activeclust import SKIP, UNDO, UNSURE, ActiveLoop
 from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
 from activeclust.identities import by_content
 from activeclust.store import open_store
+from activeclust.store.base import Event, Kind, RunSpec
 
 
 def scripted(blobs, script, loop_of):
@@ -307,3 +308,35 @@ def test_resuming_does_not_read_the_log(make, blobs, tmp_path, monkeypatch):
     through.undo()
     through.run(budget=20)
     assert story(resumed) == story(through)
+
+
+def test_a_run_made_of_imported_answers_is_continued(make, blobs):
+    store = open_store()
+    first = Event(Kind.LABEL, row=5, cluster=blobs[1][5])
+    store.create_run(RunSpec("r", "imported", 0, len(blobs[0]), "", ""), [first])
+    loop = make(store=store, name="r", resume="auto", random_state=3)
+    assert loop.anchors == {5: blobs[1][5]}
+    loop.run(budget=4)
+    assert make(store=store, name="r", resume=True, random_state=3).anchors.keys() == loop.anchors.keys()
+    assert store.open_run("r").spec.data_hash == loop.prepared.data_hash
+    with pytest.raises(RunMismatch):
+        make(store=store, name="r", resume=True, random_state=4)
+    store.create_run(RunSpec("short", "imported", 0, 7, "", ""))
+    with pytest.raises(RunMismatch, match="7 rows"):
+        make(store=store, name="short", resume="auto")
+
+
+def test_of_two_that_make_one_run_at_a_moment_the_second_continues_it(make, tmp_path):
+    """Both have found no run, and both have drawn a seed."""
+    slow, quick = open_store(tmp_path / "a.db"), open_store(tmp_path / "a.db")
+    create = slow.create_run
+
+    def overtaken(*given):
+        make(store=quick, name="r", resume="auto", random_state=None).run(budget=3)
+        return create(*given)
+
+    slow.create_run = overtaken
+    loop = make(store=slow, name="r", resume="auto", random_state=None)
+    assert len(loop.anchors) == 3 and loop.seed == quick.open_run("r").spec.seed
+    slow.close()
+    quick.close()

@@ -213,7 +213,8 @@ def test_csv_of_two_columns_is_enough():
     content = "cluster,row,colour\ncat,3,red\n1,4,\n,5,blue\n".encode("utf-8-sig")
     run = imported(content, "csv", n_rows=10)
     assert [(anchor.row, anchor.cluster) for anchor in run.anchors()] == [(3, "cat"), (4, "1")]
-    assert run.withdrawn() == {5: Kind.SKIP} and run.spec.n_rows == 10
+    assert run.withdrawn() == {} and run.spec.n_rows == 10, "of a row with a blank nothing is said"
+    assert standing(imported(content.replace(b",", b";"), "csv", n_rows=10)) == standing(run)
 
 
 def test_same_file_twice_changes_nothing():
@@ -238,6 +239,20 @@ def test_export_says_which_answers_count():
     ("format", "content", "words"),
     [
         ("csv", b"", "no column"),
+        ("csv", b"row,cluster\n1,A\n1,B\n", "two things of row 1: 'A' and 'B'"),
+        ("csv", b"row,cluster\n1,cat, black\n", "line 2: it has more fields"),
+        ("csv", b"row,cluster,cluster\n1,A,B\n", "two columns 'cluster'"),
+        ("csv", b"row,cluster\n2.7,A\n", "line 2: a row is a whole number from 0, got '2.7'"),
+        ("csv", "row,cluster\n²,A\n".encode(), "a whole number from 0, got '²'"),
+        ("csv", "row,cluster\n٣,A\n".encode(), "a whole number"),
+        ("csv", b"row,cluster\n1_0,A\n", "a whole number"),
+        ("csv", b"row,cluster\n-1,A\n", "a whole number"),
+        ("csv", b"row,cluster\n" + b"9" * 5000 + b",A\n", "a whole number"),
+        ("csv", b"row,cluster,cluster_type\n1,07,int\n", "'07' is no integer"),
+        ("csv", b"row,cluster,kind\n1,cat,skip\n", "a skip names no cluster"),
+        ("csv", b"row,cluster,kind\n1,cat,merge\n", "of another kind"),
+        ("csv", b"row,cluster,at\n1,cat,0001-01-01T00:00:00+14:00\n", "years 1 to 9999"),
+        ("csv", b"row,label\n1,cat\n", "Its columns: 'row', 'label'"),
         ("csv", b"row\n1\n", "no column 'cluster'"),
         ("csv", b"row,cluster\nx,cat\n", "line 2"),
         ("csv", b"row,cluster\n1,cat\n99,cat\n", "cannot be stored"),
@@ -250,12 +265,19 @@ def test_export_says_which_answers_count():
         ("jsonl", b"", "first line"),
         ("jsonl", b"{}\n", "first line"),
         ("jsonl", b"nonsense", "Line 1 of the file is no JSON"),
+        ("jsonl", b"[" * 100_000, "Line 1 of the file cannot be read: it is nested too deep"),
+        ("jsonl", b'{"a": ' + b"9" * 5000 + b"}", "Line 1 of the file is no JSON: Exceeds the limit"),
         ("jsonl", b"[]\n", "no JSON object"),
         ("jsonl", b'{"format": "activeclust run", "version": 2}\n', "upgrade activeclust"),
         ("jsonl", b'{"format": "activeclust run", "version": 1, "spec": {"x": 1}}\n', "something else"),
         ("parquet", b"PAR1 no", "Not a Parquet file"),
         ("label-studio", b"{}", "list of tasks"),
         ("label-studio", b"[", "no JSON"),
+        ("label-studio", b'{"a":' * 100_000, "nested too deep"),
+        ("label-studio", b'[{"data": {"row": 3.9}, "annotations": []}]', "a whole number from 0, got 3.9"),
+        ("label-studio", b'[{"data": {"row": [1]}, "annotations": []}]', "a whole number from 0"),
+        ("label-studio", b'[{"row": 1, "kind": "cat", "text": "x"}]', "'item', 'kind', 'text'"),
+        ("label-studio", b'[{"row": 1, "text": "x"}]', "'item', 'text'"),
         ("label-studio", b"[1]", "Task 1"),
         ("label-studio", b'[{"data": {}, "annotations": [{"result": []}]}]', "Task 1"),
     ],
@@ -283,8 +305,10 @@ def test_damaged_log_is_refused_whole():
 def test_run_that_is_there_is_added_to_only_where_it_is_the_same():
     run = make_run([Event(Kind.LABEL, row=1, cluster="cat")])
     store = open_store()
-    for format in ("parquet", "jsonl"):
-        import_run(store, format, io.BytesIO(exported(run, format)), name=format)
+    for format, name in (("parquet", "parquet"), ("jsonl", "jsonl"), ("jsonl", None)):
+        import_run(store, format, io.BytesIO(exported(run, format)), name=name)
+    assert import_run(store, "jsonl", io.BytesIO(exported(run, "jsonl")))[1] == 0, "it is there already"
+    run.append(Event(Kind.LABEL, row=1, cluster="dog"))
     with pytest.raises(RunExists):
         import_run(store, "jsonl", io.BytesIO(exported(run, "jsonl")), name="parquet")
     with pytest.raises(RunExists, match="40 rows, not 7"):
@@ -311,3 +335,95 @@ def test_times_keep_their_moment():
     for format in ANSWERS:
         run = make_run([Event(Kind.LABEL, row=1, cluster="cat", at=at)])
         assert imported(exported(run, format), format, like=run).events()[0].at == at
+
+
+def test_answers_of_an_annotator_who_changed_their_mind_hold_by_their_times():
+    content = (
+        "row,cluster,annotator,at\n1,B,eva,2026-01-02T00:00:00Z\n1,A,eva,2026-01-01T00:00:00Z\n1,A,bob,\n"
+    )
+    run = imported(content.encode(), "csv", n_rows=9)
+    assert [(a.cluster, a.annotator) for a in current_answers(run)] == [("B", "eva"), ("A", "bob")]
+
+
+def test_an_old_file_takes_back_nothing_that_was_said_since():
+    run = make_run([Event(Kind.LABEL, row=1, cluster="cat", annotator="eva")])
+    old = exported(run, "csv")
+    run.append(Event(Kind.LABEL, row=1, cluster="dog", annotator="eva"))
+    assert add_answers(run, current_answers(imported(old, "csv", n_rows=N_ROWS))) == 0
+    assert run.anchors()[0].cluster == "dog"
+    said_now = imported(b"row,cluster,annotator\n1,cow,eva\n", "csv", n_rows=N_ROWS)
+    assert add_answers(run, current_answers(said_now)) == 1
+
+
+def test_numbers_of_a_parquet_table_are_what_they_say():
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def table(**columns):
+        file = io.BytesIO()
+        parquet.write_table(arrow.table(columns), file)
+        return file.getvalue()
+
+    run = imported(table(row=[1.0, 2.0, 3.0], cluster=[7.0, None, 8.0]), "parquet", n_rows=9)
+    assert [(a.row, a.cluster) for a in run.anchors()] == [(1, 7), (3, 8)] and run.withdrawn() == {}
+    with pytest.raises(DataFileError, match=r"row 1 of the table: .* got 2\.7"):
+        imported(table(row=[1.0, 2.7], cluster=["a", "b"]), "parquet", n_rows=9)
+
+
+def task(row, *chosen, name="kind", **rest):
+    """A task as Label Studio exports it, with one annotation."""
+    result = [{"from_name": name, "to_name": "x", "type": "choices", "value": {"choices": list(chosen)}}]
+    return {"data": {"row": row}, "annotations": [{"id": 1, "result": result, **rest}]}
+
+
+def test_the_only_choices_of_a_project_are_the_clusters():
+    answers = from_tasks([task(1, "cat"), task(2, "dog"), task("3", "unsure", name="unsure")])
+    assert [(a.row, a.kind, a.cluster) for a in answers] == [
+        (1, Kind.LABEL, "cat"), (2, Kind.LABEL, "dog"), (3, Kind.UNSURE, None),
+    ]  # fmt: skip
+    both = [task(1, "cat"), task(1, "good", name="quality")]
+    with pytest.raises(DataFileError, match="Which of these are the clusters: 'kind', 'quality'"):
+        from_tasks(both)
+    assert [a.cluster for a in from_tasks(both, control="kind")] == ["cat", None]
+    with pytest.raises(DataFileError, match="no control 'color'; there are: 'kind', 'quality'"):
+        from_tasks(both, control="color")
+    with pytest.raises(DataFileError, match="a row is in one cluster"):
+        from_tasks([task(1, "cat", "dog")])
+    boxes = [{"from_name": "box", "type": "rectanglelabels", "value": {}}]
+    with pytest.raises(DataFileError, match="other controls only: 'box'"):
+        from_tasks([{"data": {"row": 1}, "annotations": [{"result": boxes}]}])
+
+
+def test_the_short_export_of_label_studio_is_read():
+    lines = [
+        {"row": 1, "text": "x", "id": 7, "annotation_id": 3, "annotator": 2, "cluster": "cat", "lead_time": 1.5,
+         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z"},
+        {"row": 2, "text": "y", "id": 8, "annotation_id": 4, "annotator": "eva@x.org", "cluster": {"choices": ["dog"]}},
+        {"row": 3, "text": "z", "id": 9, "annotation_id": 5, "annotator": 2},
+    ]  # fmt: skip
+    first, second = from_tasks(lines)
+    assert (first.row, first.cluster, first.annotator) == (1, "cat", "Label Studio user 2")
+    assert (first.at.day, first.details) == (2, {"seconds": 1.5})
+    assert (second.row, second.cluster, second.annotator) == (2, "dog", "eva@x.org")
+    renamed = [
+        {("kind" if key == "cluster" else key): value for key, value in line.items()} for line in lines
+    ]
+    assert [a.cluster for a in from_tasks(renamed, control="kind")] == ["cat", "dog"]
+
+
+def test_a_name_that_no_configuration_can_hold_is_named():
+    with pytest.raises(InvalidInput, match=r"holds the character '\\x1b'"):
+        label_config(["cat", "\x1b[31m"])
+
+
+def test_an_import_that_fails_leaves_what_was_there(tmp_path):
+    store = open_store(tmp_path / "a.db")
+    content = exported(make_run([Event(Kind.LABEL, row=1, cluster="cat")]), "jsonl")
+    for wrong in (
+        b'{"event": {"kind": "undo", "target": 7}}',
+        b'{"round": {"index": -1, "budget": 0, "metrics": {}, "asked": []}}',
+    ):
+        with pytest.raises(DataFileError):
+            import_run(store, "jsonl", io.BytesIO(content + wrong))
+    assert store.runs() == []
+    store.close()

@@ -18,11 +18,11 @@ from activeclust.store.base import Event, Round, Vote
 from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_outcome, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
-_CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
+CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
 T = TypeVar("T")
 
 
-def chunks(values: Collection[T], size: int = _CHUNK) -> Iterator[list[T]]:
+def chunks(values: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
     """``values`` in lists of at most ``size``."""
     listed = list(values)
     for start in range(0, len(listed), size):
@@ -212,3 +212,16 @@ def find_events(
             parts = [part.where(column.in_(some)) for part in parts for some in chunks(values)]
     found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
     return sorted(found, key=lambda item: item.seq or 0)
+
+
+def given_events(
+    connection: Connection, run_id: int, run_name: str, seqs: Collection[int]
+) -> dict[int, Event]:
+    """The events of those numbers."""
+    found = {}
+    for some in chunks(seqs):
+        query = select_events(run_id).order_by(None).where(event.c.seq.in_(some))
+        for line in connection.execute(query):
+            item = to_event(line, run_name)
+            found[item.seq or 0] = item
+    return found

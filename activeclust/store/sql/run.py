@@ -11,15 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import StoreUnavailable
-from activeclust.store.base import Anchor, Event, Kind, Round, RunSpec, Snapshot, Vote
+from activeclust.store.base import Anchor, Answer, Event, Kind, Round, RunSpec, Snapshot, Vote
 from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_text, described
 from activeclust.store.outcomes import ANSWERS, Policy
 from activeclust.store.sql.checksums import damaged, summed
 from activeclust.store.sql.engine import transaction
 from activeclust.store.sql.leases import give_back, held, take, wants
 from activeclust.store.sql.queries import (
+    CHUNK,
     chunks,
     find_events,
+    given_events,
     not_undone,
     select_events,
     select_outcomes,
@@ -189,6 +191,27 @@ class SqlRun:
                 yield found
         if after < last_seq:
             raise damaged(f"event {after + 1} of run {self.spec.name!r} is gone")
+
+    def answers(self) -> Iterator[Answer]:
+        """Everybody's current answers of one moment, one by one."""
+        checksums = 0
+        with transaction(self._engine, write=False) as connection:
+            total = self._look(connection).votes
+            query = select_votes(self._id).add_columns(outcome.c.seq, outcome.c.kind)
+            found = connection.execution_options(yield_per=_AT_ONCE).execute(query)
+            for lines in found.partitions(CHUNK):
+                votes = [to_vote(line[:9]) for line in lines]
+                events = given_events(connection, self._id, self.spec.name, [vote.seq for vote in votes])
+                for item, line in zip(votes, lines, strict=True):
+                    checksums = summed([line[8]], checksums)
+                    event, counts = events.get(item.seq), line[9] == item.seq and line[10] is Kind.LABEL
+                    if event is None:
+                        raise damaged(f"event {item.seq} of run {self.spec.name!r} is gone")
+                    yield Answer(
+                        item.row, item.kind, item.cluster, item.annotator, event.at, counts, event.details
+                    )
+        if checksums != total:
+            raise damaged(f"of the annotators' answers in run {self.spec.name!r} something is missing")
 
     def find(
         self,

@@ -33,6 +33,7 @@ from activeclust.store.sql.checksums import (
 )
 from activeclust.store.sql.queries import (
     chunks,
+    given_events,
     insert,
     not_undone,
     select_events,
@@ -364,13 +365,7 @@ class RunTransaction:
     def given(self, seqs: Collection[int]) -> dict[int, Event]:
         """See events.Ledger."""
         self.flush()
-        found = {}
-        for some in chunks(seqs):
-            query = select_events(self._run_id).order_by(None).where(event.c.seq.in_(some))
-            for line in self._connection.execute(query):
-                item = to_event(line, self.spec.name)
-                found[item.seq or 0] = item
-        return found
+        return given_events(self._connection, self._run_id, self.spec.name, seqs)
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
