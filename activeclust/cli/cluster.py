@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from activeclust.datasets.loading import Dataset
     from activeclust.store.base import Cluster
 
+    #: row -> cluster, and who said so
+    Answers = dict[int, tuple[Cluster, str]]
+
+MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked for
+
 
 @click.command("cluster")
 @click.argument("source", metavar="DATA")
@@ -40,69 +45,103 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Use the run's answers even where rows were added, removed or sorted since.",
 )
-@click.option("-o", "--output", metavar="OUT", default="-", help="CSV to write [default: stdout].")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    default="-",
+    help="Table to write, .csv or .xlsx [default: CSV on stdout].",
+)
+@click.option(
+    "--columns/--no-columns",
+    "own_too",
+    default=None,
+    help="Write the rows' own columns too [default: where there are at most 100].",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
 @views_options
 def cluster_command(
-    source: str, db: str, name: str | None, anchor_file: str | None, changed: bool, output: str, **given: Any
+    source: str,
+    db: str,
+    name: str | None,
+    anchor_file: str | None,
+    changed: bool,
+    output: str,
+    own_too: bool | None,
+    **given: Any,
 ) -> None:
-    """Partition the rows of a file or named set: a CSV with one line a row.
+    """Partition the rows of a file or named set: a table with one line per row.
 
     Without --name and --answers nothing is known: the clusters, and how many there are, are inferred.
-    Columns: row, id (where the file has one), cluster, probability, new_cluster_probability, answered.
+    Columns: row, id (where the rows have one), cluster, probability, new_cluster_probability, answered, answered_by,
+    and the rows' own columns.
     """
+    from activeclust.files.tables_out import check_table_name, table_csv, write_table
+
     if name and anchor_file:
         raise click.UsageError("Give --name or --answers, not both.")
     if output != "-":
         writable_folder(Path(output).absolute().parent)
+        check_table_name(Path(output))
     data = load_data(source, given)
     anchors = _of_run(db, name, data, changed) if name else {}
     if anchor_file:
         anchors = _of_file(Path(anchor_file), data, given)
     with bars():
         table = _partition(data, anchors, given)
-    text = table.to_csv(index=False, float_format="%.6f")
-    if output == "-":
-        click.echo(text, nl=False)
+    n_clusters = len({(type(name), name) for name in table["cluster"]})
+    own = own_columns(data) if own_too is not False else {}
+    if own_too or len(own) <= MOST_COLUMNS:
+        table |= {name if name not in table else f"{name} (data)": values for name, values in own.items()}
     else:
-        Path(output).write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {output}: {table['cluster'].nunique()} clusters.", err=True)
+        click.echo(f"Their {len(own):,} own columns are left out; --columns writes them too.", err=True)
+    if output == "-":
+        click.echo(table_csv(table), nl=False)
+    else:
+        write_table(Path(output), table)
+        click.echo(f"Wrote {output}: {counted(n_clusters, 'cluster')}.", err=True)
 
 
-def _partition(data: Any, anchors: dict[int, Cluster], given: dict[str, Any]) -> Any:
+def _partition(data: Dataset, anchors: Answers, given: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
-    import pandas as pd
 
     answers = np.full(len(data.X), None, dtype=object)
-    for row, cluster in anchors.items():
-        answers[row] = cluster
+    who = np.full(len(data.X), "", dtype=object)
+    for row, (cluster, annotator) in anchors.items():
+        answers[row], who[row] = cluster, annotator
     model = clusterer_of(given).fit(data.X, answers if anchors else None)
     mass = model.posterior_.max(axis=1) * (1 - model.new_cluster_proba_)
-    columns = {"row": np.arange(len(data.X))}
-    ids = _ids(data, given["id_column"])
+    table: dict[str, Any] = {"row": range(len(data.X))}
+    ids = ids_shown(data, given["id_column"])
     if ids is not None:
-        columns["id"] = ids
-    columns |= {
-        "cluster": model.labels_,
-        "probability": mass,
-        "new_cluster_probability": model.new_cluster_proba_,
-        "answered": np.isin(np.arange(len(data.X)), list(anchors)).astype(int),
+        table["id"] = ids
+    return table | {
+        "cluster": model.labels_.tolist(),
+        "probability": [f"{p:.6f}" for p in mass],
+        "new_cluster_probability": [f"{p:.6f}" for p in model.new_cluster_proba_],
+        "answered": [int(row in anchors) for row in range(len(data.X))],
+        "answered_by": who.tolist(),
     }
-    return pd.DataFrame(columns)
 
 
-def _ids(data: Any, id_column: str | None) -> Any:
+def ids_shown(data: Dataset, id_column: str | None) -> Any:
+    """What a person knows the rows by: ids or file names; None where they have none."""
+    if data.row_ids.named:
+        return data.row_ids.values
     frame = getattr(data.items, "frame", None)
-    if frame is None:
-        first = data.items[0]
-        return [str(path) for path in data.items] if isinstance(first, Path) else None
-    wanted = (id_column or "id").lower()
-    column = next((name for name in frame.columns if name.lower() == wanted), None)
-    return None if column is None else frame[column].to_numpy()
+    names = [] if frame is None else list(frame.columns)
+    column = next((name for name in names if name.lower() == (id_column or "id").lower()), None)
+    return None if column is None else frame[column].tolist()
 
 
-def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> dict[int, Cluster]:
+def own_columns(data: Dataset) -> dict[str, Any]:
+    """The columns of a table as they are shown; none of other data."""
+    frame = getattr(data.items, "frame", None)
+    return {} if frame is None else {name: frame[name].tolist() for name in frame.columns}
+
+
+def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> Answers:
     from activeclust.datasets.given_answers import read_answers
 
     answers, notes = read_answers(
@@ -114,10 +153,10 @@ def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> dict[int, Clus
     )
     for note in notes:
         click.echo(note, err=True)
-    return {answer.row: answer.cluster for answer in answers}
+    return {answer.row: (answer.cluster, answer.annotator) for answer in answers}
 
 
-def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Cluster]:
+def _of_run(db: str, name: str, data: Dataset, changed: bool) -> Answers:
     """The answers of a run by the rows of the data given."""
     from activeclust.identities import moved
     from activeclust.store import open_store
@@ -126,7 +165,7 @@ def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Clust
     store = open_store(db, create=False)
     try:
         run = store.open_run(name)
-        anchors = {anchor.row: anchor.cluster for anchor in run.anchors()}
+        anchors = {anchor.row: (anchor.cluster, anchor.annotator) for anchor in run.anchors()}
     finally:
         store.close()
     if not anchors:
@@ -140,7 +179,7 @@ def _of_run(db: str, name: str, data: Dataset, changed: bool) -> dict[int, Clust
             )
         return anchors
     at = moved(then, now)
-    here = {at[row]: cluster for row, cluster in anchors.items() if row in at}
+    here = {at[row]: said for row, said in anchors.items() if row in at}
     if then == now:
         return here
     removed, added = len(then) - len(at), len(now) - len(at)

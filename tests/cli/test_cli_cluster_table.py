@@ -1,0 +1,70 @@
+"""What ``activeclust cluster`` writes opens beside the rows' own columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from activeclust.datasets import load
+from activeclust.store import open_store
+from activeclust.store.base import Event, Kind
+
+
+@pytest.fixture
+def rows(tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(30, 2)) + 9 * np.eye(3, 2)[np.arange(30) % 3], 3)
+    frame = pd.DataFrame({"key": [f"{i:03}" for i in range(30)], "a": X[:, 0], "b": X[:, 1],
+                          "n": pd.array([*range(29), None], dtype="Int64"),
+                          "cluster": [("=1+1", "größe", "\x0bx")[i % 3] for i in range(30)]})  # fmt: skip
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    return "rows.csv"
+
+
+WORDS = ("--id-column", "key", "--features", "a,b", "--device", "cpu")
+
+
+def begin(run, monkeypatch, rows):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("annotate", rows, "--ui", "terminal", "--seed", "0", *WORDS)[0] == 0
+    store = open_store("activeclust.db")
+    run_ = store.open_run("rows")
+    run_.extend(
+        Event(Kind.LABEL, row=i, cluster=name, annotator=who)
+        for i, (name, who) in enumerate([("null", "eva"), ("one", ""), (2, "bob")])
+    )
+    store.close()
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_the_rows_own_columns_stand_beside_their_clusters(run, monkeypatch, rows, ending):
+    begin(run, monkeypatch, rows)
+    status, _, err = run("cluster", rows, "--name", "rows", "-o", f"out.{ending}", *WORDS)
+    assert status == 0 and f"Wrote out.{ending}: 3 clusters." in err
+    read = pd.read_csv if ending == "csv" else pd.read_excel
+    found = read(f"out.{ending}", dtype=str, keep_default_na=False)
+    assert list(found.columns) == [
+        "row", "id", "cluster", "probability", "new_cluster_probability", "answered", "answered_by",
+        "key", "a", "b", "n", "cluster (data)",
+    ]  # fmt: skip
+    assert found["id"].tolist() == found["key"].tolist() == [f"{i:03}" for i in range(30)]
+    assert found["cluster"].tolist()[:3] == ["null", "one", "2"]
+    assert found["answered_by"].tolist()[:3] == ["eva", "", "bob"]
+    assert found["n"].tolist() == [*(str(i) for i in range(29)), ""]
+    assert found["cluster (data)"].tolist()[:2] == ["=1+1", "größe"]
+    if ending == "csv":
+        assert Path("out.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    again = load(f"out.{ending}", id_column="key", label_column="cluster", features=["a", "b"])
+    assert again.row_ids.values == tuple(f"{i:03}" for i in range(30))
+
+
+def test_columns_can_be_left_out(run, rows):
+    status, out, _ = run("cluster", rows, "--no-columns", *WORDS)
+    assert status == 0
+    header = next(csv.reader(io.StringIO(out)))
+    assert header[-1] == "answered_by" and "key" not in header
