@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -81,6 +82,24 @@ def _numeric(X: Any, what: str) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InvalidInput(f"{what} is not numeric: its values are {array.dtype}, expected numbers.")
     return array
+
+
+def check_new_rows(X: Any, columns: int, what: str = "X") -> np.ndarray:
+    """Rows to be put beside others: as :func:`check_rows`, but any number of them, and of so many columns.
+
+    Examples
+    --------
+    >>> check_new_rows([[1, 2]], 2).shape
+    (1, 2)
+    """
+    array = _numeric(X, what)
+    array = array.reshape(len(array), math.prod(array.shape[1:])) if array.ndim > 1 else array
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise InvalidInput(f"{what} holds rows of {counted(columns, 'column')}, got shape {np.shape(X)}.")
+    broken = _broken_rows(array) if len(array) else np.empty(0, int)
+    if len(broken):
+        raise InvalidInput(f"{what} has NaN or infinite values in {some_rows(broken)}.")
+    return np.ascontiguousarray(array, np.float32 if np.can_cast(array.dtype, np.float32) else np.float64)
 
 
 def generator_of(random_state: Any) -> np.random.Generator:

@@ -53,7 +53,8 @@ class Query:
     new_cluster_probability : float
         Probability that the row belongs to none of the clusters seen so far.
     clusters : tuple of clusters
-        All clusters seen so far, in the order they were first named.
+        All clusters seen so far, in the order they were first named; then the others of a run whose classes are
+        known.
     budget_left : int or None
         Answers left, this one included; None where there is no budget.
     examples : tuple of (item, cluster)

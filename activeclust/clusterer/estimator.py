@@ -316,6 +316,22 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         out = self._session(prepared).hypothetical(at_rows, label, tried, answers, at)
         return self._known.hypothetical(out, answers)
 
+    def unseen(self, prepared: Prepared, X, posterior: np.ndarray, new: np.ndarray) -> np.ndarray:
+        """(m, C + 1) probabilities of rows ``X`` (m, d) that were never prepared, *none of these* in the last column.
+
+        ``posterior`` (n, C) and ``new`` (n,) are what :meth:`posterior` gave at the rows of ``prepared``; see
+        :meth:`predict_proba`.
+        """
+        source = prepared.source
+        X = check_array(X, dtype=FLOATS, estimator=self)
+        d = len(source.projection.components)
+        if X.shape[1] != d:
+            raise InvalidInput(f"X has {X.shape[1]:,} columns; the rows that were prepared have {d:,}.")
+        known = np.column_stack([posterior, new])[source.first]
+        full = Predictor.fit(source, known, np.arange(posterior.shape[1]), np.ones(len(known))).full(X)
+        full[:, :-1] *= 1.0 - full[:, -1:]
+        return full
+
     def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most typical row of each cluster in ``prepared`` (C,), posterior (n, C), new mass (n,)."""
         found = self._discover(prepared)

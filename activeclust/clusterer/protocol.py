@@ -37,8 +37,9 @@ class PreparedRows(Protocol):
 class Clusterer(Protocol):
     """A model that gives posteriors over clusters from anchors.
 
-    It may offer ``resample`` and ``hypothetical`` too, as :class:`activeclust.PFNClusterer` does; strategies that
-    need them say so where they are missing.
+    It may offer ``resample``, ``hypothetical`` and ``unseen`` too, as :class:`activeclust.PFNClusterer` does;
+    strategies, and :meth:`activeclust.ActiveLoop.predict`, say so where they are missing. One with scikit-learn's
+    ``get_params`` is copied by the loop, and is told ``n_clusters`` where the run knows its classes.
     """
 
     @property

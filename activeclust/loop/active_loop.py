@@ -18,9 +18,9 @@ from activeclust._version import __version__
 from activeclust.annotators.calling import AnnotatorCaller
 from activeclust.annotators.oracles import LabelOracle
 from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
-from activeclust.errors import InvalidInput
+from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.identities import RowIds, ids_of
-from activeclust.labels import labels_of
+from activeclust.labels import label, labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import History
 from activeclust.loop.items import items_of
@@ -32,7 +32,7 @@ from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
 from activeclust.strategy.state import PoolState
-from activeclust.validation import check_rows, counted
+from activeclust.validation import check_new_rows, check_rows, counted, generator_of
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer
@@ -60,7 +60,8 @@ class ActiveLoop:
     strategy : str or callable
         A name of :func:`activeclust.strategies.names`, a strategy function, or a modAL query strategy.
     clusterer : Clusterer, optional
-        Anything that keeps :class:`activeclust.clusterer.protocol.Clusterer`; a ``PFNClusterer`` without it.
+        Anything that keeps :class:`activeclust.clusterer.protocol.Clusterer`; a ``PFNClusterer`` without it. A
+        scikit-learn estimator is copied, and stays as it is.
     store : Store, path or URL, optional
         Where answers are kept: ``activeclust.db`` for a run with a name, memory for one without.
     name : str, optional
@@ -70,8 +71,14 @@ class ActiveLoop:
         index of a Series or DataFrame says; a row of a DataFrame is shown as a dict.
     batch_size : int
         Questions a round.
-    random_state : int, optional
-        Seed of every choice; drawn and recorded where none is given.
+    random_state : int, RandomState or Generator, optional
+        Seed of every choice; drawn, from it or afresh, and recorded where no number is given.
+    anchors : mapping of row to cluster, optional
+        Answers that are known already. Those about rows that have no answer yet are written before anything is
+        asked; they count towards a budget.
+    classes : sequence of cluster names, optional
+        The clusters, where they are known: no other can be answered, and once each has an answer, *none of these* has
+        no probability. Kept with the run.
     labels_true : sequence of length n, optional
         For the metrics only; None, NaN or blank where unknown.
     resume : bool or "auto"
@@ -126,7 +133,9 @@ class ActiveLoop:
         name: str | None = None,
         items: Sequence[Any] | np.ndarray | None = None,
         batch_size: int = 1,
-        random_state: int | None = None,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        anchors: Mapping[int, Cluster] | None = None,
+        classes: Sequence[Cluster] | None = None,
         labels_true: Sequence[Any] | np.ndarray | None = None,
         resume: bool | Literal["auto"] = False,
         strict: bool = True,
@@ -152,8 +161,9 @@ class ActiveLoop:
                 f"the oracle has {len(annotator.labels):,} entries for {counted(n, 'row')}; expected one per row."
             )
         store, name = find_store(store, name), name or "run"
-        seed = find_seed(store, name, resume, random_state)
-        self.clusterer = _default_clusterer(seed) if clusterer is None else clusterer
+        seed = find_seed(store, name, resume, _seed_of(random_state))
+        known = None if classes is None else _distinct(classes)
+        self.clusterer = _default_clusterer(seed) if clusterer is None else _copy_of(clusterer)
         self.prepared = self.clusterer.prepare(self.X)
         spec = RunSpec(
             name=name,
@@ -165,7 +175,9 @@ class ActiveLoop:
             batch_size=self.batch_size,
             source=source,
             package_version=__version__,
-            options=dict(options or {}) | ({} if annotators is None else {"annotators": annotators}),
+            options=dict(options or {})
+            | ({} if annotators is None else {"annotators": annotators})
+            | ({} if known is None else {"classes": known}),
             row_ids=None if row_ids is None else ids_of(row_ids, n),
         )
         self.stored, self.carried_over = open_run(
@@ -177,7 +189,9 @@ class ActiveLoop:
         ):  # another process has made the run meanwhile, with its seed
             self.clusterer = _default_clusterer(self.seed)
             self.prepared = self.clusterer.prepare(self.X)
+        self._know_classes(known)
         self._anchors = Anchors(self.stored)
+        self._begin_with(anchors or {})
         self._posteriors = PosteriorCache(self.clusterer, self.prepared)
         self._rounds = Rounds(
             self.stored,
@@ -190,6 +204,34 @@ class ActiveLoop:
             labels_true=self.labels_true,
         )
         self._questions = Questions(self._anchors, self._rounds, self.items)
+
+    def _know_classes(self, given: list[Cluster] | None) -> None:
+        """Tell the model how many clusters there are, where the run knows them."""
+        stored = self.stored.spec.options.get("classes")
+        if given is not None and (stored is None or {*map(repr, stored)} != {*map(repr, given)}):
+            made = "no classes" if stored is None else f"the classes {', '.join(map(repr, stored))}"
+            raise RunMismatch(
+                f"Run {self.stored.spec.name!r} was made with {made}, now it is to have {', '.join(map(repr, given))}. "
+                "Give the same, or another name for a new run."
+            )
+        if stored is not None:
+            told = getattr(self.clusterer, "get_params", dict)()
+            if "n_clusters" not in told:
+                raise InvalidInput(
+                    f"classes are for a clusterer that can be told n_clusters; {type(self.clusterer).__name__} "
+                    "has no such setting."
+                )
+            self.clusterer.set_params(n_clusters=len(stored))  # type: ignore[attr-defined]
+
+    def _begin_with(self, anchors: Mapping[int, Cluster]) -> None:
+        """Write the answers that are known, about rows without one."""
+        events = [
+            Event(Kind.LABEL, row=row, cluster=label(cluster, f"anchors[{row!r}]"), annotator=self.who)
+            for row, cluster in anchors.items()
+        ]
+        new = [event for event in events if event.row is not None and self._anchors.is_open(event.row)]
+        if new:
+            self._anchors.write(*new)
 
     # ---------------------------------------------------------------- running
 
@@ -399,8 +441,12 @@ class ActiveLoop:
 
     @property
     def labels(self) -> np.ndarray:
-        """(n,) object: each row's likeliest cluster, an answered row's own; None before any answer."""
-        return self._posteriors.of(self._anchors).labels()[0]
+        """(n,) each row's likeliest cluster, an answered row's own.
+
+        Integers where all clusters are, texts where all are; objects where both are among them, and None in every
+        row before any answer.
+        """
+        return _typed(self._posteriors.of(self._anchors).labels()[0], self.clusters)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
@@ -417,6 +463,44 @@ class ActiveLoop:
         """The rounds so far, and why the last :meth:`run` ended."""
         return History(self._rounds.records, self._questions.ended)
 
+    def predict(self, X: Any) -> np.ndarray:
+        """(m,) the likeliest cluster of each row of ``X`` (m, d), one of the loop's rows or not.
+
+        Each row is served on its own, by the posteriors of the loop's rows near it.
+
+        Raises
+        ------
+        InvalidInput
+            Before the first answer, for rows of other columns, and where the clusterer has no ``unseen``.
+
+        Examples
+        --------
+        >>> X = np.array([[0.0, 0.0], [0.3, 0.1], [9.0, 9.0], [9.2, 9.1]])
+        >>> loop = ActiveLoop(X, None, anchors={0: "left", 2: "right"})
+        >>> loop.predict([[0.1, 0.3], [8.0, 9.0]]).tolist()
+        ['left', 'right']
+        """
+        return _typed(_objects(self.clusters)[self.predict_proba(X).argmax(axis=1)], self.clusters)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(m, C) probability of each of :attr:`clusters` at the rows of ``X`` (m, d), given that it is one of them.
+
+        See :meth:`predict`.
+        """
+        unseen = getattr(self.clusterer, "unseen", None)
+        if unseen is None:
+            raise InvalidInput(
+                f"{type(self.clusterer).__name__} knows the loop's rows alone: it has no method unseen(prepared, X, "
+                "posterior, new)."
+            )
+        if not len(self._anchors):
+            raise InvalidInput("No row is answered yet: there is no cluster to predict.")
+        X = check_new_rows(X, self.X.shape[1])
+        if len(X) == 0:
+            return np.empty((0, len(self.clusters)))
+        known = unseen(self.prepared, X, self.posterior, self.new_cluster_proba)[:, :-1]
+        return known / np.maximum(known.sum(axis=1, keepdims=True), 1e-300)
+
     def metrics(self) -> dict[str, float | int | None]:
         """Metrics of the present answers, as the next round will record them."""
         self.refresh()
@@ -427,3 +511,38 @@ def _default_clusterer(seed: int) -> Clusterer:
     from activeclust.clusterer.estimator import PFNClusterer
 
     return PFNClusterer(random_state=seed)
+
+
+def _copy_of(clusterer: Clusterer) -> Clusterer:
+    """A scikit-learn estimator's unfitted copy; any other clusterer itself."""
+    if not hasattr(clusterer, "get_params"):
+        return clusterer
+    from sklearn.base import clone
+
+    return clone(clusterer)
+
+
+def _seed_of(random_state: Any) -> int | None:
+    """A seed as it is; one drawn from a RandomState or a Generator."""
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        return int(generator_of(random_state).integers(2**31))
+    return random_state
+
+
+def _distinct(classes: Sequence[Cluster]) -> list[Cluster]:
+    names = labels_of(classes, "classes").tolist()
+    if not names or None in names or len(set(names)) < len(names):
+        raise InvalidInput(f"classes are the distinct names of one cluster or more, got {names!r}.")
+    return names
+
+
+def _objects(clusters: Sequence[Cluster]) -> np.ndarray:
+    names = np.empty(len(clusters), dtype=object)
+    names[:] = clusters
+    return names
+
+
+def _typed(names: np.ndarray, clusters: Sequence[Cluster]) -> np.ndarray:
+    """Names as integers or as texts, where all clusters are such."""
+    kinds = {type(cluster) for cluster in clusters}
+    return names.astype(kinds.pop()) if len(kinds) == 1 else names

@@ -78,6 +78,12 @@ class Anchors:
         return tuple(self._clusters)
 
     @property
+    def offered(self) -> tuple[Cluster, ...]:
+        """Clusters that may be answered: those that have an anchor, then the others that the run knows."""
+        known = self.run.spec.options.get("classes", ())
+        return tuple(dict.fromkeys((*self._clusters, *known)))
+
+    @property
     def rows(self) -> np.ndarray:
         """(k,) int: answered rows in the order they were first answered."""
         return np.fromiter(self._codes, dtype=np.int64, count=len(self._codes))

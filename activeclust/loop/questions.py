@@ -62,7 +62,7 @@ class Questions:
             item=self.items[row],
             suggestions=seen.suggestions(row, SUGGESTIONS),
             new_cluster_probability=float(seen.new[row]),
-            clusters=self.anchors.clusters,
+            clusters=self.anchors.offered,
             budget_left=limits.left(len(self.anchors)),
             examples=self._examples(row),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -87,8 +87,16 @@ def check_cluster(value: object, what: str = "A cluster name") -> Cluster:
     return check_text(value, what)
 
 
-def check_event(event: Event, n_rows: int) -> Event:
-    """The event with its fields in their stored form; :class:`InvalidInput` where it cannot be one."""
+def same_cluster(a: Cluster, b: Cluster | None) -> bool:
+    """Whether two names are of one cluster; 1 and "1" are two."""
+    return type(a) is type(b) and a == b
+
+
+def check_event(event: Event, n_rows: int, classes: Sequence[Cluster] | None = None) -> Event:
+    """The event with its fields in their stored form; :class:`InvalidInput` where it cannot be one.
+
+    Answers name one of the ``classes`` that a run was made with, where it was (``options={"classes": [...]}``).
+    """
     try:
         kind = Kind(event.kind)
     except ValueError:
@@ -101,8 +109,12 @@ def check_event(event: Event, n_rows: int) -> Event:
             raise InvalidInput(f"A {kind.value} event {wanted} {name!r}; it needs {', '.join(_NEEDS[kind])}.")
     cluster = None if event.cluster is None else check_cluster(event.cluster)
     new_cluster = None if event.new_cluster is None else check_cluster(event.new_cluster)
-    if cluster is not None and type(cluster) is type(new_cluster) and cluster == new_cluster:
+    if cluster is not None and same_cluster(cluster, new_cluster):
         raise InvalidInput(f"Cannot {kind.value} {cluster!r}: both names are the same.")
+    named = cluster if kind in (Kind.LABEL, Kind.REVIEW) else new_cluster
+    if classes is not None and named is not None and not any(same_cluster(named, name) for name in classes):
+        listed = ", ".join(repr(name) for name in classes)
+        raise InvalidInput(f"This run knows the clusters {listed}; {named!r} is none of them.")
     rows = tuple(check_int(row, "A row", 0, n_rows) for row in event.rows)
     if len(set(rows)) < len(rows):
         raise InvalidInput("A split lists a row more than once.")

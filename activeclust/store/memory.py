@@ -191,7 +191,7 @@ class MemoryRun:
 
     def extend(self, events: Iterable[Event]) -> list[Event]:
         """Write several events: all or none."""
-        checked = [check_event(event, self.spec.n_rows) for event in events]
+        checked = [check_event(event, self.spec.n_rows, self.spec.options.get("classes")) for event in events]
         with self._lock:
             self._alive()
             length, self._before = len(self._events), {}

@@ -65,7 +65,7 @@ class SqlRun:
 
     def extend(self, events: Iterable[Event]) -> list[Event]:
         """Write several events in one transaction: all or none."""
-        checked = [check_event(event, self.spec.n_rows) for event in events]
+        checked = [check_event(event, self.spec.n_rows, self.spec.options.get("classes")) for event in events]
         with self._changing() as changes:
             return changes.write(checked)
 
