@@ -11,7 +11,7 @@ import numpy as np
 from activeclust.errors import InvalidInput, RoundTaken
 from activeclust.loop.anchors import Anchors, renamed
 from activeclust.loop.posteriors import NamedPosterior, PosteriorCache
-from activeclust.loop.stopping import StopRule, expected_gain
+from activeclust.loop.stopping import StopRule, answers_to, expected_gain, expected_interval
 from activeclust.metrics import agreement, evaluate
 from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Round, Run
@@ -212,11 +212,25 @@ class Rounds:
         if self.labels_true is not None:
             scores |= evaluate(self.labels_true, names, confidence)
         scores["clusters"] = len(self.answers.clusters)
-        scores["expected_accuracy"] = float(confidence.mean()) if len(self.answers) else None
+        scores |= self._expected(confidence)
         scores["agreement"] = agreement(self._labels_of(index - 1), names) if index else None
         self._labels_at = {i: kept for i, kept in self._labels_at.items() if i == index - 1}
         self._labels_at[index] = names, self.answers.seq
         return scores
+
+    def _expected(self, confidence: np.ndarray) -> dict[str, float | int | None]:
+        """What the posterior expects of its labels, and when it expects to reach the goal."""
+        answered = len(self.answers)
+        low, high = expected_interval(confidence, self.posteriors.prepared.views["diffusion"], answered)
+        expected = float(confidence.mean()) if answered else None
+        now = {"budget": answered, "expected_accuracy": expected}
+        before = [{"budget": record.budget, **record.metrics} for record in self.records[: self.next_index]]
+        return {
+            "expected_accuracy": expected,
+            "expected_low": low,
+            "expected_high": high,
+            "answers_to_goal": answers_to([*before, now]),
+        }
 
     def _labels_of(self, index: int) -> np.ndarray:
         if index not in self._labels_at:  # resumed: another process measured that round

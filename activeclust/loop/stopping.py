@@ -12,6 +12,10 @@ The signals, by the names of the metrics:
     Cohen's kappa of this round's partition with the last one's.
 ``expected_accuracy``
     Mean probability that the posterior gives to the labels it assigns, *none of these* taken off.
+``expected_low``, ``expected_high``
+    :func:`expected_interval`: where the accuracy lies with 95 % if the probabilities are right.
+``answers_to_goal``
+    :func:`answers_to`: about how many more answers bring the expected accuracy to 95 %.
 ``expected_gain``
     :func:`expected_gain`: the share of rows that the next batch can still put right.
 
@@ -27,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import InvalidInput
-from activeclust.strategy.scores import closeness
+from activeclust.strategy.scores import closeness, kernel_between
 from activeclust.strategy.state import PoolState
 
 Rounds = Sequence[Mapping[str, Any]]
@@ -37,6 +41,13 @@ StopRule = Callable[[Rounds], bool]
 WINDOW, ROUNDS = 15, 3
 #: ... the partition changed by no more than this in all (three rounds with kappa .99 each)
 CHANGE = 0.03
+#: the interval of the expected accuracy: rows looked at, width of the kernel by which errors go together, and the
+#: normal distribution's 97.5 % quantile
+LOOKED_AT, TOGETHER, QUANTILE = 1_000, 0.2, 1.96
+#: The accuracy that is forecast; nothing is forecast that takes more than so many times the answers given.
+GOAL, FARTHEST = 0.95, 20
+#: the forecast looks back to this share of the answers, at four rounds or more, and takes no flatter curve than this
+BACK, FLATTEST = 0.25, 0.1
 #: ``accuracy=...`` must hold this many rounds in a row
 PATIENCE = 2
 
@@ -164,3 +175,90 @@ def expected_gain(state: PoolState, rows: np.ndarray) -> float:
     points = state.views["diffusion"]
     nearer = closeness(points, points[np.asarray(rows)]) - closeness(points, points[state.covered])
     return float((wrong * np.maximum(nearer, 0.0)).mean())
+
+
+def expected_interval(
+    confidence: np.ndarray, points: np.ndarray, answered: int
+) -> tuple[float, float] | tuple[None, None]:
+    """Where the accuracy lies with 95 %, if each row is right with the probability that the posterior gives.
+
+    Errors are no independent draws: a cluster that is misnamed is misnamed as a whole. So the variance of the mean is
+    ``1/m^2 sum_ij k(x_i, x_j) s_i s_j``, ``s_i^2 = c_i (1 - c_i)`` being the variance of one row with confidence
+    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view.
+
+    Parameters
+    ----------
+    confidence : ndarray (n,)
+        Probability of each row's label; 1 for answered ones.
+    points : ndarray (n, m)
+        The diffusion view: rows of unit length.
+    answered : int
+        Rows that are answered, and right.
+
+    Returns
+    -------
+    low, high : float
+        From the answered share to 1; None without an answer.
+
+    Examples
+    --------
+    >>> apart, together = np.eye(100), np.tile(np.eye(2), (50, 1))
+    >>> [round(end, 2) for end in expected_interval(np.full(100, 0.8), apart, 10)]
+    [0.7, 0.9]
+    >>> [round(end, 2) for end in expected_interval(np.full(100, 0.8), together, 10)]
+    [0.24, 1.0]
+    """
+    if answered == 0:
+        return None, None
+    n = len(confidence)
+    rows = np.arange(n)
+    if n > LOOKED_AT:  # the same ones each time: the interval must not flicker
+        rows = np.sort(np.random.default_rng(0).choice(n, LOOKED_AT, replace=False))
+    spread = np.sqrt(confidence[rows] * (1 - confidence[rows]))
+    together = kernel_between(points[rows], points[rows], TOGETHER)
+    variance = float(spread @ together @ spread) / len(rows) ** 2
+    mean, half = float(confidence.mean()), QUANTILE * float(np.sqrt(max(variance, 0.0)))
+    return max(answered / n, mean - half), min(1.0, mean + half)
+
+
+def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
+    """About how many more answers bring the expected accuracy to ``goal``.
+
+    The expected error falls as a power of the answers, ``e = a k^-b``; a and b are fitted by least squares to the
+    logarithms over the rounds with at least a quarter of the present answers.
+
+    Parameters
+    ----------
+    rounds : sequence of mapping
+        With ``budget`` and ``expected_accuracy``.
+    goal : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    int or None
+        0 where it is reached; None with fewer than four rounds to look at, where the curve does not fall, and where
+        more than twenty times the present answers would be needed.
+
+    Examples
+    --------
+    >>> rounds = [{"budget": k, "expected_accuracy": 1 - 2 / k} for k in (5, 10, 15, 20)]
+    >>> answers_to(rounds)  # at 40 answers
+    20
+    """
+    points = [
+        (r["budget"], 1 - r["expected_accuracy"]) for r in rounds if r.get("expected_accuracy") is not None
+    ]
+    points = [(k, max(error, 1e-6)) for k, error in points if k > 0 and k >= BACK * points[-1][0]]
+    if points and points[-1][1] <= 1 - goal:
+        return 0
+    if len({k for k, _ in points}) < 4:
+        return None
+    k, error = np.log(np.array(points, dtype=float)).T
+    slope = float(np.polyfit(k, error, 1)[0])
+    if slope > -FLATTEST:
+        return None
+    fitted = error.mean() + slope * (k[-1] - k.mean())
+    times = float(np.exp((fitted - np.log(1 - goal)) / -slope))
+    now = points[-1][0]
+    return max(1, round(now * (times - 1))) if times < 1 + FARTHEST else None
