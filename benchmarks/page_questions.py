@@ -1,11 +1,11 @@
-"""How good the page's questions are: ``python benchmarks/page_questions.py [--out DIR] [--seeds 2] [--budget 40]``.
+"""Whether the page asks what the loop would ask: accuracy of both after 10, 20, 40 and 100 answers.
 
-People hold rows while they look at them, and the worker that makes posteriors is a few answers behind. This drives
-:meth:`ActiveLoop.propose` as the page's worker does, with an oracle in the place of each person, and compares the
-accuracy with that of the plain loop, which waits for every posterior.
+    python benchmarks/page_questions.py --data DIR [--sets digits300,mnist,agnews] [--seeds 3] [--budget 100]
 
-- Each person holds ``HELD`` rows, leased to them, and answers the oldest.
-- The worker proposes ``AHEAD`` rows after every ``LAG`` answers, without those that are held.
+People hold rows while they look at them, and the posterior of an answer is made while the next row is looked at
+already. This drives the page's own service as the browser does (:meth:`AnnotationService.take` and ``answer``, the
+worker in its thread), with an oracle in the place of each person: everybody answers once while a posterior is made.
+Beside it the plain loop, which waits for every posterior. Each seed draws its own rows.
 
 Writes page_questions.csv: data, way, people, seed, answers, accuracy over all rows, clusters found.
 """
@@ -13,26 +13,58 @@ Writes page_questions.csv: data, way, people, seed, answers, accuracy over all r
 from __future__ import annotations
 
 import argparse
-import csv
+import os
 import sys
-from collections import deque
+import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from records import FIGURES, write
 
 from activeclust import ActiveLoop, LabelOracle, PFNClusterer
-from activeclust.datasets import load
+from activeclust.metrics import mean_interval
+from activeclust.store.base import Event, Kind
+from activeclust.web.service import AnnotationService
 
-HELD = 3  # rows that one page holds
-AHEAD = 12  # rows that the worker chooses ahead
-LAG = 2  # answers that the worker is behind
+WANT = 3  # rows that one page holds, the one on the screen included
 SHOWN = (10, 20, 40, 100)
-COLUMNS = ("data", "way", "people", "seed", "answers", "accuracy", "clusters")
+SIZES = {"digits300": 300, "mnist": 5_000}  # rows; 2,000 of the others
+
+
+class Page:
+    """One person's browser: a row on the screen and those after it."""
+
+    def __init__(self, service: AnnotationService, name: str) -> None:
+        self.service, self.name = service, name
+        self.current: int | None = None
+        self.ahead: list[int] = []
+        self.refill()
+
+    def refill(self) -> None:
+        """Rows for this person; those that nobody has looked at may be exchanged."""
+        have = [] if self.current is None else [self.current, *self.ahead]
+        given = self.service.take(self.name, have, WANT, self.ahead)
+        self.ahead = [row for row in self.ahead if row in given]
+        self.ahead += [row for row in given if row not in self.ahead and row != self.current]
+        if self.current is None and self.ahead:
+            self.current = self.ahead.pop(0)
+
+    def answer(self, y: np.ndarray) -> None:
+        """Answer the row on the screen; the next one is there at once."""
+        row = self.current
+        if row is None:
+            return
+        self.service.answer(
+            Event(Kind.LABEL, row=row, cluster=y[row], annotator=self.name, client_id=f"{self.name} {row}")
+        )
+        self.current = self.ahead.pop(0) if self.ahead else None
+        self.refill()
 
 
 def score(loop: ActiveLoop, y: np.ndarray) -> tuple[float, int]:
     """(accuracy over all rows, clusters found)."""
-    return float((loop.labels.astype(str) == y.astype(str)).mean()), len(loop.clusters)
+    return float((loop.labels == y).mean()), len(loop.clusters)
 
 
 def by_loop(X: np.ndarray, y: np.ndarray, seed: int, budget: int) -> dict[int, tuple[float, int]]:
@@ -48,65 +80,89 @@ def by_loop(X: np.ndarray, y: np.ndarray, seed: int, budget: int) -> dict[int, t
 def by_page(
     X: np.ndarray, y: np.ndarray, seed: int, budget: int, people: int
 ) -> dict[int, tuple[float, int]]:
-    """Answers -> score, several people answering rows that were chosen ahead."""
+    """Answers -> score, people answering on pages of their own."""
     loop = ActiveLoop(X, None, clusterer=PFNClusterer(random_state=seed), random_state=seed)
-    held: list[deque[int]] = [deque() for _ in range(people)]
-    ready: deque[int] = deque()
-    found = {}
-    for answers in range(budget):
-        if answers % LAG == 0 or not ready:
-            ready = deque(loop.propose(AHEAD, without=list(loop.stored.leased())))
-        for i, mine in enumerate(held):
-            while len(mine) < HELD and ready:
-                row = ready.popleft()
-                if loop.stored.lease([row], 1, f"person {i}", 600.0):
-                    mine.append(row)
-        row = held[answers % people].popleft()
-        loop.tell(row, y[row])
-        if answers + 1 in SHOWN:
-            found[answers + 1] = score(loop, y)
+    found: dict[int, tuple[float, int]] = {}
+    with AnnotationService(loop, budget=budget) as service:
+        pages = [Page(service, f"person {i}") for i in range(people)]
+        for answers in range(budget):
+            pages[answers % people].answer(y)
+            if (answers + 1) % people == 0 or answers + 1 in SHOWN:
+                while not service.settled:
+                    time.sleep(0.002)
+            if (answers + 1) % people == 0:  # pages ask again when there is a new posterior
+                for page in pages:
+                    page.refill()
+            if answers + 1 in SHOWN:
+                with service.worker.model:
+                    found[answers + 1] = score(loop, y)
+        kept = len(service.run.anchors())
+    if kept != budget:
+        raise AssertionError(f"A budget of {budget} ended at {kept} answers.")
     return found
 
 
-def rows_of(name: str, data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and labels: ``mnist``, ``digits300``, or a file of ``modern``, 2,000 rows of it."""
+def rows_of(name: str, data: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels: random ones of ``mnist``, of ``digits300``, or of a file of ``modern``."""
     if name == "digits300":
-        digits = load("digits")
-        return digits.X[:300], np.asarray(digits.oracle_labels())[:300]
-    if name == "mnist":
-        mnist = load("mnist")
-        return mnist.X, np.asarray(mnist.oracle_labels())
-    with np.load(data / "modern" / f"{name}.npz", allow_pickle=False) as file:
-        chosen = np.random.default_rng(2025).permutation(len(file["y"]))[:2_000]
-        return file["X"][chosen].astype(np.float32), file["y"][chosen]
+        from sklearn.datasets import load_digits
+
+        X, y = load_digits(return_X_y=True)
+    else:
+        path = data / "mnist70k.npz" if name == "mnist" else data / "modern" / f"{name}.npz"
+        with np.load(path, allow_pickle=False) as file:
+            X, y = file["X"], file["y"]
+    chosen = np.random.default_rng([seed, 2025]).permutation(len(y))[: SIZES.get(name, 2_000)]
+    scale = 255 if X.dtype == np.uint8 else 1
+    labels = np.empty(len(chosen), dtype=object)
+    labels[:] = [str(label) for label in y[chosen]]
+    return X[chosen].astype(np.float32) / scale, labels
+
+
+def report(frame: pd.DataFrame) -> None:
+    """The page less the loop, over the seeds."""
+    at = frame.pivot_table(index=["data", "seed"], columns=["answers", "way", "people"], values="accuracy")
+    for name, one in at.groupby("data"):
+        for answers in one.columns.get_level_values(0).unique():
+            loop = one[answers]["loop"][1]
+            for people, page in one[answers]["page"].items():
+                less = (page - loop).to_numpy()
+                told = f"{less.mean():+.3f}"
+                if len(less) > 1:
+                    d = mean_interval(less)
+                    told += f" [{d.low:+.3f}, {d.high:+.3f}]"
+                print(
+                    f"{name}, {answers} answers, {people} on the page: loop {loop.mean():.3f}, page less loop {told}"
+                )
 
 
 def main() -> None:
+    """Parse and run."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds modern/")
+    folder = os.environ.get("ACTIVECLUST_DATA", "data")
+    parser.add_argument("--data", type=Path, default=Path(folder), help="folder of mnist70k.npz and modern/")
     parser.add_argument("--sets", default="digits300,mnist,agnews")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--budget", type=int, default=40)
-    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=FIGURES)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "page_questions.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for name in options.sets.split(","):
-            X, y = rows_of(name, options.data)
-            for seed in range(options.seeds):
-                ways = {("loop", 1): by_loop(X, y, seed, options.budget)}
-                for people in (1, 3):
-                    ways["page", people] = by_page(X, y, seed, options.budget, people)
-                for (way, people), found in ways.items():
-                    for answers, (accuracy, clusters) in found.items():
-                        writer.writerow([name, way, people, seed, answers, f"{accuracy:.4f}", clusters])
-                    curve = " ".join(f"{b}: {a:.3f} ({c})" for b, (a, c) in found.items())
-                    print(name, way, people, seed, curve, file=sys.stderr)
-                file.flush()
+    lines = []
+    for name in options.sets.split(","):
+        for seed in range(options.seeds):
+            X, y = rows_of(name, options.data, seed)
+            ways = {("loop", 1): by_loop(X, y, seed, options.budget)}
+            for people in (1, 3):
+                ways["page", people] = by_page(X, y, seed, options.budget, people)
+            for (way, people), found in ways.items():
+                about = {"data": name, "way": way, "people": people, "seed": seed}
+                lines += [about | {"answers": b, "accuracy": a, "clusters": c} for b, (a, c) in found.items()]
+                curve = " ".join(f"{b}: {a:.3f} ({c})" for b, (a, c) in found.items())
+                print(name, way, people, seed, curve, file=sys.stderr, flush=True)
+    frame = pd.DataFrame(lines)
+    write(options.out / "page_questions.csv", frame, [f"weights: {PFNClusterer().model_hash}"])
+    report(frame)
 
 
 if __name__ == "__main__":

@@ -100,10 +100,10 @@ class Terminal:
             budget = self._budget or query.budget_left
             parts.append(f"{budget - query.budget_left}/{budget}")
         parts.append(f"{len(query.clusters)} clusters")
-        for metric, words in (("agreement", "agreement"), ("expected_accuracy", "sure of")):
-            value = self._metrics.get(metric)
-            if value is not None:
-                parts.append(f"{words} {value:.2f}")
+        if (agreement := self._metrics.get("agreement")) is not None:
+            parts.append(f"agreement {agreement:.2f}")
+        if (low := self._metrics.get("expected_low")) is not None:
+            parts.append(f"sure of {low:.2f} to {self._metrics['expected_high']:.2f}")
         minutes = (time.monotonic() - self._began) / 60
         if self._given > 1:
             parts.append(f"{self._given / minutes:.0f}/min")

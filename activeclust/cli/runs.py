@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ def report_command(db: str, name: str, out: str | None, as_json: bool) -> None:
 
 def print_run(run: Run, history: History, folder: Path | None, *, as_json: bool) -> None:
     """Write rounds.csv and curve.png, then print the run as a table or as JSON."""
-    from activeclust.loop.report import rounds_table
+    from activeclust.loop.report import expectation, rounds_table
 
     files = []
     if folder is not None:
@@ -90,6 +91,9 @@ def print_run(run: Run, history: History, folder: Path | None, *, as_json: bool)
     area = history.area_under_curve()
     if area is not None:
         click.echo(f"Mean accuracy over the budget: {area:.3f}", err=True)
+    if expected := expectation(history.last):
+        command = f"activeclust audit --name {shlex.quote(run.spec.name)}"
+        click.echo(f"{expected} `{command}` asks about random rows and gives an unbiased figure.", err=True)
     if files:
         click.echo(f"Wrote {files[0]} and {files[1].name}. Run {run.spec.name!r} is kept.", err=True)
 

@@ -336,7 +336,7 @@ class ActiveLoop:
         """
         return self._questions.due()
 
-    def propose(self, n: int, *, without: Sequence[int] = ()) -> list[int]:
+    def propose(self, n: int, *, without: Sequence[int] = (), may_be_chosen: Sequence[int] = ()) -> list[int]:
         """Measure the answers and choose rows to ask about next, while earlier questions may be open.
 
         For an interface that keeps the next questions ready. A round begins, and has asked nothing until
@@ -349,9 +349,11 @@ class ActiveLoop:
         without : sequence of int
             Rows that somebody is looking at. They, and all leased rows, count as answered by the posterior's best
             guess, so that no twin of theirs is chosen.
+        may_be_chosen : sequence of int
+            Leased rows that nobody has looked at yet: they may be chosen like any other row.
         """
         self.refresh()
-        return self._rounds.propose(positive(n, "n"), without)
+        return self._rounds.propose(positive(n, "n"), without, may_be_chosen)
 
     def note_asked(self, rows: Sequence[int]) -> None:
         """Record that rows of the last :meth:`propose` were shown; a resumed run asks about them first."""

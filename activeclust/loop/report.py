@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activeclust.loop.stopping import GOAL
 from activeclust.store.base import Round, RunInfo
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ def rounds_table(rounds: Sequence[Round], *, most: int = 12, title: str | None =
     for record in chosen:
         table.add_row(str(record.budget), *(shown(record.metrics.get(name)) for name in names))
     return table
+
+
+def expectation(metrics: Mapping[str, Any]) -> str:
+    """What the model expects of its labels, in words; "" before the first answer.
+
+    Examples
+    --------
+    >>> expectation({"expected_accuracy": 0.83, "expected_low": 0.75, "expected_high": 0.9, "answers_to_goal": 120})
+    'The model expects 0.83 of the labels to be right, 0.75 to 0.90 with 95 %; about 120 more answers to 0.95.'
+    """
+    expected, low, high = (metrics.get(f"expected_{of}") for of in ("accuracy", "low", "high"))
+    if expected is None or low is None or high is None:
+        return ""
+    more = metrics.get("answers_to_goal")
+    ahead = f"; about {more:,} more {'answer' if more == 1 else 'answers'} to {GOAL}" if more else ""
+    return f"The model expects {expected:.2f} of the labels to be right, {low:.2f} to {high:.2f} with 95 %{ahead}."
 
 
 def runs_table(runs: Sequence[RunInfo]) -> Table:
@@ -136,6 +153,10 @@ def plot_history(
         if points:
             x, y = zip(*points, strict=True)
             axes.plot(x, y, dash, color=colour, linewidth=1.9, label=f"{label} ({y[-1]:.3f})")
+    band = [(r.budget, r.metrics["expected_low"], r.metrics["expected_high"]) for r in rounds
+            if r.metrics.get("expected_low") is not None]  # fmt: skip
+    if band:
+        axes.fill_between(*zip(*band, strict=True), color="#7F7F7F", alpha=0.15, linewidth=0)
     axes.set_xlabel("answers")
     axes.set_ylabel("score")
     axes.set_ylim(0, 1.02)

@@ -111,13 +111,14 @@ class Rounds:
         except RoundTaken:  # somebody goes on with it
             self.catch_up()
 
-    def propose(self, n: int, without: Sequence[int]) -> list[int]:
+    def propose(self, n: int, without: Sequence[int], may_be_chosen: Sequence[int] = ()) -> list[int]:
         """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet.
 
-        Rows ``without``, and all that somebody holds, count as answered by the posterior's best guess.
+        Rows ``without``, and all that somebody holds, count as answered by the posterior's best guess, except those
+        that ``may_be_chosen``.
         """
         while True:
-            state = self._state_without([*without, *self.run.leased()])
+            state = self._state_without(list({*without, *self.run.leased()} - set(may_be_chosen)))
             few, index = min(n, len(state.candidates)), self.next_index
             rows = self._choose(state, few, np.random.default_rng([self.run.spec.seed, index])) if few else []
             more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}

@@ -59,7 +59,10 @@ def state_json(service: AnnotationService) -> dict[str, Any]:
     for cluster in state.answered.values():
         given[cluster] = given.get(cluster, 0) + 1
     last = state.rounds[-1] if state.rounds else {}
-    metrics = ("agreement", "expected_accuracy", "expected_gain", "accuracy", "v_measure")
+    metrics = (
+        "agreement", "expected_accuracy", "expected_low", "expected_high", "answers_to_goal", "expected_gain",
+        "accuracy", "v_measure",
+    )  # fmt: skip
     clusters = service.clusters()
     keys = service.keys.of(clusters)
     return {
@@ -185,7 +188,8 @@ class Routes:
         """Rows to be asked about next, with today's suggestions."""
         want = min(max(payload.row_of(body.get("want", 3), 1000), 0), MOST_AHEAD)
         have = payload.rows_of(body.get("have", []), self.service.n_rows, MOST_AHEAD * 8)
-        rows = self.service.take(visitor.name, have, want)
+        unseen = payload.rows_of(body.get("unseen", []), self.service.n_rows, MOST_AHEAD * 8)
+        rows = self.service.take(visitor.name, have, want, unseen)
         state = state_json(self.service) | self._whose(visitor)
         return {"queries": [query_json(self.service, row) for row in rows], "state": state}
 

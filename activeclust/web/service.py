@@ -122,28 +122,33 @@ class AnnotationService:
             return self.n_rows
         return max(0, self.budget - self.answered() - len(self.run.leased().keys() - set(beside)))
 
-    def take(self, who: str, have: Sequence[int], want: int) -> list[int]:
+    def take(self, who: str, have: Sequence[int], want: int, unseen: Sequence[int] = ()) -> list[int]:
         """Rows for a person to be asked about, up to ``want``, those they ``have`` first; leased to them.
 
-        A budget is kept to the answer, whoever holds what: who holds more than it leaves gives the rest back.
+        Rows ``unseen`` by the person are exchanged for better ones where a newer posterior has chosen. A budget is kept
+        to the answer, whoever holds what: who holds more than it leaves gives the rest back.
         """
         with self._leasing:  # two requests get two rows
             held = list(self.run.leased(who))
             want = min(want, self._left(held))
-            wanted = list(dict.fromkeys((*have, *held, *self.run.unfinished(who))))
-            mine = self.run.lease(wanted, want, who, LEASE_SECONDS)
+            self.worker.looked_at([row for row in have if row not in unseen])
+            stale = [row for row in self.worker.stale(unseen) if row in held]
+            wanted = dict.fromkeys((*have, *held, *self.run.unfinished(who)))
+            mine = self.run.lease([row for row in wanted if row not in stale], want, who, LEASE_SECONDS)
             if spare := [row for row in held if row not in mine]:
                 self.run.release(who, spare)
             if len(mine) < want and self.ended() is None:
-                mine += self._new_rows(who, want - len(mine))
+                mine += self._new_rows(who, want - len(mine), stale)
+            if not have:
+                self.worker.looked_at(mine[:1])
         with self._lock:
             self._asked |= set(mine)
         return mine
 
-    def _new_rows(self, who: str, n: int) -> list[int]:
+    def _new_rows(self, who: str, n: int, stale: Sequence[int]) -> list[int]:
         held = self.run.leased()  # also what was handed out while these rows were being chosen
         ready = [row for row in self.worker.prefetched() if row not in held]
-        rows = self.run.lease(ready, n, who, LEASE_SECONDS)
+        rows = self.run.lease(list(dict.fromkeys((*ready, *stale))), n, who, LEASE_SECONDS)
         if len(rows) < n:  # faster than the model: nobody waits for it
             reserve = self._reserve([*held, *rows])
             rows += self.run.lease(reserve, n - len(rows), who, LEASE_SECONDS)

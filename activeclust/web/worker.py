@@ -41,7 +41,9 @@ class PosteriorWorker:
         self.model = threading.Lock()
         self._prefetched: list[int] = []
         self._returned: list[int] = []  # given back unanswered: before all others
-        self._shown: list[int] = []  # handed out since the last turn
+        self._unseen: dict[int, int] = {}  # held, not looked at yet -> last event when it was chosen
+        self._chosen = 0  # last event that the choice of the ready rows knows of
+        self._shown: list[int] = []  # looked at since the last turn
         self._version = 0
         self._lock = threading.Lock()
         self._wake = threading.Condition()
@@ -81,14 +83,24 @@ class PosteriorWorker:
             return list(dict.fromkeys((*self._returned, *self._prefetched)))
 
     def hand_out(self, rows: Collection[int]) -> None:
-        """Rows that somebody is looking at now: they are not ready any more, and the run's round asked them."""
+        """Rows that somebody holds now: they are not ready any more."""
         with self._lock:
             self._returned = [row for row in self._returned if row not in rows]
             self._prefetched = [row for row in self._prefetched if row not in rows]
-            self._shown += rows
+            self._unseen |= dict.fromkeys(rows, self._chosen)
             low = len(self._prefetched) < self.ahead // 2
         if low:
             self.wake()
+
+    def looked_at(self, rows: Collection[int]) -> None:
+        """Rows that somebody is looking at: the run's round has asked about them, and they stay."""
+        with self._lock:
+            self._shown += [row for row in rows if self._unseen.pop(row, None) is not None]
+
+    def stale(self, rows: Collection[int]) -> list[int]:
+        """Those of ``rows`` that nobody has looked at, and that were chosen before the newest answers were known."""
+        with self._lock:
+            return [row for row in rows if self._unseen.get(row, self._chosen) < self._chosen]
 
     def put_back(self, rows: Sequence[int]) -> None:
         """Rows that are to be asked about after all, before the others."""
@@ -130,10 +142,15 @@ class PosteriorWorker:
             self.loop.refresh()
             if self._version:  # what people look at need not wait for the choice of the next rows
                 self._publish(seq, self.page_state.order, began)
-            rows = self.loop.propose(self.ahead, without=list(self.run.leased()))
+            # a row that nobody has looked at may be chosen again, or left for a better one
+            leased = self.run.leased()
+            with self._lock:
+                self._unseen = {row: chosen for row, chosen in self._unseen.items() if row in leased}
+                unseen = list(self._unseen)
+            rows = self.loop.propose(self.ahead + len(unseen), without=[*leased], may_be_chosen=unseen)
         self._publish(seq, tuple(rows), began)
         with self._lock:
-            self._prefetched = rows
+            self._prefetched, self._chosen = rows, seq
             self._returned = [row for row in self._returned if self.page_state.kinds[row] == OPEN]
 
     def _publish(self, seq: int, order: tuple[int, ...], began: float) -> None:

@@ -16,7 +16,7 @@ from activeclust import SKIP, STOP, UNDO, UNSURE, ActiveLoop, LabelOracle
 from activeclust.audit import audit, estimate
 from activeclust.cli.audit import audit_command
 from activeclust.errors import InvalidInput
-from activeclust.loop.stopping import converged, expected_gain, parse_stop
+from activeclust.loop.stopping import answers_to, converged, expected_gain, expected_interval, parse_stop
 from activeclust.testing.strategies import make_state
 
 
@@ -188,3 +188,63 @@ def test_the_audit_command_reads_the_run_and_prints_the_estimate(tmp_path):
     done = CliRunner().invoke(audit_command, command)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["asked"] == 10
+
+
+# --- the expected accuracy as an interval, and the forecast ---------------------------------------------
+
+
+def test_the_interval_is_that_of_independent_rows_where_rows_are_apart():
+    confidence = np.full(400, 0.9)
+    low, high = expected_interval(confidence, np.eye(400), 1)
+    # k is e^-5 between rows at a right angle: 1 + 399 e^-5 in place of 1
+    half = 1.96 * np.sqrt(0.09 / 400 * (1 + 399 * np.exp(-5)))
+    assert (low, high) == pytest.approx((0.9 - half, 0.9 + half), abs=1e-4)
+
+
+def test_errors_that_go_together_widen_the_interval():
+    points = np.repeat(np.eye(4), 50, axis=0)
+    low, high = expected_interval(np.full(200, 0.9), points, 1)
+    assert high == 1.0
+    assert low == pytest.approx(0.9 - 1.96 * np.sqrt(0.09 * (1 + 3 * np.exp(-5)) / 4), abs=1e-4)
+
+
+def test_the_interval_ends_at_what_is_answered_and_begins_with_an_answer():
+    assert expected_interval(np.zeros(10), np.eye(10), 0) == (None, None)
+    low, high = expected_interval(np.r_[np.ones(8), 0.5, 0.5], np.tile(np.eye(2)[0], (10, 1)), 8)
+    assert low == 0.8 and high == 1.0
+    assert expected_interval(np.ones(10), np.eye(10), 10) == (1.0, 1.0)
+
+
+@given(st.floats(0.2, 2.0), st.floats(0.55, 0.9), st.integers(1, 7))
+def test_the_forecast_goes_on_with_a_power_law(slope, first, batch):
+    rounds = [{"budget": batch * i, "expected_accuracy": 1 - (1 - first) * i**-slope} for i in range(1, 9)]
+    now = rounds[-1]["budget"]
+    there = batch * ((1 - first) / 0.05) ** (1 / slope)
+    told = answers_to(rounds)
+    if rounds[-1]["expected_accuracy"] >= 0.95:
+        assert told == 0
+    elif there >= 21 * now:
+        assert told is None
+    else:
+        assert told == pytest.approx(there - now, abs=1)
+
+
+def test_nothing_is_forecast_from_a_flat_or_a_short_curve():
+    flat = [{"budget": k, "expected_accuracy": 0.7} for k in (5, 10, 15, 20)]
+    assert answers_to(flat) is None
+    assert answers_to([{"budget": k, "expected_accuracy": 1 - 2 / k} for k in (10, 15, 20)]) is None
+    assert answers_to([]) is None
+    assert answers_to([{"budget": 0, "expected_accuracy": None}]) is None
+
+
+def test_every_round_holds_the_interval_and_the_forecast():
+    X, y = make_blobs(120, centers=4, cluster_std=2.0, random_state=0)
+    history = ActiveLoop(X, LabelOracle(y), random_state=0, batch_size=4).run(budget=40)
+    assert history[0].metrics["expected_low"] is None
+    for record in history[1:]:
+        low, high = record.metrics["expected_low"], record.metrics["expected_high"]
+        assert low <= record.metrics["expected_accuracy"] <= high
+        assert record.budget / 120 <= low
+    assert history[-1].metrics["answers_to_goal"] == answers_to(
+        [{"budget": record.budget, **record.metrics} for record in history]
+    )

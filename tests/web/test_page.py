@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from activeclust.store.base import Kind
+from activeclust.store.base import Event, Kind
 from activeclust.web.security import LARGEST_BODY, MOST_AT_ONCE
 
 HOST = "127.0.0.1:8999"
@@ -83,6 +83,29 @@ def test_somebody_faster_than_the_model_is_never_without_a_row(page):
             asked.append(held.pop(0))
             page.post("/api/answer", answer(asked[-1], "cat", f"c{number}"))
     assert len(set(asked)) == 40
+
+
+def test_rows_that_nobody_has_looked_at_are_exchanged_for_what_the_newest_posterior_chose(page):
+    service = page.service
+
+    def told(row: int) -> None:
+        service.answer(Event(Kind.LABEL, row=row, cluster="cat", annotator="bob", client_id=f"bob {row}"))
+        page.caught_up()
+
+    mine = service.take("ann", [], 3)
+    assert service.take("ann", mine, 3, mine[1:]) == mine, "there is no newer posterior"
+    others = [row for row in range(service.n_rows) if row not in mine]
+    told(others[0])
+    best = [row for row in service.worker.prefetched() if row != mine[0]][:2]
+    again = service.take("ann", mine, 3, mine[1:])
+    assert again == [mine[0], *best], "the row on the screen stays, the others are the newest choice"
+    assert set(service.run.leased("ann")) == set(again), "what was exchanged is anybody's again"
+    told(next(row for row in others[1:] if row not in again))
+    assert service.take("ann", again, 3) == again, "rows that were looked at stay"
+    shown = {row for record in service.run.rounds() for row in record.asked}
+    assert {mine[0]} <= shown <= {mine[0], *again}, (
+        "a resumed run asks what was looked at, and no row that was not"
+    )
 
 
 def test_the_map_places_every_row_and_colours_it_when_there_is_something_new(page):

@@ -18,6 +18,7 @@ const SHOWN = 5; // suggestions that get a bar
 handlers.wishes = (body, others) => ({
   want: AHEAD + others,
   have: [...outbox.rows().filter((row) => row !== body.row), ...held()],
+  unseen: page.ahead.filter((q) => !q.own).map((q) => q.row),
 });
 
 const held = () => [page.current, ...page.ahead].filter(Boolean).map((q) => q.row);
@@ -331,9 +332,16 @@ export function showState(state) {
     h("b", { textContent: answered.toLocaleString("en") }),
     ` of ${total.toLocaleString("en")} ${what}`,
   );
-  const { expected_accuracy: sure, agreement } = state.metrics;
+  const { expected_low: low, expected_high: high, answers_to_goal: more, agreement } = state.metrics;
   $("sure").replaceChildren(
-    ...(sure == null ? [] : ["the model expects ", h("b", { textContent: percent(sure) }), " to be right"]),
+    ...(low == null
+      ? []
+      : [
+          "the model expects ",
+          h("b", { textContent: `${percent(low)} to ${percent(high)}` }),
+          " to be right",
+        ]),
+    ...(more ? [`, 95 % after about ${more.toLocaleString("en")} more answers`] : []),
   );
   $("stop-signal").className = state.converged ? "fact done" : "fact";
   $("stop-signal").textContent = state.converged
