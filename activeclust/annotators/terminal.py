@@ -12,9 +12,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from activeclust.annotators.keyboard import END, ESCAPE, Keyboard
 from activeclust.annotators.keys import ClusterKeys
+from activeclust.annotators.printable import printable
 from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Answer, Query, Signal
-from activeclust.annotators.terminal_view import item_view
+from activeclust.annotators.terminal_view import can_show, item_view
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,6 +58,8 @@ class Terminal:
         self.keys = keys or sys.stdin
         self._cluster_keys = ClusterKeys()
         self.live = self.keys.isatty() and self.console.is_terminal
+        self._keyboard = Keyboard(self.keys, self.console.file)
+        self._plain = not can_show(self.console, "█▏·…")
         self._metrics: Mapping[str, Any] = {}
         self._answered, self._budget = 0, 0
         self._given, self._began = 0, time.monotonic()
@@ -82,7 +86,7 @@ class Terminal:
             self.console.clear()
         self.console.rule(self._status(query), align="left", style="dim")
         if self._note:
-            self.console.print(self._note, style="dim", markup=False)
+            self.console.print(self._named(self._note), style="dim", markup=False)
         self.console.print()
         self.console.print(item_view(query.item, self.console))
         self.console.print()
@@ -90,7 +94,7 @@ class Terminal:
         self.console.print()
         with_bar = [name for name, _ in query.suggestions[:SHOWN]]
         keys = self._keys(query.clusters)
-        if others := {key: _short(name) for key, name in keys.items() if name not in with_bar}:
+        if others := {key: self._short(name) for key, name in keys.items() if name not in with_bar}:
             self.console.print(_hints(others))
         self.console.print(_hints(HELP))
 
@@ -107,7 +111,7 @@ class Terminal:
         minutes = (time.monotonic() - self._began) / 60
         if self._given > 1:
             parts.append(f"{self._given / minutes:.0f}/min")
-        return " · ".join(parts)
+        return (" - " if self._plain else " · ").join(parts)
 
     def _suggestions(self, query: Query) -> Any:
         from rich.table import Table
@@ -115,25 +119,35 @@ class Terminal:
 
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True, style=KEY)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, self.console.width - 40))
+        overflow: Any = "crop" if self._plain else "ellipsis"
+        table.add_column(no_wrap=True, overflow=overflow, max_width=max(12, self.console.width - 40))
         table.add_column(no_wrap=True, style=BAR)
         table.add_column(no_wrap=True, justify="right")
         keys = {name: key for key, name in self._keys(query.clusters).items()}
         lines = [
-            (f"[{keys[name]}]" if name in keys else "", str(name), chance)
+            (f"[{keys[name]}]" if name in keys else "", self._named(name), chance)
             for name, chance in query.suggestions[:SHOWN]
         ]
         for i, (key, name, chance) in enumerate(
             [*lines, ("[n]", "(a new cluster)", query.new_cluster_probability)]
         ):
             style = FIRST if i == 0 and _first(query) is not None else "dim" if i == len(lines) else ""
-            filled = Text("█" * round(BAR_WIDTH * chance) or "▏")
+            full, least = ("#", "|") if self._plain else ("█", "▏")
+            filled = Text(full * round(BAR_WIDTH * chance) or least)
             table.add_row(Text(key), Text(name, style=style), filled, Text(f"{chance:.0%}", style=style))
         return table
 
     def _keys(self, clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
         """Clusters by their keys, the same all through a run; clusters beyond the last key are typed after n."""
         return {key: cluster for cluster, key in self._cluster_keys.of(clusters).items()}
+
+    def _named(self, name: object) -> str:
+        """A name of which this terminal obeys nothing, and shows what it can."""
+        return printable(name, encoding=self.console.encoding)
+
+    def _short(self, name: Cluster, width: int = 20) -> str:
+        text, more = self._named(name), "..." if self._plain else "…"
+        return text if len(text) <= width else text[: width - len(more)] + more
 
     def _say(self, query: Query, answer: Answer) -> str:
         if answer is UNDO:
@@ -159,29 +173,27 @@ class Terminal:
         keys = self._keys(query.clusters)
         if (letter := key.lower()) in keys:
             return keys[letter]
-        self._note = f"{key!r} is no key here."
+        self._note = f"{'Escape' if key[0] == ESCAPE else repr(key)} is no key here."
         return None
 
     def _new(self, query: Query, rest: str) -> Answer | None:
         name = rest or self._line("name: ")
-        if name is None:
+        if name == END:
             return STOP
-        if not name.strip():
-            self._note = "A cluster needs a name."
+        if name is None or not name.strip():
+            self._note = "A cluster needs a name." if name is not None else "No new cluster."
             return None
         typed = name.strip()
+        if printable(typed) != typed:
+            self._note = f"A name holds no control characters; {typed} does."
+            return None
         # a name that is in use means that cluster, also where it was first given as a number
         return next((known for known in query.clusters if str(known) == typed), typed)
 
     def _read(self) -> tuple[str, str]:
         """A key, and what stands after it on its line (a pipe's only)."""
         if self.live:
-            import click
-
-            try:
-                return click.getchar(), ""
-            except EOFError:
-                return "q", ""
+            return self._keyboard.key(), ""
         line = self.keys.readline()
         if not line:
             return "q", ""
@@ -189,13 +201,11 @@ class Terminal:
         return (line[0], line[1:].strip()) if line.strip() else ("\n", "")
 
     def _line(self, prompt: str) -> str | None:
+        """A line; None where the person thinks better of it, END at the end of the input."""
         if self.live:
-            try:
-                return self.console.input(prompt, markup=False)
-            except EOFError:
-                return None
+            return self._keyboard.line(prompt)
         line = self.keys.readline()
-        return line.rstrip("\r\n") if line else None
+        return line.rstrip("\r\n") if line else END
 
 
 def _first(query: Query) -> Cluster | None:
@@ -212,8 +222,3 @@ def _hints(meanings: Mapping[str, str]) -> Any:
 
     hints = (Text.assemble((f"[{key}]", KEY), (f" {meaning}", "dim")) for key, meaning in meanings.items())
     return Columns(hints, padding=(0, 2))
-
-
-def _short(name: Cluster, width: int = 20) -> str:
-    text = str(name)
-    return text if len(text) <= width else text[: width - 1] + "…"

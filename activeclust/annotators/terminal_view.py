@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.annotators.pictures import is_image, is_picture_file, read_picture, to_unit
+from activeclust.annotators.printable import printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,17 +37,35 @@ def item_view(item: Any, console: Console) -> RenderableType:
             item = f"{item.name} cannot be shown: {error}"
     if is_image(item):
         small = fit(to_unit(item), min(WIDEST, console.width - 2), TALLEST)
-        coloured = console.color_system is not None and not console.no_color
+        coloured = console.color_system is not None and not console.no_color and can_show(console, "▀")
         return half_blocks(small) if coloured else shades(small)
     if isinstance(item, Mapping):
-        return _columns(item)
+        return _columns(item, console)
     if isinstance(item, np.ndarray):
         return Text(numbers(item))
     text = str(item)
-    return Text(text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " ...")
+    text = text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " ..."
+    return Text(printable(text, encoding=console.encoding, lines=True))
 
 
-def _columns(item: Mapping[str, Any]) -> RenderableType:
+def can_show(console: Console, characters: str) -> bool:
+    """Whether a terminal's encoding holds these characters.
+
+    Examples
+    --------
+    >>> import io
+    >>> from rich.console import Console
+    >>> can_show(Console(file=io.TextIOWrapper(io.BytesIO(), "ascii")), "█")
+    False
+    """
+    try:
+        characters.encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _columns(item: Mapping[str, Any], console: Console) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -54,8 +73,8 @@ def _columns(item: Mapping[str, Any]) -> RenderableType:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in item.items():
-        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-        table.add_row(Text(str(name)), Text(shown[:MOST_TEXT]))
+        cell = printable(shown(value)[:MOST_TEXT], encoding=console.encoding, lines=True)
+        table.add_row(Text(printable(name, encoding=console.encoding)), Text(cell))
     return table
 
 
@@ -68,7 +87,7 @@ def numbers(row: np.ndarray) -> str:
     '1  2.5'
     """
     flat = np.asarray(row).ravel()
-    text = "  ".join(f"{value:.4g}" for value in flat[:MOST_NUMBERS])
+    text = "  ".join(str(v) if isinstance(v, int) else f"{v:.4g}" for v in flat[:MOST_NUMBERS].tolist())
     return text if len(flat) <= MOST_NUMBERS else f"{text}  ... ({len(flat)} numbers)"
 
 

@@ -85,6 +85,8 @@ def annotate_command(context: click.Context, source: str, **given: Any) -> None:
             return
         loop = data_run(store, source, Terminal(), given)
         budget = given["budget"] or len(loop.X)
+        done = loop.history.last or {}
+        loop.annotator.progress(len(loop.anchors), budget, done)
         history = loop.run(budget, progress=loop.annotator.progress, stop=stop)
         _farewell(loop, history.ended, source, given)
     finally:
