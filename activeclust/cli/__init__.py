@@ -7,6 +7,7 @@ answered so far is kept).
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 import click
 
 from activeclust._version import __version__
+from activeclust.cli.say import say
 from activeclust.errors import ActiveClustError, SchemaMismatch
 
 #: command -> module that lists it in ``COMMANDS``; modules import what they need when a command runs
@@ -78,6 +80,9 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.isatty():  # a screen shows what it can
+            stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
         warnings.showwarning = _say_warning
         status = _run(args)
@@ -93,15 +98,22 @@ def _run(args: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; everything answered so far is kept.", err=True)
+        say("Interrupted; everything answered so far is kept.")
         return 130
     except ActiveClustError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}")
         return 3 if isinstance(error, SchemaMismatch) else 1
+    except UnicodeEncodeError as error:
+        character = error.object[error.start : error.end][:20]
+        say(
+            f"Error: The output's encoding, {error.encoding}, has no {character!a}: write into a file with -o, or set "
+            "PYTHONIOENCODING=utf-8."
+        )
+        return 1
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    click.echo(f"Warning: {message}", err=True)
+    say(f"Warning: {message}")

@@ -21,6 +21,7 @@ from activeclust.cli.options import (
     tell_carried,
     views_options,
 )
+from activeclust.cli.say import say
 from activeclust.errors import InvalidInput
 
 
@@ -171,11 +172,10 @@ def _farewell(loop: Any, ended: str | None, source: str, given: dict[str, Any]) 
         "interrupted": "Interrupted.",
     }.get(ended or "", "Stopped.")
     name = loop.stored.spec.name
-    click.echo(
+    say(
         f"{why} {len(loop.anchors)} answers, {len(loop.clusters)} clusters, kept as run {name!r} in "
         f"{given['db']}.\n"
-        f"Write the partition with: activeclust cluster {source} --name {name} -o clusters.csv",
-        err=True,
+        f"Write the partition with: activeclust cluster {source} --name {name} -o clusters.csv"
     )
 
 

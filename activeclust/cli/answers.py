@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from activeclust.annotators.printable import printable
 from activeclust.cli.options import db_option
+from activeclust.cli.say import say
 from activeclust.errors import DataFileError
 
 if TYPE_CHECKING:
@@ -58,9 +60,11 @@ def log_command(
     if row is not None:
         lines = [line for line in lines if _is_about(line, row)]
     for line in lines[-last:] if last else lines:
-        click.echo(json.dumps(_log_record(line), ensure_ascii=False) if as_json else _log_text(line))
+        click.echo(
+            json.dumps(_log_record(line), ensure_ascii=False) if as_json else printable(_log_text(line))
+        )
     if not lines:
-        click.echo("There are no such answers.", err=True)
+        say("There are no such answers.")
 
 
 def _is_about(line: LogLine, row: int) -> bool:
@@ -81,8 +85,7 @@ def _log_text(line: LogLine) -> str:
 
 
 def _who(annotator: str) -> str:
-    """A name that is only read, never obeyed, by a terminal."""
-    return (annotator if annotator.isprintable() else ascii(annotator)) or "-"
+    return annotator or "-"
 
 
 def _log_record(line: LogLine) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def export_command(
             with _written(label_config, kind) as file:
                 file.write(label_studio.label_config(names).encode())
     if output != "-":
-        click.echo(f"Wrote {output}.", err=True)
+        say(f"Wrote {output}.")
 
 
 @contextmanager
@@ -206,9 +209,7 @@ def import_command(
         raise DataFileError(f"Cannot read {file}: {error.strerror or error}.") from error
     with _opened(db, create=True) as store:
         run, written = export.import_run(store, kind, content, name=name, n_rows=n_rows, control=control)
-        click.echo(
-            f"Run {run.spec.name!r}: {written} new events, {len(run.anchors())} anchors now.", err=True
-        )
+        say(f"Run {run.spec.name!r}: {written} new events, {len(run.anchors())} anchors now.")
 
 
 @click.command("review")
@@ -248,7 +249,7 @@ def _decide(run: Run, row: int, cluster: Cluster, annotator: str) -> None:
     from activeclust.store.base import Event, Kind
 
     event = run.append(Event(Kind.REVIEW, row=row, cluster=cluster, annotator=annotator))
-    click.echo(f"Row {row} counts as {cluster!r} now (event {event.seq}).", err=True)
+    say(f"Row {row} counts as {cluster!r} now (event {event.seq}).")
 
 
 def _show_disputes(run: Run, as_json: bool) -> None:
@@ -273,8 +274,8 @@ def _show_disputes(run: Run, as_json: bool) -> None:
             continue
         verdict = f"counts as {anchors[row]!r}" if row in anchors else "waits for a review"
         answers = ", ".join(f"{_who(who)} {what!r}" for who, what in said)
-        click.echo(f"row {row}: {answers}; {verdict}")
-    click.echo(f"{shown} rows on which annotators disagree and nobody has decided.", err=True)
+        click.echo(printable(f"row {row}: {answers}; {verdict}"))
+    say(f"{shown} rows on which annotators disagree and nobody has decided.")
 
 
 @click.command("agreement")
@@ -299,7 +300,9 @@ def agreement_command(db: str, name: str, as_json: bool) -> None:
     click.echo(f"Krippendorff's alpha             {_number(found.krippendorff)}")
     click.echo(f"Fleiss' kappa                    {_number(found.fleiss)} ({found.fleiss_rows} rows)")
     for (a, b), kappa in found.cohen.items():
-        click.echo(f"Cohen's kappa                    {_number(kappa)} ({_who(a)}, {_who(b)})")
+        click.echo(
+            f"Cohen's kappa                    {_number(kappa)} ({printable(_who(a))}, {printable(_who(b))})"
+        )
 
 
 def _number(value: float | None) -> str:

@@ -16,6 +16,7 @@ from activeclust.cli.options import (
     views_options,
     writable_folder,
 )
+from activeclust.cli.say import say
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.validation import counted
 
@@ -95,12 +96,12 @@ def cluster_command(
     if own_too or len(own) <= MOST_COLUMNS:
         table |= {name if name not in table else f"{name} (data)": values for name, values in own.items()}
     else:
-        click.echo(f"Their {len(own):,} own columns are left out; --columns writes them too.", err=True)
+        say(f"Their {len(own):,} own columns are left out; --columns writes them too.")
     if output == "-":
         click.echo(table_csv(table), nl=False)
     else:
         write_table(Path(output), table)
-        click.echo(f"Wrote {output}: {counted(n_clusters, 'cluster')}.", err=True)
+        say(f"Wrote {output}: {counted(n_clusters, 'cluster')}.")
 
 
 def _partition(data: Dataset, anchors: Answers, given: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> Answers:
         encoding=given["encoding"],
     )
     for note in notes:
-        click.echo(note, err=True)
+        say(note)
     return {answer.row: (answer.cluster, answer.annotator) for answer in answers}
 
 
@@ -192,7 +193,7 @@ def _of_run(db: str, name: str, data: Dataset, changed: bool) -> Answers:
             f"{told}, and the others may stand elsewhere. Give the data that the run was made from"
             + (", or use the answers that found their rows with --changed." if here else ".")
         )
-    click.echo(f"{told}.", err=True)
+    say(f"{told}.")
     return here
 
 

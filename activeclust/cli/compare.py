@@ -17,6 +17,7 @@ from activeclust.cli.options import (
     stdout_console,
     writable_folder,
 )
+from activeclust.cli.say import say
 
 if TYPE_CHECKING:
     from activeclust.compare.comparison import Comparison
@@ -76,10 +77,10 @@ def compare_command(**given: Any) -> None:
         ):
             runs[strategy, repeat] = rounds
     if shard[1] > 1:
-        click.echo(
+        say(
             f"Part {shard[0]} of {shard[1]} is done: {len(runs)} runs in {given['db']}. When all parts are, "
-            "give the command without --shard for the report.", err=True,
-        )  # fmt: skip
+            "give the command without --shard for the report."
+        )
         return
     _report(Comparison.from_runs(plan, data.name, len(data.X), runs), out, given["as_json"])
 
@@ -103,10 +104,10 @@ def _report(comparison: Comparison, out: Path | None, as_json: bool) -> None:
         console = stdout_console()
         console.print(to_table(comparison, console.width))
         for note in notes(comparison):
-            click.echo(note, err=True)
+            say(note)
     if out is not None:
         save_all(comparison, out)
-        click.echo(f"Wrote {out / 'report.html'} and the files beside it.", err=True)
+        say(f"Wrote {out / 'report.html'} and the files beside it.")
 
 
 class _Progress:

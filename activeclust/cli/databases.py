@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from activeclust.cli.say import say
 from activeclust.errors import ActiveClustError
 from activeclust.resources.cache import folder
 from activeclust.store import DATABASE
@@ -33,14 +32,12 @@ def tell_where(store: Store, name: str, source: str, n_before: int) -> None:
         How many runs the database had before.
     """
     here = _file_of(store.url)
-    click.echo(
-        f"The answers are kept in {here or store.url}{'' if n_before else ', a new database'}.", err=True
-    )
+    say(f"The answers are kept in {here or store.url}{'' if n_before else ', a new database'}.")
     for path, info in _elsewhere(here, name, source):
-        click.echo(
+        say(
             f"A run {info.spec.name!r} over {source} with {info.n_anchors} answers is in {path}: --db {path} "
-            f"--name {info.spec.name!r} continues it.", err=True,
-        )  # fmt: skip
+            f"--name {info.spec.name!r} continues it."
+        )
     if here is not None:
         _remember(here)
 

@@ -6,7 +6,9 @@ import json
 
 import click
 
+from activeclust.annotators.printable import printable
 from activeclust.cli.options import db_option
+from activeclust.cli.say import say
 from activeclust.store import DATABASE
 
 
@@ -39,9 +41,9 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
         schema = "no tables yet" if status.found is None else f"schema {status.found} ({status.state})"
         click.echo(f"{status.url}: {schema}{runs}")
         for problem in status.problems:
-            click.echo(f"  {problem}")
+            click.echo(printable(f"  {problem}"))
         if status.remedy:
-            click.echo(f"Run: {status.remedy}", err=True)
+            say(f"Run: {status.remedy}")
     if status.problems:
         context.exit(1)
     if status.state in ("older", "newer"):
@@ -60,13 +62,13 @@ def repair_command(url: str) -> None:
 
     report = repair(url)
     if not report.problems:
-        click.echo(f"{report.url} is sound; nothing was changed.", err=True)
+        say(f"{report.url} is sound; nothing was changed.")
         return
     for problem in report.problems:
-        click.echo(f"  {problem}")
-    click.echo(f"{report.url} is sound now. {_lost(report.lost)}", err=True)
+        click.echo(printable(f"  {problem}"))
+    say(f"{report.url} is sound now. {_lost(report.lost)}")
     if report.copy is not None:
-        click.echo(f"The file as it was: {report.copy}", err=True)
+        say(f"The file as it was: {report.copy}")
 
 
 def _lost(events: int) -> str:
@@ -87,7 +89,7 @@ def backup_command(copy: str, db: str) -> None:
     """
     from activeclust.store.sql.backup import backup_database
 
-    click.echo(f"Wrote {backup_database(db, copy)}.", err=True)
+    say(f"Wrote {backup_database(db, copy)}.")
 
 
 @db_group.command("upgrade")
@@ -98,11 +100,11 @@ def upgrade_command(url: str) -> None:
 
     report = upgrade(url)
     if report.before == report.after:
-        click.echo(f"{report.url} has schema {report.after} already.", err=True)
+        say(f"{report.url} has schema {report.after} already.")
         return
-    click.echo(f"{report.url}: schema {report.before} -> {report.after}.", err=True)
+    say(f"{report.url}: schema {report.before} -> {report.after}.")
     if report.copy is not None:
-        click.echo(f"The file as it was: {report.copy}", err=True)
+        say(f"The file as it was: {report.copy}")
 
 
 COMMANDS: list[click.Command] = [db_group]

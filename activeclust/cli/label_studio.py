@@ -19,6 +19,7 @@ from activeclust.cli.options import (
     views_options,
     writable_folder,
 )
+from activeclust.cli.say import say
 from activeclust.errors import InvalidInput, RunNotFound
 
 PORT = 9090  #: of Label Studio's back ends
@@ -104,10 +105,9 @@ def _write(store: Any, source: str, given: dict[str, Any]) -> None:
     (folder / "config.xml").write_text(make_config(items, known), encoding="utf-8")
     with (folder / "tasks.json").open("w", encoding="utf-8") as file:
         json.dump(list(make_tasks(items)), file, ensure_ascii=False)
-    click.echo(
+    say(
         f"{len(items):,} tasks in {folder / 'tasks.json'}, the labelling configuration in "
-        f"{folder / 'config.xml'}. Import both into a project, then start this command without --write.",
-        err=True,
+        f"{folder / 'config.xml'}. Import both into a project, then start this command without --write."
     )
 
 

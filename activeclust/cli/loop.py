@@ -26,6 +26,7 @@ from activeclust.cli.options import (
     views_options,
     writable_folder,
 )
+from activeclust.cli.say import say
 from activeclust.errors import InvalidInput, RunNotFound
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ def loop_command(context: click.Context, **given: Any) -> None:
     finally:
         store.close()
     if history.ended == "interrupted":
-        click.echo(
+        say(
             f"Interrupted; the {len(loop.anchors)} answers so far are kept. Continue with: "
-            f"activeclust loop --resume --name {name}", err=True,
-        )  # fmt: skip
+            f"activeclust loop --resume --name {name}"
+        )
         context.exit(130)
 
 
@@ -108,10 +109,10 @@ def _make(store: Store, name: str, given: dict[str, Any]) -> ActiveLoop:
         )
     unknown = int((~known_rows(labels)).sum())
     if unknown:
-        click.echo(
+        say(
             f"{counted(unknown, 'row')} of {counted(len(labels), 'row')} have no label: the oracle skips them, and "
-            "scores leave them out.", err=True,
-        )  # fmt: skip
+            "scores leave them out."
+        )
     oracle = (
         NoisyOracle(labels, error_rate=given["noise"], random_state=given["seed"])
         if given["noise"]
@@ -176,10 +177,10 @@ def find_name(store: Store, given: dict[str, Any]) -> tuple[str, RunSpec | None]
     number = next(i for i in range(2, len(alike) + 3) if f"{base}-{i}" not in alike)
     free = base if base not in alike else f"{base}-{number}"
     newest_run = list(alike.values())[-1]
-    click.echo(
+    say(
         f"There is a run {newest_run.spec.name!r} already, with {newest_run.n_anchors} answers; --resume "
-        f"continues it. This one is {free!r}.", err=True,
-    )  # fmt: skip
+        f"continues it. This one is {free!r}."
+    )
     return free, None
 
 

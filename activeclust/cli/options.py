@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from activeclust.cli.say import say
 from activeclust.errors import DataFileError
 from activeclust.store import DATABASE
 
@@ -131,7 +132,7 @@ def load_data(source: str, given: Mapping[str, Any]) -> Dataset:
             sheet=given.get("sheet"),
         )
     for note in data.notes:
-        click.echo(note, err=True)
+        say(note)
     return data
 
 
@@ -170,7 +171,7 @@ def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any]
             encoding=given.get("encoding"),
         )
         for note in notes:
-            click.echo(note, err=True)
+            say(note)
         sources.append((Path(given["answers"]).name, found))
     if labels and data.y is not None:
         known = [GivenAnswer(row, label) for row, label in enumerate(data.y.tolist()) if label is not None]
@@ -180,14 +181,14 @@ def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any]
             loop.stored, [Answer(a.row, Kind.LABEL, a.cluster, a.annotator) for a in answers]
         )
         if written:
-            click.echo(f"The run begins with {counted(written, 'answer')} from {name}.", err=True)
+            say(f"The run begins with {counted(written, 'answer')} from {name}.")
     loop.refresh()
 
 
 def tell_carried(loop: ActiveLoop) -> None:
     """Say on stderr what became of the answers of a run whose rows have changed."""
     if loop.carried_over is not None:
-        click.echo(str(loop.carried_over), err=True)
+        say(str(loop.carried_over))
 
 
 def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:

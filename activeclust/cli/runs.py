@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from activeclust.cli.options import db_option, stdout_console, writable_folder
+from activeclust.cli.say import say
 
 if TYPE_CHECKING:
     from activeclust.loop.history import History
@@ -34,7 +35,7 @@ def runs_command(db: str, as_json: bool) -> None:
     elif runs:
         stdout_console().print(runs_table(runs))
     else:
-        click.echo(f"{db} holds no runs yet.", err=True)
+        say(f"{db} holds no runs yet.")
 
 
 def _line(info: RunInfo) -> dict[str, Any]:
@@ -90,12 +91,12 @@ def print_run(run: Run, history: History, folder: Path | None, *, as_json: bool)
     stdout_console().print(rounds_table(history.rounds))
     area = history.area_under_curve()
     if area is not None:
-        click.echo(f"Mean accuracy over the budget: {area:.3f}", err=True)
+        say(f"Mean accuracy over the budget: {area:.3f}")
     if expected := expectation(history.last):
         command = f"activeclust audit --name {shlex.quote(run.spec.name)}"
-        click.echo(f"{expected} `{command}` asks about random rows and gives an unbiased figure.", err=True)
+        say(f"{expected} `{command}` asks about random rows and gives an unbiased figure.")
     if files:
-        click.echo(f"Wrote {files[0]} and {files[1].name}. Run {run.spec.name!r} is kept.", err=True)
+        say(f"Wrote {files[0]} and {files[1].name}. Run {run.spec.name!r} is kept.")
 
 
 def document(run: Run, history: History, files: list[Path]) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activeclust.annotators.printable import printable
 from activeclust.loop.stopping import GOAL
 from activeclust.store.base import Round, RunInfo
 
@@ -68,6 +70,7 @@ def expectation(metrics: Mapping[str, Any]) -> str:
 def runs_table(runs: Sequence[RunInfo]) -> Table:
     """The runs of a store, one a line."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     table.add_column("run", no_wrap=True)
@@ -80,7 +83,8 @@ def runs_table(runs: Sequence[RunInfo]) -> Table:
         source = Path(info.spec.source).name or "-"  # the path itself is in the JSON
         words = (info.spec.name, source, info.spec.strategy, changed)
         numbers = (info.spec.seed, info.n_anchors, info.n_clusters, info.last_metrics.get("accuracy"))
-        table.add_row(*words, *(shown(number) for number in numbers))
+        # as Text: a name such as data[/old] is no markup
+        table.add_row(*(Text(printable(word)) for word in words), *(shown(number) for number in numbers))
     return table
 
 
@@ -169,7 +173,9 @@ def plot_history(
     if axes.lines:
         axes.legend(loc="lower right", frameon=True, framealpha=0.9, fontsize=9)
     if title:
-        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_title(printable(title), loc="left", fontsize=11, parse_math=False)
     if path is not None:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():  # a name in another script is drawn as boxes
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            figure.savefig(path, dpi=150)
     return figure

@@ -1,0 +1,12 @@
+"""What a command tells a person: on stderr, and nothing in it that a terminal obeys."""
+
+from __future__ import annotations
+
+import click
+
+from activeclust.annotators.printable import printable
+
+
+def say(text: object) -> None:
+    """A sentence on stderr; names from files and databases are shown, not obeyed."""
+    click.echo(printable(text, lines=True), err=True)
