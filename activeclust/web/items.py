@@ -157,26 +157,35 @@ def item_json(item: Any, row: int, key: str) -> dict[str, Any]:
         }
     title = f"row {row}"
     if isinstance(item, Mapping):
-        columns = [[_cut(name, 200), _cut(_shown(value))] for name, value in item.items()]
+        columns = [[cut(name, 200), cut(shown(value))] for name, value in item.items()]
         if len(columns) == 1:
             return {"kind": "text", "text": columns[0][1], "title": title}
         return {"kind": "columns", "columns": columns[:MOST_COLUMNS], "title": title}
     if isinstance(item, np.ndarray):
         flat = item.ravel()
-        numbers = [_shown(value) for value in flat[:MOST_NUMBERS].tolist()]
+        numbers = [shown(value) for value in flat[:MOST_NUMBERS]]
         return {
             "kind": "numbers",
             "numbers": numbers,
             "more": max(0, len(flat) - MOST_NUMBERS),
             "title": title,
         }
-    return {"kind": "text", "text": _cut(item), "title": title}
+    return {"kind": "text", "text": cut(item), "title": title}
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def shown(value: Any) -> str:
+    """A value as text, a number as its file has it.
+
+    Examples
+    --------
+    >>> shown(3.0), shown(np.float32(0.1)), shown(1234567.25), shown("3.0")
+    ('3', '0.1', '1234567.25', '3.0')
+    """
+    text = str(value)  # a numpy number in its own width: 0.1 of 32 bits is 0.1
+    return text.removesuffix(".0") if isinstance(value, (float, np.floating)) else text
 
 
-def _cut(value: Any, limit: int = LONGEST) -> str:
+def cut(value: Any, limit: int = LONGEST) -> str:
+    """A text of at most ``limit`` characters; dots stand for the rest."""
     text = str(value)
     return text if len(text) <= limit else f"{text[:limit]} …"

@@ -12,8 +12,8 @@ from starlette.routing import Route
 from activeclust.store.base import Event
 from activeclust.store.log import explain, sentence
 from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
-from activeclust.web.items import item_json
 from activeclust.web.payload import cluster_id, number_of
+from activeclust.web.tiles import Tiles
 
 if TYPE_CHECKING:
     from activeclust.web.service import AnnotationService
@@ -26,8 +26,8 @@ CURVES = ("expected_accuracy", "agreement", "accuracy", "v_measure")
 class Panels:
     """Handlers over one service; all of them read."""
 
-    def __init__(self, service: AnnotationService, run: str) -> None:
-        self.service, self.run = service, run
+    def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
+        self.service, self.tiles = service, tiles
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
         """Their addresses."""
@@ -40,7 +40,7 @@ class Panels:
         return [Route(path, reading(handler), methods=["GET"]) for path, handler in handlers.items()]
 
     def _item(self, row: int) -> dict[str, Any]:
-        return {"row": row, "item": item_json(self.service.items[row], row, self.run)}
+        return self.tiles.of(row, self.service.page_state)
 
     def clusters(self, request: Request) -> dict[str, Any]:
         """Each cluster with its size, its first answers, and the rows that are surest to be of it."""
@@ -57,10 +57,7 @@ class Panels:
                     "rows": int(sizes[code]),
                     "answers": len(answered),
                     "anchors": [self._item(row) for row in answered[: EXAMPLES // 2]],
-                    "examples": [
-                        self._item(row) | {"p": round(float(state.confidence[row]), 4)}
-                        for row in state.alike(code, free, EXAMPLES)
-                    ],
+                    "examples": self.tiles.many(state.alike(code, free, EXAMPLES), state),
                 }
             )
         return {"clusters": shown}
@@ -90,6 +87,8 @@ class Panels:
             "who": event.annotator,
             "at": event.at.isoformat(),
             "undone": undone_by is not None,
+            "note": str(event.details.get("note", "")),
+            "check": "check" in event.details,
         }
         if event.kind in ON_ROW and event.row is not None:
             line |= self._item(event.row)

@@ -51,10 +51,10 @@ def cluster_id(cluster: Cluster) -> str:
 
     Examples
     --------
-    >>> cluster_id(1), cluster_id("1")
-    ('1', '"1"')
+    >>> cluster_id(1), cluster_id("1"), cluster_id("\u05d0")
+    ('1', '"1"', '"\u05d0"')
     """
-    return json.dumps(cluster)
+    return json.dumps(cluster, ensure_ascii=False)  # as a browser writes it: a name typed there has this id
 
 
 def to_cluster(text: Any) -> Cluster:
@@ -104,7 +104,7 @@ def answer_of(body: Mapping[str, Any], known: Iterable[Cluster]) -> tuple[Kind, 
 
 
 def details_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept beside an answer: seconds taken, and the suggestions that were shown."""
+    """What is kept beside an answer: seconds taken, the suggestions that were shown, a note."""
     details: dict[str, Any] = {}
     seconds = body.get("seconds")
     if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e6:
@@ -113,6 +113,8 @@ def details_of(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(shown, list) and shown:
         pairs = [pair for pair in shown[:SUGGESTIONS] if isinstance(pair, list) and len(pair) == 2]
         details["suggestions"] = [[to_cluster(name), _share(p)] for name, p in pairs]
+    if note := text_of(body, "note", 500).strip():
+        details["note"] = note
     return details
 
 

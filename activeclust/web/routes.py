@@ -17,12 +17,16 @@ from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
 from activeclust.web import payload
-from activeclust.web.items import KEPT, Pictures, is_picture, item_json
+from activeclust.web.checks import CHECKED, Checks
+from activeclust.web.items import KEPT, Pictures, is_picture
 from activeclust.web.map import Map
 from activeclust.web.panels import Panels
 from activeclust.web.payload import cluster_id, json_response
+from activeclust.web.result import Result
+from activeclust.web.rows import Rows
 from activeclust.web.security import Access, TooLarge, Visitor
 from activeclust.web.service import AnnotationService, complaint
+from activeclust.web.tiles import Tiles
 
 MOST_SHOWN = 60  #: rows that are looked at together
 MOST_AHEAD = 12  #: rows that one page may hold
@@ -37,14 +41,14 @@ def run_id(service: AnnotationService) -> str:
     return hashlib.sha256(f"{spec.name}\0{spec.data_hash}\0{spec.seed}".encode()).hexdigest()[:16]
 
 
-def query_json(service: AnnotationService, row: int) -> dict[str, Any]:
+def query_json(service: AnnotationService, tiles: Tiles, row: int) -> dict[str, Any]:
     """One question."""
     state = service.page_state
     shown = state.suggestions(row, SUGGESTIONS)
     answer = state.answered.get(row)
     return {
         "row": row,
-        "item": item_json(service.items[row], row, run_id(service)),
+        "item": tiles.item(row, state),
         "suggestions": [{"id": cluster_id(name), "text": str(name), "p": round(p, 4)} for name, p in shown],
         "new": round(float(state.new[row]), 4),
         "answer": None if answer is None else {"id": cluster_id(answer), "text": str(answer)},
@@ -96,6 +100,8 @@ class Routes:
     def __init__(self, service: AnnotationService, access: Access) -> None:
         self.service, self.access = service, access
         self.pictures = Pictures(service.items)
+        self.tiles = Tiles(service.items, run_id(service))
+        self.checks = Checks()
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -117,10 +123,14 @@ class Routes:
             "/api/merge": self.merge,
             "/api/put-back": self.put_back,
             "/api/go-on": self.go_on,
+            "/api/check": self.check,
+            "/api/review": self.review,
         }
         return [
             *(Route(path, reading(handler), methods=["GET"]) for path, handler in reads.items()),
-            *Panels(self.service, run_id(self.service)).routes(reading),
+            *Panels(self.service, self.tiles).routes(reading),
+            *Result(self.service, self.tiles).routes(reading),
+            *Rows(self.service, self.tiles).routes(reading),
             *Map(self.service).routes(reading),
             *(Route(path, writing(handler), methods=["POST"]) for path, handler in writes.items()),
         ]
@@ -140,7 +150,7 @@ class Routes:
 
     def row(self, request: Request) -> Answer:
         """Any row, answered or not."""
-        return {"query": query_json(self.service, self._row(request))}
+        return {"query": query_json(self.service, self.tiles, self._row(request))}
 
     def _row(self, request: Request) -> int:
         number = payload.number_of(request.path_params["row"], "A row")
@@ -151,7 +161,7 @@ class Routes:
         numbers = request.query_params.get("of", "").split(",")
         given = [payload.number_of(number, "A row of of=1,2,3") for number in numbers]
         rows = payload.rows_of(given, self.service.n_rows, MOST_SHOWN)
-        return {"queries": [query_json(self.service, row) for row in rows]}
+        return {"queries": [query_json(self.service, self.tiles, row) for row in rows]}
 
     def picture(self, request: Request) -> Answer:
         """A row's picture, by its number; ``wide`` is how many pixels will be shown."""
@@ -191,18 +201,22 @@ class Routes:
         unseen = payload.rows_of(body.get("unseen", []), self.service.n_rows, MOST_AHEAD * 8)
         rows = self.service.take(visitor.name, have, want, unseen)
         state = state_json(self.service) | self._whose(visitor)
-        return {"queries": [query_json(self.service, row) for row in rows], "state": state}
+        return {"queries": [query_json(self.service, self.tiles, row) for row in rows], "state": state}
 
     def answer(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
         """One row's answer; a second one for a row replaces the first."""
         kind, cluster = payload.answer_of(body, self.service.clusters())
+        row, details = payload.row_of(body.get("row"), self.service.n_rows), payload.details_of(body)
+        check = self.checks.of(visitor.name, row) if body.get("check") else None
+        if check is not None:
+            details |= check.details(row)
         event = Event(
             kind,
-            row=payload.row_of(body.get("row"), self.service.n_rows),
+            row=row,
             cluster=cluster,
             annotator=visitor.name,
             client_id=_client(body),
-            details=payload.details_of(body),
+            details=details,
         )
         written = self.service.answer(event)
         more = self.next(visitor, body) if "want" in body else {}
@@ -223,7 +237,7 @@ class Routes:
         """Open rows that look like a cluster."""
         n = min(payload.row_of(body.get("n", 24), 1000), 60)
         rows = self.service.lease_alike(visitor.name, payload.to_cluster(body.get("cluster")), n)
-        return {"queries": [query_json(self.service, row) for row in rows]}
+        return {"queries": [query_json(self.service, self.tiles, row) for row in rows]}
 
     def undo(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
         """Take one's own last answer back, or the event ``target``."""
@@ -232,7 +246,7 @@ class Routes:
             target = payload.row_of(target, 2**53)
         back, _ = self.service.undo(visitor.name, _client(body), target)
         undone = [{"row": e.row, "kind": e.kind.value, "cluster": _named(e.cluster)} for e in back]
-        rows = [query_json(self.service, e.row) for e in back[:MOST_AHEAD] if e.row is not None]
+        rows = [query_json(self.service, self.tiles, e.row) for e in back[:MOST_AHEAD] if e.row is not None]
         return {"undone": undone, "queries": rows}
 
     def rename(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
@@ -262,6 +276,22 @@ class Routes:
         more = body.get("more")
         self.service.go_on(None if more is None else max(1, payload.row_of(more, 100_001)))
         return state_json(self.service) | self._whose(visitor)
+
+    def check(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
+        """Begin a check: random rows, without what the model says of them."""
+        n = payload.row_of(body.get("n", CHECKED), 1001)
+        state = self.service.page_state
+        check = self.checks.begin(state, visitor.name, self.service.run.spec.seed, n)
+        self.service.hold(visitor.name, list(check.judged))
+        hidden = {"suggestions": [], "new": 0, "check": True, "answer": None}
+        return {"queries": [query_json(self.service, self.tiles, row) | hidden for row in check.judged]}
+
+    def review(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
+        """A decision where annotators disagree; it stands above their answers."""
+        cluster = payload.to_cluster(body.get("cluster"))
+        row = payload.row_of(body.get("row"), self.service.n_rows)
+        event = Event(Kind.REVIEW, row=row, cluster=cluster, annotator=visitor.name, client_id=_client(body))
+        return {"seq": self.service.write(event)[0].seq, "cluster": _named(cluster)}
 
 
 def _client(body: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS
+from activeclust.web.checks import checked_rows
 from activeclust.web.page_state import OPEN, PageState
 from activeclust.web.worker import AHEAD, PosteriorWorker
 
@@ -51,7 +52,8 @@ class AnnotationService:
     ) -> None:
         self.loop, self.run, self.items = loop, loop.stored, loop.items
         self.log = LogReader(self.run)
-        self.budget = budget
+        # rows that were asked about in checks are beyond the budget
+        self.budget = None if budget is None else budget + len(checked_rows(self.log.events()))
         self._stop = parse_stop(stop) if stop else None
         self.n_rows = self.run.spec.n_rows
         self.keys = ClusterKeys()
@@ -191,10 +193,21 @@ class AnnotationService:
             rows = state.alike(state.clusters.index(cluster), free.astype(int), 2 * n)
             return self.run.lease(rows, n, holder, LEASE_SECONDS)
 
+    def hold(self, who: str, rows: Sequence[int]) -> None:
+        """Keep rows of a check from being asked about otherwise."""
+        self.run.lease(rows, len(rows), who + TOGETHER, LEASE_SECONDS)
+
     # ---------------------------------------------------------------- answers
 
     def answer(self, event: Event) -> Event:
-        """Write one answer, durably. The budget is kept: what was asked is taken, and what was answered may change."""
+        """Write one answer, durably. The budget is kept: what was asked is taken, and what was answered may change.
+
+        Rows of a check are beyond the budget.
+        """
+        if self.budget is not None and event.row is not None and "check" in event.details:
+            if event.row not in checked_rows(self.log.events()):
+                self.budget += 1
+            return self.write(event)[0]
         if self.budget is not None and event.row is not None and event.kind is Kind.LABEL:
             with self._lock:
                 asked = event.row in self._asked

@@ -21,7 +21,7 @@ handlers.wishes = (body, others) => ({
   unseen: page.ahead.filter((q) => !q.own).map((q) => q.row),
 });
 
-const held = () => [page.current, ...page.ahead].filter(Boolean).map((q) => q.row);
+const held = () => [page.current, ...page.ahead].filter((q) => q && !q.check).map((q) => q.row);
 
 handlers.replied = (body, reply) => {
   if (reply.cluster) remember(reply.cluster);
@@ -82,7 +82,7 @@ function receive({ queries = [], state }) {
     page.ahead.push(query);
     prepare(query.item);
   }
-  if (!page.current) next();
+  if (!page.current && !page.check) next();
   document.body.dataset.held = page.ahead.length; // rows that can be answered without the server, after this one
 }
 
@@ -127,6 +127,8 @@ export function answer(given) {
     client_id: crypto.randomUUID(),
     row: query.row,
     ...given,
+    ...(query.check ? { check: true } : {}),
+    ...(note() ? { note: note() } : {}),
     seconds: (performance.now() - page.since) / 1000,
     suggestions: query.suggestions.map(({ id, p }) => [id, p]),
   };
@@ -138,6 +140,7 @@ export function answer(given) {
   if (given.name && !named(given.name).same) remember({ id: JSON.stringify(given.name), text: given.name });
   page.gone.add(query.row);
   page.redo = [];
+  $("note").value = "";
   page.done.push({
     client_id: body.client_id,
     row: query.row,
@@ -153,6 +156,8 @@ export function answer(given) {
   next(`Row ${query.row} is ${text}.`);
   flush();
 }
+
+const note = () => $("note").value.trim();
 
 /** Answer with a name that was typed; one that nearly is another's is asked about. */
 export async function answerTyped(name) {
@@ -173,11 +178,46 @@ export async function answerTyped(name) {
 }
 
 function next(said = "") {
-  page.current = page.ahead.shift() ?? null;
+  if (page.check) {
+    page.current = page.check.queries.shift() ?? null;
+    if (!page.current) return endCheck();
+  } else page.current = page.ahead.shift() ?? null;
   page.since = performance.now();
   document.body.dataset.held = page.ahead.length;
   showQuestion(said);
   follow();
+  return undefined;
+}
+
+/** Ask about random rows, the model's guess hidden: an unbiased measure of the result. */
+export async function beginCheck() {
+  try {
+    const { queries } = await write("/api/check", {});
+    if (page.current && !page.current.own) page.ahead.unshift(page.current);
+    page.check = { queries, of: queries.length };
+    page.current = null;
+    show("answer");
+    next();
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+/** Back from a check, complete or not. */
+export async function endCheck() {
+  const left = [...(page.current ? [page.current] : []), ...page.check.queries].map((q) => q.row);
+  if (left.length) parting("/api/put-back", { rows: left });
+  page.check = null;
+  page.current = page.ahead.shift() ?? null;
+  showQuestion();
+  try {
+    await flush();
+    await catchUp();
+  } catch (error) {
+    toast(error.message);
+  }
+  show("result");
+  if (!left.length) views.checked();
 }
 
 /** Ask about one row now; what was on the screen comes after it. */
@@ -367,6 +407,7 @@ export function showQuestion(said = "") {
     : query.item.title;
   say("question-title", title);
   $("question-note").textContent = query.answer ? `answered: ${short(query.answer.text)}` : "";
+  showCheck();
   const item = $("item");
   if (item.dataset.row !== String(query.row)) item.scrollTop = 0;
   item.dataset.row = query.row;
@@ -389,6 +430,19 @@ export function showQuestion(said = "") {
   if (page.view === "answer") say("announced", `${said} Next: ${title}.${guess}`.trim());
 }
 
+function showCheck() {
+  const box = $("check-note");
+  box.hidden = !page.check;
+  if (!page.check) return;
+  const at = page.check.of - page.check.queries.length;
+  box.replaceChildren(
+    h("span", {
+      textContent: `Check, row ${at} of ${page.check.of}: drawn at random, and what the model believes is hidden.`,
+    }),
+    h("button", { type: "button", textContent: "Stop the check", onclick: endCheck }),
+  );
+}
+
 function showChoices(query) {
   const bars = query.suggestions.slice(0, SHOWN);
   const none = { none: true, p: query.new };
@@ -402,9 +456,11 @@ function showChoices(query) {
       : [
           h("li", {
             class: "hint",
-            textContent: clusters().length
-              ? "No suggestion yet."
-              : "Nothing has a name yet. What is this? Type a name below.",
+            textContent: query.check
+              ? "Which cluster is it? Take one below, or type a name."
+              : clusters().length
+                ? "No suggestion yet."
+                : "Nothing has a name yet. What is this? Type a name below.",
           }),
         ]),
   );
@@ -464,6 +520,7 @@ const ENDS = {
 };
 
 function showNothing(said) {
+  showCheck();
   const { ended, answered, behind } = page.state;
   const why = ended ? ENDS[ended] : answered && !behind ? "Every row has been answered or set aside." : null;
   say("question-title", why ? "Nothing more to ask" : "The next row is being chosen …");

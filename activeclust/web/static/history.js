@@ -62,7 +62,14 @@ function logLine(line) {
         ` ${short(words, 80)}`,
       ),
       h("small", {
-        textContent: [line.row === undefined ? "" : `row ${line.row}`, line.who, at, state]
+        textContent: [
+          line.row === undefined ? "" : `row ${line.row}`,
+          line.who,
+          at,
+          line.check ? "a check" : "",
+          line.note ? `“${line.note}”` : "",
+          state,
+        ]
           .filter(Boolean)
           .join(" · "),
       }),

@@ -5,6 +5,7 @@ import { address } from "./server.js";
 
 const WIDE = { tile: 160, card: 240 }; // pixels a picture is shown in
 const LONG = 140; // characters from which on a tile cannot show a text whole
+const WORDS = 32; // characters from which on a value is shown over several lines
 const LINES = 4; // columns that a tile shows
 
 /** The row, large. */
@@ -26,12 +27,14 @@ export function tileView(item) {
       "span",
       { class: "tile-columns" },
       shown.map(([name, value]) =>
-        h(
-          "span",
-          { class: "tile-line" },
-          h("small", { textContent: name }),
-          h("span", { dir: "auto", textContent: value }),
-        ),
+        value.length > WORDS
+          ? h("span", { class: "tile-text in-columns", dir: "auto", title: name, textContent: value })
+          : h(
+              "span",
+              { class: "tile-line" },
+              h("small", { dir: "auto", textContent: name }),
+              h("span", { dir: "auto", textContent: value }),
+            ),
       ),
     );
   return h("span", { class: "tile-numbers" }, bars(item));
@@ -42,7 +45,7 @@ export const isCut = (item) =>
   item.kind === "text"
     ? item.text.length > LONG || item.text.split("\n").length > LINES
     : item.kind === "columns"
-      ? item.columns.length > LINES
+      ? item.columns.length > LINES || item.columns.some(([, value]) => value.length > LONG)
       : item.kind === "numbers" || (item.kind === "picture" && !item.small);
 
 /** The whole row, in a dialogue. */

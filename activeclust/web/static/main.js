@@ -9,6 +9,8 @@ import { page } from "./state.js";
 import "./clusters.js";
 import "./history.js";
 import "./progress.js";
+import "./result.js";
+import "./rows.js";
 import "./grid.js";
 import "./map.js";
 

@@ -38,6 +38,7 @@ export const page = {
   ahead: [],
   gone: new Set(), // rows answered here, whatever the server's last posterior says
   done: [], // this session's answers, the newest last
+  check: null, // random rows that are asked about without the model's guess: {queries, of}
   redo: [], // answers that were taken back, the newest last
   view: "answer",
 };

@@ -1,0 +1,185 @@
+"""The result: what each cluster holds, how right it is to be taken for, and files with every row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from activeclust.errors import InvalidInput, MissingDependency
+from activeclust.store.base import Kind
+from activeclust.web.checks import newest
+from activeclust.web.items import shown_name
+from activeclust.web.page_state import OPEN
+from activeclust.web.payload import cluster_id, json_response
+from activeclust.web.service import AnnotationService
+from activeclust.web.tiles import Tiles
+
+SHOWN = 6  #: typical rows of a cluster, and as many doubtful ones
+OWN_COLUMNS = ("row", "cluster", "probability", "none_of_these", "answered", "answered_by")
+FORMS = ("csv", "parquet", "jsonl")
+
+
+class Result:
+    """Handlers of the result over one service."""
+
+    def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
+        self.service, self.tiles = service, tiles
+
+    def routes(self, reading: Callable[..., Any]) -> list[Route]:
+        """Their addresses."""
+        return [
+            Route("/api/result", reading(self.summary), methods=["GET"]),
+            Route("/result/{form}", reading(self.download), methods=["GET"]),
+        ]
+
+    def summary(self, request: Request) -> dict[str, Any]:
+        """Clusters with typical and doubtful rows, and the newest check."""
+        state = self.service.page_state
+        clusters = []
+        for code, cluster in enumerate(state.clusters):
+            members = np.flatnonzero(state.codes == code)
+            free = members[state.kinds[members] == OPEN]
+            order = free[np.argsort(-state.confidence[free], kind="stable")].tolist()
+            half = (len(order) + 1) // 2
+            clusters.append(
+                {
+                    "id": cluster_id(cluster),
+                    "text": str(cluster),
+                    "rows": len(members),
+                    "answers": int((state.kinds[members] == 1).sum()),
+                    "expected": round(float(state.confidence[members].mean()), 4) if len(members) else None,
+                    "typical": self.tiles.many(order[: min(SHOWN, half)], state),
+                    "doubtful": self.tiles.many(order[::-1][: min(SHOWN, len(order) - half)], state),
+                }
+            )
+        found = newest(self.service.log.events())
+        check = None
+        if found is not None:
+            check = {"said": found.said, "of": found.of}
+            if (audit := found.audit) is not None:
+                check |= {"asked": audit.asked, "right": audit.right}
+                check |= {name: round(getattr(audit, name), 4) for name in ("accuracy", "low", "high")}
+        expected = float(state.confidence.mean()) if state.clusters else None
+        aside = int((state.kinds == 2).sum())
+        return {
+            "clusters": clusters,
+            "rows": self.service.n_rows,
+            "answered": len(state.answered),
+            "aside": aside,
+            "expected": expected,
+            "check": check,
+            "forms": [form for form in FORMS if form != "parquet" or find_spec("pyarrow")],
+        }
+
+    def download(self, request: Request) -> Response:
+        """Every row as a file."""
+        form = request.path_params["form"]
+        if form not in FORMS:
+            return json_response({"error": f"Formats are {', '.join(FORMS)}."}, 404)
+        table = every_row(self.service)
+        body = {"csv": to_csv, "parquet": to_parquet, "jsonl": to_jsonl}[form](table)
+        headers = {"Content-Disposition": f'attachment; filename="clusters.{form}"'}
+        return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def every_row(service: AnnotationService) -> dict[str, list[Any]]:
+    """Every row: its number, what the data call it, its cluster, probabilities, and who answered; by columns.
+
+    A column of the data that is named like one of ours has ``data_`` before its name.
+    """
+    state = service.page_state
+    if not state.clusters:
+        raise InvalidInput("There is no cluster yet: the result begins with the first answer.")
+    table: dict[str, list[Any]] = {"row": list(range(service.n_rows))}
+    for name, values in own_columns(service.items).items():
+        table[f"data_{name}" if name in OWN_COLUMNS else name] = values
+    people: dict[int, list[str]] = {}
+    for vote in service.run.votes():
+        if vote.kind in (Kind.LABEL, Kind.REVIEW):
+            people.setdefault(vote.row, []).append(vote.annotator)
+    known = state.answered
+    answered = [row in known for row in range(service.n_rows)]
+    none = np.where(answered, 0.0, state.new)
+    table["cluster"] = [state.clusters[code] for code in state.codes.tolist()]
+    table["probability"] = np.round(state.confidence.astype(float), 6).tolist()
+    table["none_of_these"] = np.round(none.astype(float), 6).tolist()
+    table["answered"] = answered
+    table["answered_by"] = ["; ".join(filter(None, people.get(row, []))) for row in range(service.n_rows)]
+    return table
+
+
+def own_columns(items: Any) -> dict[str, list[Any]]:
+    """What the data call their rows: a table's columns, the names of files, texts; nothing for arrays of numbers."""
+    frame = getattr(items, "frame", None)
+    if frame is not None:
+        if frame.ndim == 1:
+            return {str(frame.name or "text"): frame.tolist()}
+        return {str(name): frame.iloc[:, i].tolist() for i, name in enumerate(frame.columns)}
+    first = items[0]
+    if isinstance(first, Path):
+        return {"file": [shown_name(item) if isinstance(item, Path) else str(item) for item in items]}
+    if isinstance(first, str):
+        return {"text": [str(item) for item in items]}
+    if isinstance(first, Mapping):
+        columns = dict.fromkeys(str(name) for item in items if isinstance(item, Mapping) for name in item)
+        return {
+            name: [item.get(name) if isinstance(item, Mapping) else None for item in items]
+            for name in columns
+        }
+    return {}
+
+
+def to_csv(table: Mapping[str, list[Any]]) -> bytes:
+    """CSV as spreadsheets open it: UTF-8 with a mark at its beginning, lines that end as RFC 4180 has it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table)
+    for values in zip(*table.values(), strict=True):
+        writer.writerow([int(value) if isinstance(value, bool) else value for value in values])
+    return text.getvalue().encode("utf-8-sig", "replace")
+
+
+def to_jsonl(table: Mapping[str, list[Any]]) -> bytes:
+    """One JSON object per row; a cluster that is a number stays one."""
+    names = list(table)
+    lines = (
+        dict(zip(names, map(_plain, values), strict=True)) for values in zip(*table.values(), strict=True)
+    )
+    return b"".join(json_response(line).body + b"\n" for line in lines)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has a word for."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def to_parquet(table: Mapping[str, list[Any]]) -> bytes:
+    """Parquet with the same columns; clusters are texts."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingDependency("Parquet needs pyarrow: pip install 'activeclust[parquet]'.") from error
+    columns = {}
+    for name, values in table.items():
+        try:
+            columns[name] = pyarrow.array([str(v) for v in values] if name == "cluster" else values)
+        except (pyarrow.ArrowException, UnicodeEncodeError):  # values of several kinds, or no text
+            texts = [None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]
+            columns[name] = pyarrow.array(texts)
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()

@@ -1,0 +1,173 @@
+"""Rows looked for: by text, cluster, certainty, who answered, and what became of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.routing import Route
+
+from activeclust.errors import InvalidInput
+from activeclust.store.base import Kind, Vote
+from activeclust.web.items import shown_name
+from activeclust.web.page_state import ANSWERED, ASIDE, OPEN, PageState
+from activeclust.web.payload import cluster_id, number_of, to_cluster
+from activeclust.web.service import AnnotationService
+from activeclust.web.tiles import Tiles
+
+PAGE = 24  #: rows shown at once
+STATES = ("", "open", "answered", "skipped", "unsure", "disputed")
+ORDERS = ("row", "doubtful", "certain")
+
+
+class Rows:
+    """The handler that looks for rows, over one service."""
+
+    def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
+        self.service, self.tiles = service, tiles
+        self.texts = Texts(service.items)
+
+    def routes(self, reading: Callable[..., Any]) -> list[Route]:
+        """Its address."""
+        return [Route("/api/find", reading(self.find), methods=["GET"])]
+
+    def find(self, request: Request) -> dict[str, Any]:
+        """Rows that hold a ``text`` (or a row's number), of a ``cluster``, in a ``state``, answered by ``who``."""
+        given = request.query_params
+        wanted, order = given.get("state", ""), given.get("order", "row")
+        if wanted not in STATES or order not in ORDERS:
+            raise InvalidInput(f"A state is {', '.join(STATES[1:])}; an order is {', '.join(ORDERS)}.")
+        state = self.service.page_state
+        votes = self.service.run.votes()
+        rows = self._matching(state, votes, given, wanted)
+        if order != "row":
+            sign = 1 if order == "doubtful" else -1
+            rows = rows[np.argsort(sign * state.confidence[rows], kind="stable")]
+        start = number_of(given.get("from", "0"), "from")
+        page = rows[start : start + PAGE].tolist()
+        said: dict[int, list[Vote]] = {}
+        for vote in votes:
+            said.setdefault(vote.row, []).append(vote)
+        return {
+            "found": len(rows),
+            "from": start,
+            "page": PAGE,
+            "people": sorted({vote.annotator for vote in votes if vote.annotator}),
+            "rows": [self._row(row, state, said.get(row, [])) for row in page],
+        }
+
+    def _matching(
+        self, state: PageState, votes: Sequence[Vote], given: Mapping[str, str], wanted: str
+    ) -> np.ndarray:
+        fits = np.ones(self.service.n_rows, dtype=bool)
+        kinds = {"open": OPEN, "answered": ANSWERED}
+        if wanted in kinds:
+            fits &= state.kinds == kinds[wanted]
+        elif wanted:
+            fits &= _marked(self._in_state(state, votes, wanted), len(fits))
+        if cluster := given.get("cluster"):
+            name = to_cluster(cluster)
+            code = state.clusters.index(name) if name in state.clusters else -2
+            fits &= state.codes == code
+        if who := given.get("who"):
+            fits &= _marked({vote.row for vote in votes if vote.annotator == who}, len(fits))
+        if text := given.get("text", "").strip().casefold():
+            fits &= self.texts.holding(text)
+        return np.flatnonzero(fits)
+
+    def _in_state(self, state: PageState, votes: Sequence[Vote], wanted: str) -> set[int]:
+        if wanted == "disputed":
+            return disputed(votes)
+        kind = Kind.SKIP if wanted == "skipped" else Kind.UNSURE
+        return {vote.row for vote in votes if vote.kind is kind and state.kinds[vote.row] == ASIDE}
+
+    def _row(self, row: int, state: PageState, votes: Sequence[Vote]) -> dict[str, Any]:
+        code = int(state.codes[row])
+        said = [
+            {
+                "who": vote.annotator,
+                "kind": vote.kind.value,
+                "text": vote.kind.value if vote.cluster is None else str(vote.cluster),
+                "id": None if vote.cluster is None else cluster_id(vote.cluster),
+            }
+            for vote in votes
+        ]
+        likely = None
+        if code >= 0:
+            cluster = state.clusters[code]
+            likely = {"id": cluster_id(cluster), "text": str(cluster)}
+        kind = {OPEN: "open", ANSWERED: "answered"}.get(int(state.kinds[row]), "set aside")
+        open_dispute = len({vote.cluster for vote in votes if vote.kind is Kind.LABEL}) > 1
+        decided = any(vote.kind is Kind.REVIEW for vote in votes)
+        return self.tiles.of(row, state) | {
+            "cluster": likely,
+            "state": kind,
+            "said": said,
+            "disputed": open_dispute and not decided,
+        }
+
+
+def disputed(votes: Sequence[Vote]) -> set[int]:
+    """Rows that people put into different clusters, and that nobody has decided.
+
+    Examples
+    --------
+    >>> disputed([Vote(1, Kind.LABEL, "cat", "ann", 1), Vote(1, Kind.LABEL, "dog", "bob", 2)])
+    {1}
+    """
+    given: dict[int, set[Any]] = {}
+    for vote in votes:
+        if vote.kind is Kind.LABEL:
+            given.setdefault(vote.row, set()).add(vote.cluster)
+    decided = {vote.row for vote in votes if vote.kind is Kind.REVIEW}
+    return {row for row, clusters in given.items() if len(clusters) > 1} - decided
+
+
+def _marked(rows: set[int], n: int) -> np.ndarray:
+    mask = np.zeros(n, dtype=bool)
+    mask[list(rows)] = True
+    return mask
+
+
+class Texts:
+    """What each row says, for looking a text up in it; made when first asked for.
+
+    Parameters
+    ----------
+    items : sequence of length n
+    """
+
+    def __init__(self, items: Sequence[Any] | np.ndarray) -> None:
+        self.items = items
+        self._texts: list[str] | None = None
+        self._lock = threading.Lock()
+
+    def holding(self, text: str) -> np.ndarray:
+        """(n,) bool: rows that hold a text, in whatever letters; a row's own number is held by it."""
+        with self._lock:
+            if self._texts is None:
+                self._texts = self._made()
+        found = np.fromiter((text in each for each in self._texts), dtype=bool, count=len(self._texts))
+        if text.isascii() and text.isdigit() and len(text) < 12 and int(text) < len(found):
+            found[int(text)] = True
+        return found
+
+    def _made(self) -> list[str]:
+        frame = getattr(self.items, "frame", None)
+        if frame is not None:
+            columns = [frame] if frame.ndim == 1 else [frame.iloc[:, i] for i in range(frame.shape[1])]
+            texts = [column.astype(str).tolist() for column in columns]
+            return ["\n".join(parts).casefold() for parts in zip(*texts, strict=True)]
+        return [_text(item).casefold() for item in self.items]
+
+
+def _text(item: Any) -> str:
+    if isinstance(item, Path):
+        return shown_name(item)
+    if isinstance(item, Mapping):
+        return "\n".join(map(str, item.values()))
+    return item if isinstance(item, str) else ""

@@ -1,0 +1,172 @@
+// The result: the clusters, how right they are, and files with every row.
+
+import { $, count, h, percent, toast } from "./dom.js";
+import { address, call } from "./server.js";
+import { keys, page } from "./state.js";
+import { beginCheck, goOn } from "./answer.js";
+import { panel, tile, views } from "./views.js";
+
+const FORMS = { csv: "CSV (opens in a spreadsheet)", parquet: "Parquet", jsonl: "JSON lines" };
+
+panel("result", async (place) => {
+  const result = await call("/api/result");
+  place.replaceChildren(
+    h(
+      "div",
+      { class: "panel-head" },
+      h("h2", {
+        textContent: result.clusters.length
+          ? `${count(result.clusters.length, "cluster")} of ${count(result.rows, "row")}, from ${count(result.answered, "answer")}`
+          : "The result begins with the first answer",
+      }),
+    ),
+    ...(result.clusters.length
+      ? [
+          h("div", { class: "result-top" }, trust(result), files(result)),
+          h(
+            "ul",
+            { class: "cluster-list" },
+            result.clusters
+              .toSorted((a, b) => b.rows - a.rows)
+              .map((cluster) => clusterCard(cluster, result.rows)),
+          ),
+        ]
+      : [
+          h("p", {
+            class: "hint",
+            textContent: "Answer a few rows; what came out of them stands here at any time.",
+          }),
+        ]),
+  );
+});
+
+/** How right the labels are, in words. */
+function trust({ expected, check, rows, aside }) {
+  const done = check && check.said >= check.of;
+  const share = (p) => `${Math.round(100 * p)} %`;
+  return h(
+    "section",
+    { class: "panel pad", "aria-labelledby": "trust-title" },
+    h("h3", { id: "trust-title", textContent: "How right is it?" }),
+    check?.asked
+      ? h(
+          "p",
+          { class: "trust" },
+          h("b", { textContent: `About ${share(check.accuracy)} of all rows are right` }),
+          `, and with 95 % confidence between ${share(check.low)} and ${share(check.high)}: of ${check.asked} rows drawn at random, ${check.right} had the right label${done ? "" : " so far"}.`,
+        )
+      : h(
+          "p",
+          {},
+          "The model expects ",
+          h("b", { textContent: percent(expected) }),
+          " of the rows to be right. It marks its own work, and is often too sure: only a check with rows drawn at random tells.",
+        ),
+    check?.asked
+      ? h("p", {
+          class: "hint",
+          textContent: `The model itself expects ${percent(expected)}. Your check's answers are kept as answers, so the result is now a little better than what was checked.`,
+        })
+      : null,
+    aside
+      ? h("p", {
+          class: "hint",
+          textContent: `${count(aside, "row")} of ${rows.toLocaleString("en")} set aside (skipped, unsure or disputed) get the likeliest label too.`,
+        })
+      : null,
+    h(
+      "p",
+      { class: "row-start" },
+      h("button", {
+        type: "button",
+        class: check ? "" : "primary",
+        id: "begin-check",
+        textContent: check ? "Check 30 other rows" : "Check 30 random rows",
+        onclick: beginCheck,
+      }),
+      page.state.ended
+        ? h("button", { type: "button", textContent: "Go on answering", onclick: goOn })
+        : null,
+    ),
+  );
+}
+
+/** Every row as a file. */
+function files({ forms }) {
+  const link = (path, text, main) =>
+    h("a", {
+      class: main ? "button primary" : "button",
+      href: address(path),
+      download: "",
+      textContent: text,
+    });
+  return h(
+    "section",
+    { class: "panel pad", "aria-labelledby": "files-title" },
+    h("h3", { id: "files-title", textContent: "Take it along" }),
+    h("p", {
+      class: "hint",
+      textContent:
+        "Every row with its id, file name or own columns, its cluster, the probability, and who answered it.",
+    }),
+    h(
+      "p",
+      { class: "row-start" },
+      forms.map((form, i) => link(`/result/${form}`, FORMS[form], i === 0)),
+    ),
+    h("p", { class: "hint", textContent: "The answers alone, for other tools:" }),
+    h(
+      "p",
+      { class: "row-start" },
+      link("/export/csv", "CSV"),
+      link("/export/jsonl", "JSON lines"),
+      link("/export/label-studio", "Label Studio"),
+    ),
+  );
+}
+
+function clusterCard(cluster, rows) {
+  const shown = (title, members) =>
+    members.length
+      ? [
+          h("h4", { class: "small-caps", textContent: title }),
+          h(
+            "div",
+            { class: "tiles" },
+            members.map((m) => tile(m.row, m.item, { note: percent(m.p) })),
+          ),
+        ]
+      : [];
+  return h(
+    "li",
+    { class: "panel cluster" },
+    h(
+      "h3",
+      { class: "cluster-name" },
+      h("i", { class: "swatch", colour: keys.colour(cluster.id) }),
+      h("span", { dir: "auto", textContent: cluster.text }),
+    ),
+    h(
+      "p",
+      { class: "hint" },
+      h("b", { textContent: count(cluster.rows, "row") }),
+      ` (${percent(cluster.rows / rows)}), ${count(cluster.answers, "answer")}; the model expects ${percent(cluster.expected ?? 0)} of them to be right`,
+    ),
+    shown("Typical", cluster.typical),
+    shown("Doubtful: a click asks about the row", cluster.doubtful),
+    cluster.rows > cluster.answers
+      ? h("button", {
+          type: "button",
+          class: "quiet",
+          textContent: "All its rows, the doubtful ones first",
+          onclick: () => views.rows.look({ cluster: cluster.id, order: "doubtful", state: "open" }),
+        })
+      : null,
+  );
+}
+
+/** After a check: what it gave. */
+views.checked = () => {
+  $("view-result").querySelector("h2")?.focus();
+  toast("The check is complete: its result stands here.");
+};
