@@ -11,6 +11,9 @@ from activeclust.errors import MissingDependency
 from activeclust.resources.progress import listening
 
 
+AT_ONCE = 0.3  #: seconds that the first request waits, so that a layout that was kept is there at once
+
+
 class Layout:
     """The layout of one run's rows.
 
@@ -41,6 +44,7 @@ class Layout:
             elif self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="layout", daemon=True)
                 self._thread.start()
+                self._thread.join(AT_ONCE)
         return {"ready": self.points is not None, "done": round(self._done, 3), "why": self._why}
 
     def wait(self) -> None:

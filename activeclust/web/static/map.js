@@ -7,13 +7,17 @@ import { bytes, call, RUN } from "./server.js";
 import { clusters, keys, page } from "./state.js";
 import { askAboutRow, labelMany } from "./answer.js";
 import { listeners, views } from "./views.js";
+import { denseSpots, NearRows } from "./overlay.js";
 import { ANSWERED, ASIDE, Plot } from "./scatterplot.js";
 
-const VIEWS = { pca: "PCA", diffusion: "Diffusion" };
+const LAYOUT = "layout/0"; // keeps neighbours together; PCA is shown until it has been made
+const AXES = { pca: "PCA", diffusion: "Diffusion" };
 const PAIRS = 3;
 const MOST = 5000; // rows that are labelled at once
 const SAMPLES = 12; // rows of a selection that are shown
 const STEP = 60; // pixels a key pans
+const ASK_AGAIN = 1500; // ms between looks at how far the layout is
+const LONGEST = 24; // letters of a name on the map
 
 export const map = {
   plot: null,
@@ -25,13 +29,60 @@ export const map = {
   items: new Map(), // row -> question, the last ones that were looked at
   cursor: -1, // the row that the keyboard is at
   withAnswered: false,
+  near: null, // the rows that are shown beside their points
+  layout: { ready: false, done: 0, why: "" },
 };
 
 // ------------------------------------------------------------------ getting it
 
 async function place(name) {
   const points = new Uint16Array(await bytes(`/map/${name}?of=${RUN}`));
-  if (map.shown === name) map.plot.place(points);
+  if (map.shown !== name) return;
+  map.near.hide();
+  map.plot.place(points);
+  nameClusters();
+}
+
+let asking = null;
+
+/** Ask how far the layout is, until it is there; it is shown as soon as it is, unless somebody has chosen another view. */
+async function lookForLayout() {
+  if (map.layout.ready || map.layout.why) return;
+  try {
+    map.layout = await call("/api/map/layout");
+  } catch (error) {
+    map.layout = { ready: false, done: 0, why: error.message };
+  }
+  const option = $("map-axes").querySelector(`option[value="${LAYOUT}"]`);
+  option.disabled = !map.layout.ready;
+  say("map-layout", layoutWords());
+  if (map.layout.ready) {
+    if (!map.picked) {
+      $("map-axes").value = LAYOUT;
+      await pick(LAYOUT);
+    }
+  } else if (!map.layout.why) asking = setTimeout(lookForLayout, ASK_AGAIN);
+}
+
+function layoutWords() {
+  const { ready, done, why } = map.layout;
+  if (ready) return "";
+  return why
+    ? `There is no layout of neighbours: ${why}`
+    : `The layout of neighbours is being made: ${percent(done)}.`;
+}
+
+/** Where the names of clusters stand. */
+function nameClusters() {
+  if (!map.codes || map.plot.n !== map.codes.length) return;
+  const spots = denseSpots(map.plot.xy, map.codes, map.certainty, map.ids.length);
+  const known = new Map(clusters().map((c) => [c.id, c]));
+  map.plot.names = map.ids
+    .map((id, code) => ({ cluster: known.get(id), at: spots[code], code }))
+    .filter(({ cluster, at, code }) => cluster && at && (map.only < 0 || map.only === code))
+    .sort((a, b) => b.cluster.rows - a.cluster.rows)
+    .map(({ cluster, at }) => ({ text: short(cluster.text, LONGEST), at }));
+  map.plot.mark();
 }
 
 /** Colours follow the posterior: asked for only when there is a new one, and sent only then. */
@@ -74,6 +125,7 @@ function colour() {
 /** The colours, the list of clusters, and what is picked. */
 function show() {
   colour();
+  nameClusters();
   const known = new Set(clusters().map((c) => c.id));
   $("map-legend").replaceChildren(
     ...map.ids.map((id, code) => legend(id, code)).filter((_, code) => known.has(map.ids[code])),
@@ -128,6 +180,52 @@ async function question(row) {
   } catch (error) {
     map.items.delete(row);
     throw error;
+  }
+}
+
+/** Questions of several rows, those that are not here yet by one request. */
+async function questions(rows) {
+  const missing = rows.filter((row) => !map.items.has(row));
+  if (missing.length) {
+    const reply = call(`/api/rows?of=${missing.join(",")}`);
+    for (const row of missing)
+      map.items.set(
+        row,
+        reply.then(({ queries }) => queries.find((q) => q.row === row)),
+      );
+  }
+  try {
+    return await Promise.all(rows.map((row) => map.items.get(row)));
+  } catch (error) {
+    for (const row of missing) map.items.delete(row);
+    throw error;
+  }
+}
+
+// ------------------------------------------------------------------ finding
+
+/** Pick the rows that a text means, and bring them into sight; a cluster's name shows that cluster alone. */
+async function find(text) {
+  const name = text.trim().toLowerCase();
+  if (!name) return;
+  const code = map.ids.findIndex(
+    (id) =>
+      clusters()
+        .find((c) => c.id === id)
+        ?.text.toLowerCase() === name,
+  );
+  try {
+    const { rows, most } = await call(`/api/map/find?q=${encodeURIComponent(text)}`);
+    if (code >= 0) map.only = code;
+    if (rows.length || code < 0) select(rows);
+    if (code >= 0) show();
+    const members = code < 0 ? [] : [...map.codes.keys()].filter((row) => map.codes[row] === code);
+    if (rows.length || members.length) map.plot.zoomTo(rows.length ? rows : members);
+    const count = `${rows.length.toLocaleString("en")}${rows.length === most ? " or more" : ""}`;
+    const found = `${count} row${rows.length === 1 ? "" : "s"} with “${short(text, 40)}”`;
+    say("map-found", code < 0 ? found : `The cluster ${text.trim()} alone. ${rows.length ? found : ""}`);
+  } catch (error) {
+    toast(error.message);
   }
 }
 
@@ -304,6 +402,7 @@ function label(given, name) {
 const pointers = new Map();
 let gesture = null; // {kind: "pan" | "lasso" | "pinch", ...}
 let resting = null;
+let looking = null;
 
 function rest() {
   clearTimeout(resting);
@@ -423,12 +522,13 @@ const begin = () =>
 // ------------------------------------------------------------------ the view
 
 function build() {
-  const views = Object.entries(VIEWS).flatMap(([name, text]) =>
+  const axes = Object.entries(AXES).flatMap(([name, text]) =>
     Array.from({ length: PAIRS }, (_, i) => ({
       value: `${name}/${i}`,
       textContent: `${text}, axes ${2 * i + 1} and ${2 * i + 2}`,
     })),
   );
+  const views = [{ value: LAYOUT, textContent: "Neighbours", disabled: true }, ...axes];
   const tool = (name, text) =>
     h("button", { type: "button", "data-tool": name, textContent: text, onclick: () => pickTool(name) });
   const step = (name, text, run) =>
@@ -451,7 +551,13 @@ function build() {
         "View ",
         h(
           "select",
-          { id: "map-axes", onchange: (event) => pick(event.target.value) },
+          {
+            id: "map-axes",
+            onchange: (event) => {
+              map.picked = true;
+              pick(event.target.value);
+            },
+          },
           views.map((v) => h("option", v)),
         ),
       ),
@@ -468,6 +574,28 @@ function build() {
         step("Zoom out", "−", () => map.plot.zoom(1 / 1.5)),
         step("Show all", "⤢", () => map.plot.fit()),
       ),
+      h(
+        "form",
+        {
+          class: "map-find",
+          role: "search",
+          onsubmit: (event) => {
+            event.preventDefault();
+            find($("map-text").value);
+          },
+        },
+        h("input", {
+          id: "map-text",
+          type: "search",
+          maxLength: 200,
+          placeholder: "Words, id, row or cluster",
+          "aria-label": "Find rows by words, id, row number or cluster",
+          spellcheck: false,
+        }),
+        h("button", { type: "submit", textContent: "Find" }),
+      ),
+      h("p", { id: "map-found", class: "hint", role: "status" }),
+      h("p", { id: "map-layout", class: "hint" }),
     ),
     h(
       "div",
@@ -482,6 +610,7 @@ function build() {
           "aria-label": "Map of all rows",
           "aria-describedby": "map-help",
         }),
+        h("div", { id: "map-near", class: "near", "aria-hidden": "true" }),
         h("canvas", { id: "map-rings", "aria-hidden": "true" }),
         h("div", { id: "map-card", class: "panel map-card", hidden: true }),
       ),
@@ -585,6 +714,12 @@ function build() {
     ),
   );
   map.plot = new Plot($("map-points"), $("map-rings"));
+  map.near = new NearRows($("map-near"), map.plot, questions);
+  map.plot.ondraw = () => {
+    map.near.follow();
+    clearTimeout(looking);
+    looking = setTimeout(() => map.near.look().catch((error) => toast(error.message)), 200);
+  };
   const canvas = $("map-points");
   for (const [name, listener] of Object.entries({
     pointerdown: down,
@@ -632,12 +767,14 @@ views.map = {
     if (!map.plot) build();
     map.plot.current = page.current?.row ?? -1;
     listeners.add(follow);
+    await lookForLayout();
     if (!map.shown) await pick($("map-axes").value);
     await follow();
     show();
   },
   close() {
     listeners.delete(follow);
+    clearTimeout(asking);
     card(-1);
   },
 };

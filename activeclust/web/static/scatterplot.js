@@ -1,13 +1,15 @@
-// A scatter plot of many rows: 70,000 points are drawn by writing their pixels, found through a grid.
+// A scatter plot of many rows: drawn by a painter (WebGL 2, or pixel by pixel), found through a grid.
 //
 // It knows numbers only: where the rows lie (0 to 65,535 on both axes) and what colour and certainty each has.
 // Points go to one canvas; what changes with every movement of the pointer (rings, lasso) goes to another above it.
 
+import { drawNames } from "./overlay.js";
+import { CanvasPainter } from "./painter-canvas.js";
+import { webglPainter } from "./painter-webgl.js";
+
 const SIDE = 65536; // of the square that the points lie in
 const CELLS = 256; // the grid's cells a side
-const OPAQUE = 128; // alpha is 0 to 128: a colour times 128 still fits in 31 bits, which is what makes blending fast
-const SLOW = 12; // ms; while the map moves, frames that take longer are drawn with fewer pixels
-const NO_CLUSTER = 65535;
+const SLOW = 30; // ms from one frame to the next; while the map moves, slower ones are drawn with fewer pixels
 const FEW = 60; // selected rows that get rings; of more, the others turn pale, and rings would only hide them
 
 export const OPEN = 0,
@@ -47,40 +49,17 @@ class Grid {
   }
 }
 
-/** Pixels of a dot: offsets in a buffer of the given width, and how much of each pixel it covers (0 to 128). */
-function dot(radius, width) {
-  const reach = Math.ceil(radius),
-    at = [],
-    cover = [];
-  for (let y = -reach; y <= reach; y += 1)
-    for (let x = -reach; x <= reach; x += 1) {
-      const share = Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y)));
-      if (share > 0.03) {
-        at.push(y * width + x);
-        cover.push(Math.round(OPAQUE * share));
-      }
-    }
-  return { reach, at: Int32Array.from(at), cover: Int32Array.from(cover) };
-}
-
-/** "rgb(1, 2, 3)" or "#010203" as [1, 2, 3]. */
-function channels(colour) {
-  const given = colour.trim();
-  if (given.startsWith("#")) {
-    const digits = given.length === 4 ? [...given.slice(1)].map((d) => d + d).join("") : given.slice(1);
-    return [0, 2, 4].map((at) => Number.parseInt(digits.slice(at, at + 2), 16));
-  }
-  return given
-    .match(/[\d.]+/g)
-    .slice(0, 3)
-    .map(Number);
-}
-
 export class Plot {
   constructor(points, rings) {
     this.points = points;
     this.rings = rings;
-    this.pen = points.getContext("2d", { alpha: false });
+    this.painter = webglPainter(points) ?? new CanvasPainter(points);
+    this.painter.restored = () => {
+      this.painter.places(this.xy);
+      this.paint();
+    };
+    this.names = []; // {text, at: [x, y] of the square}, those that matter most first
+    this.ondraw = () => {}; // called when the points have moved
     this.ink = rings.getContext("2d");
     this.n = 0;
     this.selected = new Set();
@@ -88,7 +67,7 @@ export class Plot {
     this.current = this.hover = -1; // rows that are marked
     this.moving = false;
     this.coarse = 1; // screen pixels a drawn pixel, while the map moves and drawing is slow
-    this.frames = []; // ms that the last frames took
+    this.frames = []; // ms from each of the last frames to the next
     this.width = this.height = 0;
     this.dirty = this.dirtyRings = false;
   }
@@ -100,31 +79,26 @@ export class Plot {
     this.n = xy.length / 2;
     this.xy = xy;
     this.grid = new Grid(xy);
+    this.painter.places(xy);
     this.fit();
+    if (this.codes?.length === this.n) this.paint();
   }
 
   /** Each row's code, certainty (0 to 255) and kind; `colours` by code, `grey` for rows without one. */
   look({ codes, certainty, kinds, colours, grey, paper, line, only = -1 }) {
-    Object.assign(this, { codes, certainty, kinds, line });
-    const table = [...colours, grey].map(channels);
-    const none = table.length - 1;
-    const [r0, g0, b0] = channels(paper);
-    this.paper = (255 << 24) | (b0 << 16) | (g0 << 8) | r0;
-    this.rb = new Int32Array(this.n);
-    this.g = new Int32Array(this.n);
-    this.alpha = new Uint8Array(this.n);
-    for (let i = 0; i < this.n; i += 1) {
-      const known = codes[i] !== NO_CLUSTER;
-      const away = only >= 0 && codes[i] !== only;
-      const [r, g, b] = table[known && !away ? codes[i] : none];
-      this.rb[i] = (b << 16) | r;
-      this.g[i] = g;
-      // a doubtful row is paler, and still seen
-      const strength = away ? 20 : known ? 26 + 102 * (certainty[i] / 255) ** 1.5 : 70;
-      this.alpha[i] = this.selected.size && !this.selected.has(i) ? strength / 4 : strength;
-    }
+    Object.assign(this, { codes, certainty, kinds, colours, grey, paper, line, only, halo: paper });
     this.anchors = [];
     for (let i = 0; i < this.n; i += 1) if (kinds[i] === ANSWERED) this.anchors.push(i);
+    this.paint();
+  }
+
+  /** Tell the painter what the points look like. */
+  paint() {
+    const { codes, certainty, colours, grey, paper, line, only, selected } = this,
+      flags = new Uint8Array(this.n);
+    for (let i = 0; i < this.n; i += 1)
+      flags[i] = (selected.size && !selected.has(i) ? 1 : 0) | (only >= 0 && codes[i] !== only ? 2 : 0);
+    this.painter.looks({ codes, certainty, flags, colours, grey, paper, line });
     this.redraw();
   }
 
@@ -192,6 +166,27 @@ export class Plot {
       this.coarse = 1;
       this.redraw();
     }
+  }
+
+  /** Bring rows into sight, as near as they fit. */
+  zoomTo(rows) {
+    if (!rows.length) return;
+    let [left, right, bottom, top] = [SIDE, 0, SIDE, 0];
+    for (const row of rows) {
+      const x = this.xy[2 * row],
+        y = this.xy[2 * row + 1];
+      [left, right] = [Math.min(left, x), Math.max(right, x)];
+      [bottom, top] = [Math.min(bottom, y), Math.max(top, y)];
+    }
+    const margin = 60;
+    this.scale = Math.min(
+      (this.width - 2 * margin) / Math.max(right - left, 1),
+      (this.height - 2 * margin) / Math.max(top - bottom, 1),
+      this.whole * 8,
+    );
+    this.x0 = this.width / 2 - (this.scale * (left + right)) / 2;
+    this.y0 = this.height / 2 + (this.scale * (bottom + top)) / 2;
+    this.redraw();
   }
 
   x(row) {
@@ -331,56 +326,22 @@ export class Plot {
   }
 
   drawPoints() {
-    const began = performance.now();
-    const ratio = this.ratio / this.coarse;
-    const wide = Math.max(1, Math.round(this.width * ratio)),
-      tall = Math.max(1, Math.round(this.height * ratio));
-    if (this.points.width !== wide || this.points.height !== tall) {
-      this.points.width = wide;
-      this.points.height = tall;
-    }
-    const radius = Math.max(0.7, this.radius * ratio);
-    const border = 2 * Math.ceil(radius) + 1, // dots that are half outside are drawn there
-      width = wide + 2 * border,
-      height = tall + 2 * border;
-    if (this.image?.width !== width || this.image?.height !== height) {
-      this.image = new ImageData(width, height);
-      this.pixels = new Int32Array(this.image.data.buffer);
-    }
-    this.pixels.fill(this.paper);
-    const shape = dot(radius, width);
-    const kx = this.scale * ratio,
-      x0 = this.x0 * ratio + border,
-      y0 = this.y0 * ratio + border;
-    const low = border - Math.ceil(radius),
-      right = wide + border + Math.ceil(radius),
-      bottom = tall + border + Math.ceil(radius);
-    const { xy, rb, g, alpha, pixels } = this,
-      { at, cover } = shape,
-      size = at.length;
-    for (let row = 0; row < this.n; row += 1) {
-      const x = Math.round(x0 + kx * xy[2 * row]),
-        y = Math.round(y0 - kx * xy[2 * row + 1]);
-      if (x < low || y < low || x >= right || y >= bottom) continue;
-      const middle = y * width + x,
-        strength = alpha[row],
-        red = rb[row],
-        green = g[row];
-      for (let i = 0; i < size; i += 1) {
-        const pixel = middle + at[i],
-          a = (cover[i] * strength) >> 7,
-          under = pixels[pixel],
-          rest = OPAQUE - a;
-        pixels[pixel] =
-          -16777216 |
-          ((((under & 0xff00ff) * rest + red * a) >> 7) & 0xff00ff) |
-          (((((under >> 8) & 255) * rest + green * a) >> 7) << 8);
-      }
-    }
-    this.pen.putImageData(this.image, -border, -border);
-    const took = performance.now() - began;
-    this.frames = [...this.frames.slice(-99), took];
-    if (this.moving && took > SLOW && this.coarse < 3) this.coarse += 0.5;
+    const began = performance.now(),
+      ratio = this.ratio / this.coarse;
+    this.painter.draw({
+      wide: Math.max(1, Math.round(this.width * ratio)),
+      tall: Math.max(1, Math.round(this.height * ratio)),
+      scale: this.scale * ratio,
+      x0: this.x0 * ratio,
+      y0: this.y0 * ratio,
+      radius: Math.max(0.7, this.radius * ratio),
+    });
+    this.ondraw();
+    requestAnimationFrame(() => {
+      const took = performance.now() - began;
+      this.frames = [...this.frames.slice(-99), took];
+      if (this.moving && took > SLOW && this.coarse < 3) this.coarse += 0.5;
+    });
   }
 
   drawRings() {
@@ -418,6 +379,7 @@ export class Plot {
       ink.lineWidth = 2.5;
       circles([this.hover], ring + 2);
     }
+    this.named = drawNames(ink, this, this.names);
     if (this.lasso.length > 1) {
       ink.beginPath();
       ink.moveTo(...this.lasso[0]);

@@ -1,25 +1,8 @@
 // Where the run stands as this page knows it: clusters, their keys and colours.
 
+import { COLOURS } from "./colours.js";
 import { kept } from "./server.js";
 
-const COLOURS = [
-  "#0072b2",
-  "#e69f00",
-  "#009e73",
-  "#cc79a7",
-  "#d55e00",
-  "#56b4e9",
-  "#8c6bb1",
-  "#b8a900",
-  "#7f7f7f",
-  "#882255",
-  "#e7298a",
-  "#a6761d",
-  "#3b5b92",
-  "#66a61e",
-  "#c44e52",
-  "#17becf",
-];
 export const COMMANDS = { new: "n", skip: "s", unsure: "?", undo: "u", help: "h" };
 export const COMMAND_NAMES = {
   new: "New cluster",
