@@ -10,7 +10,6 @@ import numpy as np
 from activeclust.errors import MissingDependency
 from activeclust.resources.progress import listening
 
-
 AT_ONCE = 0.3  #: seconds that the first request waits, so that a layout that was kept is there at once
 
 
