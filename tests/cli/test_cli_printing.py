@@ -37,7 +37,6 @@ def test_commands_show_names_and_obey_none(run, db):
         ["log"],
         ["review"],
         ["agreement"],
-        ["audit", "x.csv"],
     ):
         given = [] if words[0] == "runs" else ["--name", HOSTILE]
         status, out, err = run(*words, "--db", db, *given)
