@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zeroshot": {"errors", "resources", "views", "pfn"},
     "clusterer": {"errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot"},
     "store": {"errors", "labels", "identities"},
-    "annotators": {"errors", "labels"},
+    "annotators": {"errors", "labels", "files"},
     "datasets": {"errors", "labels", "identities", "files", "resources", "validation", "metrics"},
     "loop": {
         "errors", "_version", "labels", "identities", "validation", "metrics", "strategy", "strategies", "clusterer",
@@ -44,8 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": {"errors", "annotators", "loop"},
     "integrations": {"errors", "labels", "validation", "strategy", "strategies", "views", "clusterer"},
     "web": {
-        "errors", "labels", "resources", "validation", "metrics", "clusterer", "store", "annotators", "datasets",
-        "loop", "audit",
+        "errors", "labels", "files", "resources", "validation", "metrics", "clusterer", "store", "annotators",
+        "datasets", "loop", "audit",
     },
     "testing": {"errors", "identities", "strategy", "strategies", "store"},
 }  # fmt: skip

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from activeclust.files import pictures as files
+
 if TYPE_CHECKING:
     import PIL.Image
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def is_picture_file(item: Any) -> bool:
@@ -24,39 +24,29 @@ def is_picture_file(item: Any) -> bool:
     >>> is_picture_file(Path("cat.JPG")), is_picture_file("cat.jpg")
     (True, False)
     """
-    return isinstance(item, Path) and item.suffix.lower() in PICTURES
+    return isinstance(item, Path) and item.suffix.lower() in files.SUFFIXES
 
 
 def open_picture(path: Path, widest: int) -> PIL.Image.Image:
-    """A picture file, turned as its camera says, in grey or colours, with transparency or without.
+    """A picture file in grey or colours, as the features see it.
 
     Parameters
     ----------
     path : Path
     widest : int
-        Pixels that will be looked at: a large JPEG is decoded small.
+        Pixels that will be looked at: no side is longer.
 
     Raises
     ------
-    OSError, ValueError
+    DataFileError
         For a file that is missing, damaged, or far too large.
     """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (widest, widest))
-            turned = ImageOps.exif_transpose(opened)
-            return turned if turned.mode in ("L", "RGB", "RGBA") else turned.convert("RGBA")
-    except Image.DecompressionBombError as error:
-        raise ValueError(str(error)) from error
+    return files.read_picture(path, widest=widest)
 
 
 def read_picture(path: Path, widest: int) -> np.ndarray:
-    """(h, w) or (h, w, 3 or 4) bytes of a picture file, at most about ``widest`` pixels a side."""
-    picture = open_picture(path, widest)
-    picture.thumbnail((widest, widest))
-    return np.asarray(picture)
+    """(h, w) or (h, w, 3) bytes of a picture file, at most ``widest`` pixels a side."""
+    return np.asarray(open_picture(path, widest))
 
 
 def is_image(item: Any) -> bool:
@@ -77,17 +67,6 @@ def image_png(image: np.ndarray) -> bytes:
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
-    pixels = image if image.dtype == np.uint8 else np.clip(to_unit(image), 0, 1)
+    pixels = image if image.dtype == np.uint8 else np.clip(files.unit_range(image), 0, 1)
     imsave(buffer, pixels, cmap="gray", format="png")
     return buffer.getvalue()
-
-
-def to_unit(image: np.ndarray) -> np.ndarray:
-    """Values scaled to 0..1, from 0..255 or from whatever range they have."""
-    values = np.asarray(image, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 1:
-        return values
-    if low >= 0 and high <= 255 and image.dtype.kind in "ui":
-        return values / 255
-    return (values - low) / ((high - low) or 1.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 from activeclust.labels import is_missing
 
 #: what a terminal obeys, or shows in another order than it is written
@@ -43,20 +45,15 @@ def _sign(found: re.Match[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A cell of a table as a person reads it: integers as they are, fractions to six digits, blank where it is missing.
+    """A cell of a table as its file has it: integers without a fraction, blank where it is missing.
 
     Examples
     --------
-    >>> shown(1234567), shown(1234567.0), shown(0.1234567), shown(float("nan")), shown(1234567.25)
-    ('1234567', '1234567', '0.123457', '', '1234567.25')
+    >>> import numpy as np
+    >>> shown(1234567.0), shown(np.float32(0.1)), shown(1234567.25), shown("3.0"), shown(float("nan"))
+    ('1234567', '0.1', '1234567.25', '3.0', '')
     """
     if not isinstance(value, str) and is_missing(value):
         return ""
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if not isinstance(value, float):
-        return str(value)
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    short, exact = f"{value:.6g}", repr(value)
-    return exact if "e" in short and "e" not in exact and len(exact) <= 12 else short
+    text = str(value)  # a numpy number in its own width: 0.1 of 32 bits is 0.1
+    return text.removesuffix(".0") if isinstance(value, (float, np.floating)) else text

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.annotators.pictures import is_image, is_picture_file, read_picture, to_unit
+from activeclust.annotators.pictures import is_image, is_picture_file, read_picture
 from activeclust.annotators.printable import printable, shown
+from activeclust.files.pictures import unit_range
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,7 +37,7 @@ def item_view(item: Any, console: Console) -> RenderableType:
         except (OSError, ValueError) as error:
             item = f"{item.name} cannot be shown: {error}"
     if is_image(item):
-        small = fit(to_unit(item), min(WIDEST, console.width - 2), TALLEST)
+        small = fit(unit_range(item), min(WIDEST, console.width - 2), TALLEST)
         coloured = console.color_system is not None and not console.no_color and can_show(console, "▀")
         return half_blocks(small) if coloured else shades(small)
     if isinstance(item, Mapping):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.datasets.images import read_picture
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency
+from activeclust.files.pictures import read_picture, unit_range
 from activeclust.resources.cache import cached
 from activeclust.resources.progress import report
 from activeclust.validation import counted
@@ -111,7 +111,6 @@ def _image(picture: Any) -> Any:
     if isinstance(picture, np.ndarray):
         from PIL import Image
 
-        pixels = picture.astype(np.float32)
-        top = 255.0 if pixels.max(initial=0.0) > 1 else 1.0
-        return Image.fromarray(np.uint8(np.clip(pixels / top, 0, 1) * 255)).convert("RGB")
-    return read_picture(picture)
+        pixels = np.round(np.clip(unit_range(picture), 0, 1) * 255).astype(np.uint8)
+        return read_picture(Image.fromarray(np.ascontiguousarray(pixels)), grey=False)
+    return read_picture(picture, grey=False)

@@ -13,6 +13,7 @@ from activeclust.datasets.images import pixels
 from activeclust.datasets.source import Source
 from activeclust.datasets.tables import TableOptions, open_frame
 from activeclust.errors import DataFileError, MissingDependency, UnknownName
+from activeclust.files.pictures import read_picture
 from activeclust.identities import by_content
 
 PREFIX = "hf:"
@@ -121,5 +122,4 @@ class _Arrays(Sequence):
         return len(self.images)
 
     def __getitem__(self, row):
-        image = self.images[row]
-        return np.asarray(image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB"))
+        return np.asarray(read_picture(self.images[row]))

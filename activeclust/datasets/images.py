@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from activeclust.datasets.source import Source, read_labels
-from activeclust.errors import DataFileError, MissingDependency
+from activeclust.errors import DataFileError
+from activeclust.files.pictures import SUFFIXES, is_grey, opened, read_picture
 from activeclust.identities import RowIds
 from activeclust.resources.progress import report
 from activeclust.validation import counted
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SIDE = 32  #: pictures of different or large sizes become squares of this many pixels
 LARGEST_KEPT = 64  #: pictures that are all of one size, at most this many pixels a side, stay as they are
 
@@ -86,62 +82,22 @@ def pixels(pictures: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     sizes, grey = set(), True
     for row in range(len(pictures)):
-        with open_picture(pictures[row]) as image:
+        with opened(pictures[row]) as image:
             sizes.add(image.size)
-            grey = grey and image.mode in ("L", "1", "I;16")
+            grey = grey and is_grey(image)
     one_size = len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST_KEPT
     size = next(iter(sizes)) if one_size else (SIDE, SIDE)
     X = np.empty((len(pictures), size[0] * size[1] * (1 if grey else 3)), dtype=np.float32)
     for row in range(len(pictures)):
         if row % 200 == 0:
             report("pictures", row, len(pictures))
-        X[row] = np.asarray(read_picture(pictures[row], size, grey), dtype=np.float32).ravel() / 255.0
+        X[row] = (
+            np.asarray(read_picture(pictures[row], size=size, grey=grey), dtype=np.float32).ravel() / 255.0
+        )
     report("pictures", 1, 1)
     kind = "grey values" if grey else "colours"
     scaled = "" if one_size else "scaled to "
     return X, (
         f"Pictures compared by the {kind} of their pixels ({scaled}{size[0]} x {size[1]}); for photographs "
         "name a model with --embed, or your own vectors with --features FILE.npy.",
-    )
-
-
-def read_picture(picture: Any, size: tuple[int, int] | None = None, grey: bool = False) -> Image:
-    """A picture turned as its camera says, on white where it is transparent; scaled where a size is given."""
-    from PIL import Image, ImageOps
-
-    with open_picture(picture) as opened:
-        try:
-            if size is not None:
-                opened.draft("RGB", (2 * size[0], 2 * size[1]))  # a large JPEG is decoded small
-            image: Image.Image = ImageOps.exif_transpose(opened)
-            if image.mode == "I;16":  # Pillow cuts 16 bits off at 255 where it should scale
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            if "A" in image.mode or "transparency" in image.info:
-                behind = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(behind, image.convert("RGBA"))
-            image = image.convert("L" if grey else "RGB")
-            return image if size is None or image.size == size else image.resize(size, Image.Resampling.BOX)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise _broken(picture, error) from error
-
-
-def open_picture(picture: Any) -> Any:
-    """Pillow's image of a path, its pixels not read yet, or an image of Pillow's as it is."""
-    if not isinstance(picture, Path):
-        return contextlib.nullcontext(picture)
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingDependency(
-            "Reading pictures needs Pillow: pip install 'activeclust[images]'."
-        ) from error
-    try:
-        return Image.open(picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _broken(picture, error) from error
-
-
-def _broken(picture: Any, error: Exception) -> DataFileError:
-    return DataFileError(
-        f"The picture {picture} cannot be read ({error}): mend it or take it out of the folder."
     )

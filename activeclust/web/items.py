@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.annotators.pictures import is_image, is_picture_file, open_picture, to_unit
+from activeclust.annotators.pictures import is_image, is_picture_file, open_picture
+from activeclust.annotators.printable import shown
 from activeclust.errors import DataFileError
+from activeclust.files.pictures import unit_range
 from activeclust.resources.memory import require_memory
 
 WIDEST = 1_600  #: pixels of a picture that is sent
@@ -50,7 +52,7 @@ def picture(item: Any, widest: int = WIDEST) -> bytes:
     if isinstance(item, Path):
         image = _read(item, widest)
     else:
-        pixels = item if item.dtype == np.uint8 else np.round(np.clip(to_unit(item), 0, 1) * 255)
+        pixels = item if item.dtype == np.uint8 else np.round(np.clip(unit_range(item), 0, 1) * 255)
         image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8))
     image.thumbnail((widest, widest))
     buffer = io.BytesIO()
@@ -171,18 +173,6 @@ def item_json(item: Any, row: int, key: str) -> dict[str, Any]:
             "title": title,
         }
     return {"kind": "text", "text": cut(item), "title": title}
-
-
-def shown(value: Any) -> str:
-    """A value as text, a number as its file has it.
-
-    Examples
-    --------
-    >>> shown(3.0), shown(np.float32(0.1)), shown(1234567.25), shown("3.0")
-    ('3', '0.1', '1234567.25', '3.0')
-    """
-    text = str(value)  # a numpy number in its own width: 0.1 of 32 bits is 0.1
-    return text.removesuffix(".0") if isinstance(value, (float, np.floating)) else text
 
 
 def cut(value: Any, limit: int = LONGEST) -> str:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from activeclust.annotators.card import item_html
-from activeclust.annotators.pictures import image_png, is_image, to_unit
+from activeclust.annotators.pictures import image_png, is_image
 from activeclust.annotators.terminal_view import fit, half_blocks, item_view, shades
+from activeclust.files.pictures import unit_range
 from activeclust.loop.history import History
 from activeclust.loop.report import HEADINGS, plot_history, rounds_table, spread
 from activeclust.store.base import Round
@@ -104,10 +105,10 @@ def test_half_blocks_hold_two_pixels_each():
 
 
 def test_values_are_scaled_by_their_kind():
-    assert to_unit(np.array([[0, 255]], np.uint8)).tolist() == [[0, 1]]
-    assert to_unit(np.array([[-1.0, 1.0]])).tolist() == [[0, 1]]
-    assert to_unit(np.array([[0.25, 0.5]])).tolist() == [[0.25, 0.5]]
-    assert to_unit(np.array([[7.0, 7.0]])).tolist() == [[0, 0]]
+    assert unit_range(np.array([[0, 255]], np.uint8)).tolist() == [[0, 1]]
+    assert unit_range(np.array([[-1.0, 1.0]])).tolist() == [[0, 1]]
+    assert unit_range(np.array([[0.25, 0.5]])).tolist() == [[0.25, 0.5]]
+    assert unit_range(np.array([[7.0, 7.0]])).tolist() == [[0, 0]]
 
 
 def test_items_of_every_kind_are_shown_and_their_markup_is_not_obeyed():
