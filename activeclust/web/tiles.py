@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.web.items import cut, is_picture, item_json, shown
+from activeclust.annotators.printable import shown
+from activeclust.web.items import cut, is_picture, item_json
 from activeclust.web.page_state import PageState
 
 TELLING = 4  #: columns that a tile shows
