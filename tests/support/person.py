@@ -126,7 +126,7 @@ class Person:
     def problems(self) -> list[str]:
         """What the browser's console complains of, a lost connection left out."""
         lines = [entry["message"] for entry in self.browser.get_log("browser")]
-        return [line for line in lines if "ERR_CONNECTION" not in line and "401" not in line]
+        return [line for line in lines if not re.search("ERR_CONNECTION|ERR_SOCKET|401", line)]
 
     # ---------------------------------------------------------------- doing
 

@@ -266,13 +266,15 @@ function undone({ undone: events, queries }) {
     return;
   }
   const rows = events.map((event) => event.row);
-  for (const row of rows) page.gone.delete(row);
+  const again = outbox.rows(); // answered again before the server said that they were taken back
+  for (const row of rows) if (!again.includes(row)) page.gone.delete(row);
   page.done = page.done.filter((a) => !rows.includes(a.row) || !a.sent);
   const { cluster, kind } = events[0];
   const given = cluster ? { cluster: cluster.id } : { signal: kind };
   page.redo.push(events.length > 1 ? { rows, given } : { row: rows[0], given });
   const [query] = queries;
-  if (query && events.length === 1 && page.current?.row !== query.row) askAbout({ ...query, answer: null });
+  if (query && events.length === 1 && page.current?.row !== query.row && !again.includes(query.row))
+    askAbout({ ...query, answer: null });
   toast(
     events.length > 1
       ? `Took ${events.length} answers back.`
