@@ -43,10 +43,17 @@ def uncertainty_of(full_posterior: np.ndarray) -> np.ndarray:
 
 
 def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """(p, q) coverage kernel ``exp((cos - 1) / width)`` of unit rows ``a`` (p, m) and ``b`` (q, m)."""
-    kernel = np.asarray(a, np.float32) @ np.asarray(b, np.float32).T
-    np.minimum(kernel, 1.0, out=kernel)  # in place: new memory for each step takes longer than the step
-    kernel -= 1.0
+    """(p, q) coverage kernel ``exp(-|a - b|^2 / (2 width))`` of rows ``a`` (p, m) and ``b`` (q, m).
+
+    Of unit rows it is ``exp((cos - 1) / width)``.
+    """
+    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+    kernel = a @ b.T
+    kernel -= (
+        0.5 * (a**2).sum(axis=1)[:, None]
+    )  # in place: new memory for each step takes longer than the step
+    kernel -= 0.5 * (b**2).sum(axis=1)
+    np.minimum(kernel, 0.0, out=kernel)
     kernel /= np.float32(width)
     return np.exp(kernel, out=kernel)
 

@@ -135,8 +135,9 @@ def cover(
 ) -> np.ndarray:
     """The ``n`` candidates that, with the anchors and the pending rows, cover most of the weighted pool; greedy.
 
-    Maximises ``F(S) = sum_i w_i max_{a in S} k(x_i, x_a)`` with ``k(x, x') = exp((cos(x, x') - 1) / width)``
-    on the diffusion view. F is monotone and submodular, so greedy is within ``1 - 1/e`` of the best.
+    Maximises ``F(S) = sum_i w_i max_{a in S} k(x_i, x_a)`` with ``k(x, x') = exp(-|x - x'|^2 / (2 width))``
+    on the diffusion view, where that is ``exp((cos(x, x') - 1) / width)``. F is monotone and submodular, so greedy
+    is within ``1 - 1/e`` of the best.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def cover(
     width : float
         Width of the kernel.
     points : ndarray (n_rows, m), optional
-        Unit rows in place of the diffusion view.
+        Rows in place of the diffusion view.
 
     Returns
     -------

@@ -7,6 +7,8 @@ depend on the seed only where rows are equal.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pools import on_circle, pool
@@ -151,20 +153,49 @@ def test_auto_counts_a_row_of_a_new_cluster_as_open():
     assert asked("uncertainty_herding", state) == {frozenset({11})}
 
 
-@pytest.mark.parametrize(("answers", "place"), [(19, range(20, 26)), (20, range(26, 30))])
-def test_auto_goes_from_coarse_to_fine_at_twenty_answers(answers, place):
+def without_principal(state):
+    """The state with principal coordinates that tell nothing."""
+    return replace(state, views={**state.views, "pca": np.zeros_like(state.views["pca"])})
+
+
+@pytest.mark.parametrize(("once", "place"), [(6, range(20, 26)), (4, range(26, 30))])
+def test_auto_goes_from_coarse_to_fine_when_few_clusters_were_met_only_once(once, place):
     # rows 20 to 25 differ in coordinate 25 alone, which the coarse view (24 coordinates) does not hold: there
     # they are one place of six rows. In the whole view they are two places of three, and rows 26 to 29 are the
-    # largest.
+    # largest. Of 20 answers, 6 clusters with one each: 0.3 of the rows are unmet; with 4 it is 0.2.
     points = np.zeros((30, 26), np.float32)
     points[:20, 0] = 1.0
     points[20:26, 1], points[20:23, 25], points[23:26, 25] = 0.6, 0.8, -0.8
     points[26:, 2] = 1.0
-    full = np.tile([0.98, 0.01, 0.01], (30, 1))
-    full[20:] = 0.495, 0.495, 0.01
-    codes = np.arange(answers) % 2
-    state = pool(full, points=points, anchors=range(answers), codes=codes)
+    codes = np.r_[np.arange(once), np.full(20 - once, once)]
+    full = np.zeros((30, once + 2))
+    full[:, 0], full[20:, 0], full[20:, 1] = 1.0, 0.5, 0.5
+    state = without_principal(pool(full, points=points, anchors=range(20), codes=codes))
     assert asked("auto", state) <= {frozenset({row}) for row in place}
+
+
+def test_auto_raises_openness_to_the_answers_per_cluster():
+    # one row torn for certain at 180 degrees, twelve at 90 with openness 0.6: covering these is worth 12 * 0.6^r in
+    # place of 1, that is more up to r = 4.86
+    degrees = [*[0] * 20, *[90] * 12, 180]
+    full = np.tile([1.0, 0.0, 0.0], (33, 1))
+    full[20:32, :2] = 0.7, 0.3
+    full[32, :2] = 0.5, 0.5
+    for answers, expected in ((8, set(range(20, 32))), (10, {32})):  # two clusters: r is 4, then 5
+        state = pool(full, points=on_circle(degrees), anchors=range(answers), codes=np.arange(answers) % 2)
+        (state,) = [without_principal(state)]
+        assert set().union(*asked("auto", state)) <= expected
+
+
+def test_auto_looks_at_principal_coordinates_where_neighbours_are_near():
+    state = pool(points=on_circle(DEGREES))
+    near = replace(
+        state, views={"pca": on_circle(DEGREES), "diffusion": np.tile(on_circle([0]), (len(DEGREES), 1))}
+    )
+    (row,) = asked("auto", near)
+    assert row <= frozenset(range(3, 8)), "the large group about 90 degrees"
+    far = replace(near, neighbors=np.roll(near.neighbors, 6, axis=0))  # no nearer than any two rows
+    assert len(asked("auto", far)) > 3, "nothing is left that tells the rows apart"
 
 
 def test_auto_covers_the_pool_before_the_first_answer():
