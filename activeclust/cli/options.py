@@ -36,7 +36,8 @@ _DATA = (
     click.option(
         "--embed",
         metavar="MODEL",
-        help="Cluster pictures or text by this model's vectors: a name or a folder.",
+        help="Cluster pictures or text by this model's vectors: a name or a folder; text by its words: tf-idf "
+        "[default for text: the model of activeclust[text] where it is installed].",
     ),
     click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
     click.option(

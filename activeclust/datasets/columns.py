@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from activeclust.datasets.reduction import TextReduction
+from activeclust.datasets.embedding import text_reader
 from activeclust.errors import InvalidInput
 from activeclust.validation import counted, some_rows
 
@@ -48,6 +48,8 @@ class TableEncoder:
         Fill missing values (median, most frequent category) instead of refusing them.
     text : str, optional
         A column that is text whatever it looks like.
+    words : bool
+        Compare texts by their words, also where a sentence model is installed.
 
     Attributes
     ----------
@@ -65,8 +67,10 @@ class TableEncoder:
     (1, 3)
     """
 
-    def __init__(self, what: str, *, impute: bool = False, text: str | None = None) -> None:
-        self.what, self.impute, self.text = what, impute, text
+    def __init__(
+        self, what: str, *, impute: bool = False, text: str | None = None, words: bool = False
+    ) -> None:
+        self.what, self.impute, self.text, self.words = what, impute, text, words
         self.kinds: dict[str, Kind] = {}
         self._blocks: list[Block] = []
 
@@ -88,6 +92,9 @@ class TableEncoder:
         for kind, block in _BLOCKS.items():
             groups = [of[kind]] if kind in ("number", "category") else [[name] for name in of[kind]]
             self._blocks += [block(names, self.what) for names in groups if names]
+        for block in self._blocks:
+            if isinstance(block, _Texts):
+                block.words = self.words
         parts, notes = [], []
         for block in self._blocks:
             X, said = block.fit(frame)
@@ -331,10 +338,12 @@ class _Dates(Block):
 
 
 class _Texts(Block):
-    """A text, by its words."""
+    """A text, by a sentence model where it is installed, else by its words."""
+
+    words = False  #: by its words in any case
 
     def fit(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-        self._reduction = TextReduction(f"column {self.name!r}")
+        self._reduction = text_reader(f"column {self.name!r}", words=self.words)
         X, said = self._reduction.fit(as_text(frame[self.name]))
         return X, list(said)
 

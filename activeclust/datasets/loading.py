@@ -21,6 +21,7 @@ import numpy as np
 
 from activeclust.datasets import hub, images
 from activeclust.datasets.arrays import open_arrays, open_vectors, pick
+from activeclust.datasets.embedding import WORDS
 from activeclust.datasets.row_content import of_array
 from activeclust.datasets.source import Source, read_arrays
 from activeclust.datasets.tables import TableOptions, open_table
@@ -120,7 +121,9 @@ def load(
     vectors : path, optional
         ``.npy`` or ``.npz`` with one vector a row, to cluster by in place of what the rows hold.
     embed : str, optional
-        Cluster by the vectors of this model of sentence-transformers: its name, or its folder.
+        Cluster by the vectors of this model of sentence-transformers: its name, or its folder. Without it, texts are
+        read by the sentence model of the extra ``[text]`` where that is installed, else by their words; ``"tf-idf"``
+        reads them by their words in any case.
     impute : bool
         Fill missing values of a table (median, most frequent category) instead of refusing them.
     drop : sequence of str
@@ -156,8 +159,10 @@ def load(
     """
     source = str(name_or_path)
     table = TableOptions(
-        encoding, decimal, sheet, label_column, id_column, text_column, features, tuple(drop), impute
-    )
+        encoding, decimal, sheet, label_column, id_column, text_column, features, tuple(drop), impute,
+        words=embed == WORDS,
+    )  # fmt: skip
+    embed = None if embed == WORDS else embed
     used = _given(table)
     if vectors is not None and (features is not None or embed is not None):
         raise InvalidInput("Give one of: columns of the table, an array of vectors (--features), --embed.")
@@ -197,6 +202,7 @@ def _given(table: TableOptions) -> list[str]:
         "--encoding": table.encoding,
         "--decimal": table.decimal if table.decimal != "." else None,
         "--sheet": table.sheet,
+        f"--embed {WORDS}": table.words or None,
     }
     return [option for option, value in named.items() if value is not None]
 

@@ -32,6 +32,7 @@ class TableOptions(FileOptions):
     columns: Sequence[str] | None = None
     drop: Sequence[str] = ()
     impute: bool = False
+    words: bool = False
 
     @property
     def as_written(self) -> set[str]:
@@ -86,7 +87,9 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
         chosen = _features(names, options.columns, {label, ident}, what)
         if options.text_column is not None and options.text_column not in chosen:
             chosen.append(options.text_column)
-        X, notes = TableEncoder(what, impute=options.impute, text=options.text_column).fit(frame[chosen])
+        X, notes = TableEncoder(
+            what, impute=options.impute, text=options.text_column, words=options.words
+        ).fit(frame[chosen])
         return check_rows(X, what), notes
 
     text = options.text_column or find_text_column(frame.drop(columns=[c for c in (label, ident) if c]))

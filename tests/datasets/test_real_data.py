@@ -127,12 +127,12 @@ def texts(n=60):
 def test_prose_is_read_as_text_and_tells_topics_apart(tmp_path):
     frame = pd.DataFrame({"id": range(60), "story": texts(), "label": [i % 2 for i in range(60)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
-    data = load(tmp_path / "t.csv")
+    data = load(tmp_path / "t.csv", embed="tf-idf")
     assert "Column 'story' read as text: TF-IDF of" in data.notes[0]
     cosine = data.X @ data.X.T
     assert cosine[0, 2::2].min() > cosine[0, 1::2].max()
     frame.assign(story=[f"x{i % 2}" for i in range(60)]).to_csv(tmp_path / "u.csv", index=False)
-    assert "TF-IDF of 2 words" in load(tmp_path / "u.csv", text_column="story").notes[0]
+    assert "TF-IDF of 2 words" in load(tmp_path / "u.csv", text_column="story", embed="tf-idf").notes[0]
 
 
 def test_a_column_of_vectors_is_taken_as_it_is(tmp_path):
