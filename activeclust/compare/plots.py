@@ -13,6 +13,8 @@ from activeclust.compare.comparison import Comparison
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from activeclust.loop.figure import ShownFigure
+
 # Okabe and Ito's colours, told apart by all; beyond them the line changes its pattern
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _PATTERNS = ("-", "--", ":")
@@ -29,13 +31,10 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
     return made
 
 
-def _new_figure(width: float, height: float) -> tuple[Figure, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _new_figure(width: float, height: float) -> tuple[ShownFigure, Any]:
+    from activeclust.loop.figure import new_figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")  # not pyplot: it keeps a global list
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, axes = new_figure(width, height)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 

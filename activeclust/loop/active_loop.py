@@ -233,6 +233,19 @@ class ActiveLoop:
         if new:
             self._anchors.write(*new)
 
+    def __repr__(self) -> str:
+        spec = self.stored.spec
+        return (
+            f"ActiveLoop({spec.name!r}: {spec.n_rows:,} rows, {len(self._anchors):,} answers, "
+            f"{len(self.clusters):,} clusters, strategy {spec.strategy!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        """A card with the run's rows, answers and clusters, which is how a notebook shows a loop."""
+        from activeclust.loop.cards import loop_html
+
+        return loop_html(self)
+
     # ---------------------------------------------------------------- running
 
     def run(
@@ -335,6 +348,10 @@ class ActiveLoop:
             row is answered or withdrawn, and after STOP.
         """
         return self._questions.due()
+
+    def query(self, row: int) -> Query:
+        """The question about any ``row``, answered or not, asked about or not."""
+        return self._questions.query(self._questions.check_row(row))
 
     def propose(self, n: int, *, without: Sequence[int] = (), may_be_chosen: Sequence[int] = ()) -> list[int]:
         """Measure the answers and choose rows to ask about next, while earlier questions may be open.

@@ -49,6 +49,12 @@ class History(Sequence[Round]):
         budget = self.rounds[-1].budget if self.rounds else 0
         return f"History({len(self)} rounds, {budget} answers, ended={self.ended!r})"
 
+    def _repr_html_(self) -> str:
+        """A card with the table and the curve, which is how a notebook shows a history."""
+        from activeclust.loop.cards import history_html
+
+        return history_html(self)
+
     @property
     def budget(self) -> list[int]:
         """Answered rows at each round."""

@@ -14,8 +14,9 @@ from activeclust.loop.stopping import GOAL
 from activeclust.store.base import Round, RunInfo
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from rich.table import Table
+
+    from activeclust.loop.figure import ShownFigure
 
 #: metric -> heading, in the order of the table; "expected" is the accuracy that the model expects
 HEADINGS = {
@@ -122,7 +123,7 @@ def spread(rounds: Sequence[Round], most: int) -> list[Round]:
 
 def plot_history(
     rounds: Sequence[Round], path: str | os.PathLike[str] | None = None, *, title: str = ""
-) -> Figure:
+) -> ShownFigure:
     """Scores (left axis) and clusters found (right axis) against the budget.
 
     Parameters
@@ -137,11 +138,11 @@ def plot_history(
     matplotlib.figure.Figure
         Made without pyplot: no window, no global state; a notebook shows it.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    from activeclust.loop.figure import new_figure
+
+    figure, axes = new_figure(7.2, 4.2)
     budget = [record.budget for record in rounds]
     clusters = axes.twinx()
     clusters.step(

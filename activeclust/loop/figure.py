@@ -1,0 +1,32 @@
+"""Figures that show themselves: made without pyplot, so that no window opens and nothing is kept globally."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+class ShownFigure(Figure):
+    """A notebook gets its picture from the figure itself, so ``%matplotlib inline`` is not needed."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def new_figure(width: float, height: float) -> tuple[ShownFigure, Any]:
+    """A figure of ``width`` x ``height`` inches and its axes.
+
+    Examples
+    --------
+    >>> figure, axes = new_figure(4, 3)
+    >>> figure._repr_png_()[1:4]
+    b'PNG'
+    """
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
