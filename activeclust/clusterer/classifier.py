@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from activeclust.clusterer.estimator import PFNClusterer
 from activeclust.clusterer.known import weights_of
 from activeclust.clusterer.rows import numbers_of
+from activeclust.clusterer.settings import under_own_settings
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 
@@ -91,6 +92,7 @@ class PFNClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    @under_own_settings
     def fit(self, X, y, sample_weight=None) -> PFNClassifier:
         """Fit labelled rows, and those without a label.
 
@@ -143,6 +145,7 @@ class PFNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    @under_own_settings
     def predict_proba(self, X) -> np.ndarray:
         """(n, n_classes) probabilities of ``X`` (n, n_features), each row on its own; rows sum to 1.
 

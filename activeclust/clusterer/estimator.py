@@ -15,6 +15,7 @@ from activeclust.clusterer.known import KnownClusters, weights_of
 from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.prepared import Prepared, prepare
 from activeclust.clusterer.rows import FLOATS, numbers_of
+from activeclust.clusterer.settings import under_own_settings
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 from activeclust.validation import generator_of
@@ -120,6 +121,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
     # -- scikit-learn ----------------------------------------------------------------------------
 
+    @under_own_settings
     def fit(self, X, y=None, sample_weight=None) -> PFNClusterer:
         """Cluster ``X``.
 
@@ -145,6 +147,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         X = numbers_of(self, X, fitting=True)
         return self.fit_labels(X, _answers(y, len(X)), weights_of(sample_weight, len(X)))
 
+    @under_own_settings
     def fit_labels(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PFNClusterer:
         """:meth:`fit` of rows that are numbers, labels as :func:`activeclust.labels.labels_of` gives them, and weights.
 
@@ -179,6 +182,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    @under_own_settings
     def predict_proba(self, X) -> np.ndarray:
         """(n, n_clusters) posteriors of ``X``: each that of the fitted rows near it.
 
@@ -236,6 +240,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return KnownClusters.of(self.n_clusters, self.classes)
 
     @property
+    @under_own_settings
     def predictor_(self) -> Predictor:
         """What rows that were never seen need of this model; it can be sent to other machines."""
         check_is_fitted(self)
@@ -246,10 +251,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
     # -- the loop --------------------------------------------------------------------------------
 
+    @under_own_settings
     def prepare(self, X) -> Prepared:
         """Views of ``X`` (n, d), made once; give the result to :meth:`posterior`."""
         return self._prepare(check_array(X, dtype=FLOATS, ensure_min_samples=2, estimator=self))
 
+    @under_own_settings
     def posterior(self, prepared: Prepared, rows, codes) -> tuple[np.ndarray, np.ndarray]:
         """The posterior given anchors.
 
@@ -289,6 +296,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         known, new = _copies_share(prepared, rows, codes, weights, known, out.new)
         return known, self._known.new(new, C)
 
+    @under_own_settings
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
         """(times, n, C) posteriors from passes that each see a random 70 % of the views' coordinates.
 
@@ -303,6 +311,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         shared = (_copies_share(prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
         return np.stack([prepared.source.spread(known) for known in shared])
 
+    @under_own_settings
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
         """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
 
@@ -316,6 +325,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         out = self._session(prepared).hypothetical(at_rows, label, tried, answers, at)
         return self._known.hypothetical(out, answers)
 
+    @under_own_settings
     def unseen(self, prepared: Prepared, X, posterior: np.ndarray, new: np.ndarray) -> np.ndarray:
         """(m, C + 1) probabilities of rows ``X`` (m, d) that were never prepared, *none of these* in the last column.
 
@@ -332,6 +342,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         full[:, :-1] *= 1.0 - full[:, -1:]
         return full
 
+    @under_own_settings
     def zero_shot(self, prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most typical row of each cluster in ``prepared`` (C,), posterior (n, C), new mass (n,)."""
         found = self._discover(prepared)
@@ -339,6 +350,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         typical = found.rows[: out.known.shape[1]]
         return source.first[typical], source.spread(out.known), source.spread(out.new)
 
+    @under_own_settings
     def suspect_anchors(self, folds: int = 10) -> list[tuple[int, Any, float]]:
         """Anchors by how much the others contradict them, the most suspect first.
 
@@ -358,6 +370,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         order = np.argsort(-contradiction, kind="stable")
         return [(int(self.anchors_[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
 
+    @under_own_settings
     def explain(self, row: int) -> list[tuple[int, Any, float]]:
         """Anchors with their share of a row's attention in the network's last layer.
 
@@ -408,6 +421,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         return [(first[int(at[i]), int(codes[i])], self.classes_[codes[i]], float(share[i])) for i in order]
 
     @property
+    @under_own_settings
     def model_hash(self) -> str:
         """Which weights these are."""
         return self._network().hash

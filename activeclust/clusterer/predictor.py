@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from activeclust.clusterer.settings import under_own_settings
 from activeclust.views.extension import spread
 from activeclust.views.neighbors import Neighbors
 from activeclust.views.projection import Projection
@@ -70,6 +71,7 @@ class Predictor:
     def __getstate__(self) -> dict:
         return {name: value for name, value in self.__dict__.items() if name != "index"}
 
+    @under_own_settings
     def full(self, X: np.ndarray) -> np.ndarray:
         """(n, C + 1) for rows ``X`` (n, d), in the columns of ``posterior``; a fitted row has its own."""
         k = min(max(NEAREST), len(self.pca))
