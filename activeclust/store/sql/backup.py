@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -68,7 +67,7 @@ def backup(source: Path, target: Path) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
         with made.open("rb+") as written:
             os.fsync(written.fileno())
-        shutil.copymode(source, made)
+        made.chmod(source.stat().st_mode & 0o777 | 0o200)  # to go on in a copy of what may not be written
         take_name(made, target)
     finally:
         made.unlink(missing_ok=True)

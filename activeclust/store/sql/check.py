@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from activeclust.errors import ActiveClustError, ForeignDatabase
+from activeclust.errors import ForeignDatabase
 from activeclust.store.base import Kind
+from activeclust.store.sql.checksums import of_outcome, of_vote
 from activeclust.store.sql.engine import shown, transaction
 from activeclust.store.sql.opened import file_problems, opened
-from activeclust.store.sql.queries import select_outcomes, select_votes, to_outcomes, to_vote
-from activeclust.store.sql.salvage import SavedRun, saved_annotators, saved_runs
-from activeclust.store.sql.schema import HEAD, REVISIONS, VERSION_TABLE, lease, metadata
+from activeclust.store.sql.salvage import SavedRun, lines_of, saved_annotators, saved_runs
+from activeclust.store.sql.schema import HEAD, REVISIONS, VERSION_TABLE, lease, metadata, outcome
+from activeclust.store.sql.schema import vote as vote_table
 from activeclust.store.sql.store import read_version
 
-_BROKEN = (ActiveClustError, sa.exc.SQLAlchemyError, TypeError, ValueError)
 _OURS = "activeclust_"
 
 
@@ -120,50 +121,56 @@ def _look_at_schema(connection: Connection, _url: URL, _runs: list[SavedRun]) ->
 
 
 def _look_at_runs(connection: Connection, _url: URL, runs: list[SavedRun]) -> Iterator[str]:
-    _, findings = saved_annotators(connection)
+    names, findings = saved_annotators(connection)
     yield from findings
-    for found in saved_runs(connection):
+    for found in saved_runs(connection, names):
         runs.append(found)
         yield from found.findings
-        yield from _derived(connection, found)
+        yield from _derived(connection, found, names)
         yield from _leases(connection, found)
 
 
-def _derived(connection: Connection, found: SavedRun) -> Iterator[str]:
-    """What in a run's derived tables does not follow from its log."""
-    name, model = found.spec.name, found.model
-    try:
-        lines = connection.execute(select_outcomes(), {"the_run": found.id}).all()
-        stored = {line[0]: line[1:] for line in to_outcomes(lines)}
-    except _BROKEN as error:
-        yield f"run {name!r}: the stored anchors cannot be read: {_first(error)}"
-    else:
-        snapshot = model.snapshot()
-        expected = {anchor.row: (anchor.cluster, anchor.annotator) for anchor in snapshot.anchors}
-        expected |= {row: (kind, None) for row, kind in snapshot.withdrawn.items()}
-        shown_now = {
-            row: (line[0], line[1]) if line[3] is Kind.LABEL else (line[3], None)
-            for row, line in stored.items()
-        }
-        if wrong := _rows_that_differ(expected, shown_now):
-            yield f"run {name!r}: the stored anchors are not those of its log: {wrong}"
-    try:
-        votes = [to_vote(line) for line in connection.execute(select_votes(found.id))]
-    except _BROKEN as error:
-        yield f"run {name!r}: the stored answers of its annotators cannot be read: {_first(error)}"
-        return
-    said = {(vote.row, vote.annotator, vote.kind is Kind.REVIEW): (vote.kind, vote.cluster) for vote in votes}
-    means = {
+def _derived(connection: Connection, found: SavedRun, names: dict[int, str]) -> Iterator[str]:
+    """What in a run's derived tables does not follow from its log, or is not as it was written."""
+    model, here = found.model, f"run {found.spec.name!r}"
+    snapshot = model.snapshot()
+    expected: dict[Any, Any] = {
+        anchor.row: (Kind.LABEL, anchor.cluster, anchor.annotator) for anchor in snapshot.anchors
+    }
+    expected |= {row: (kind, None, None) for row, kind in snapshot.withdrawn.items()}
+    stored: dict[Any, Any] = {}
+    for line in lines_of(connection, outcome, where=outcome.c.run_id == found.id):
+        who = names.get(line.annotator_id) if line.kind is Kind.LABEL else None
+        sound = line.kind is not None and line.checksum == of_outcome(
+            line.row, line.annotator_id, line.kind, line.cluster, line.seq, line.first
+        )
+        stored[line.row] = (line.kind, line.cluster, who) if sound else None
+    if wrong := _rows_that_differ(expected, stored):
+        yield f"{here}: the stored anchors are not those of its log: {wrong}"
+    firsts = {
+        line.row: line.first for line in lines_of(connection, outcome, where=outcome.c.run_id == found.id)
+    }
+    expected = {
         (vote.row, vote.annotator, vote.kind is Kind.REVIEW): (vote.kind, vote.cluster)
         for vote in model.votes()
     }
-    if wrong := _rows_that_differ(means, said):
-        yield f"run {name!r}: the stored answers of its annotators are not those of its log: {wrong}"
+    stored = {}
+    for line in lines_of(connection, vote_table, where=vote_table.c.run_id == found.id):
+        key = line.row, names.get(line.annotator_id), line.kind is Kind.REVIEW
+        sound = line.kind is not None and line.checksum == of_vote(
+            line.row, line.annotator_id, line.kind, line.cluster, line.seq, firsts.get(line.row, 0)
+        )
+        stored[key] = (line.kind, line.cluster) if sound else None
+    if wrong := _rows_that_differ(expected, stored):
+        yield f"{here}: the stored answers of its annotators are not those of its log: {wrong}"
 
 
-def _rows_that_differ(expected: dict, stored: dict) -> str:
+def _rows_that_differ(expected: dict[Any, Any], stored: dict[Any, Any]) -> str:
     keys = [key for key in {**expected, **stored} if _typed(expected.get(key)) != _typed(stored.get(key))]
-    rows = sorted({key[0] if isinstance(key, tuple) else key for key in keys})
+    rows = sorted(
+        {key[0] if isinstance(key, tuple) else key for key in keys},
+        key=lambda row: (type(row) is not int, row if type(row) is int else str(row)),
+    )
     if not rows:
         return ""
     return f"{'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows[:10]))}{', ...' if len(rows) > 10 else ''}"
@@ -180,7 +187,3 @@ def _leases(connection: Connection, found: SavedRun) -> Iterator[str]:
         right = type(row) is int and 0 <= row < found.spec.n_rows
         if not (right and type(who) is int and isinstance(expires, (int, float))):
             yield f"run {found.spec.name!r}: a lease on row {row!r:.40} makes no sense"
-
-
-def _first(error: Exception) -> str:
-    return str(error).partition(". `")[0].partition("\n")[0]

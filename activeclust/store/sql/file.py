@@ -189,6 +189,12 @@ def _refuse_foreign(path: Path) -> None:
         raise ForeignDatabase(f"{path} belongs to another program; it has been left as it is.")
 
 
+def is_marked(path: Path) -> bool:
+    """Whether the header of an SQLite file, which need not be sound, says that it is this package's."""
+    with path.open("rb") as file:
+        return file.read(100)[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
 def _contents(uri: str) -> tuple[set[str], int]:
     with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import sqlite3
 import tempfile
 from bisect import bisect_right
@@ -15,13 +17,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from activeclust.errors import SchemaMismatch, StoreError, StoreUnavailable
+from activeclust.errors import ForeignDatabase, SchemaMismatch, StoreError, StoreUnavailable
 from activeclust.store.base import Round
-from activeclust.store.sql.backup import take_name
 from activeclust.store.sql.check import check
 from activeclust.store.sql.checksums import of_name
-from activeclust.store.sql.engine import make_engine, transaction, translated
-from activeclust.store.sql.file import SqliteFile
+from activeclust.store.sql.engine import make_engine, shown, transaction, translated
+from activeclust.store.sql.file import SqliteFile, is_marked
 from activeclust.store.sql.opened import opened
 from activeclust.store.sql.salvage import SavedRun, saved_annotators, saved_runs
 from activeclust.store.sql.schema import HEAD, VERSION_TABLE, annotator, metadata
@@ -55,23 +56,28 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
     StoreError
         It could not be mended; it is as it was.
     """
-    status = check(url_or_path)
-    if status.found is None:
-        raise StoreUnavailable(f"{status.url} holds no runs yet: there is nothing to repair.")
-    if status.found != HEAD:
-        raise SchemaMismatch(f"{status.url} has schema {status.found}, this is {HEAD}. Run: {status.remedy}")
-    if not status.problems:
-        return Repair(status.url, (), None, 0)
     with opened(url_or_path) as (_, url):
-        pass
-    if url.get_backend_name() == "sqlite":
-        copy, lost = _mend_file(Path(str(url.database)))
+        is_file = url.get_backend_name() == "sqlite"
+    try:
+        status = check(url_or_path)
+    except ForeignDatabase as error:  # too damaged to be looked over; whose it is says the header
+        if not (is_file and is_marked(Path(str(url.database)))):
+            raise
+        problems: tuple[str, ...] = (str(error),)
     else:
-        copy, lost = None, _mend_in_place(url)
-    left = check(url_or_path).problems
-    if left:
-        raise StoreError(f"{status.url} could be mended in part only: {left[0]}.")
-    return Repair(status.url, status.problems, copy, lost)
+        if status.found is None:
+            raise StoreUnavailable(f"{status.url} holds no runs yet: there is nothing to repair.")
+        if status.found != HEAD:
+            raise SchemaMismatch(
+                f"{status.url} has schema {status.found}, this is {HEAD}. Run: {status.remedy}"
+            )
+        problems = status.problems
+    if not problems:
+        return Repair(shown(url), (), None, 0)
+    copy, lost = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
+    if left := check(url_or_path).problems:
+        raise StoreError(f"{shown(url)} could be mended in part only: {left[0]}.")
+    return Repair(shown(url), problems, copy, lost)
 
 
 def _mend_in_place(url: URL) -> int:
@@ -80,7 +86,8 @@ def _mend_in_place(url: URL) -> int:
     try:
         with transaction(engine, write=True) as connection:
             lock_creation(connection)
-            runs, names = list(saved_runs(connection)), saved_annotators(connection)[0]
+            names = saved_annotators(connection)[0]
+            runs = list(saved_runs(connection, names))
             metadata.drop_all(connection)
             connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
             create_tables(connection)
@@ -91,74 +98,96 @@ def _mend_in_place(url: URL) -> int:
 
 
 def _mend_file(path: Path) -> tuple[Path, int]:
-    """Write a new database beside the file, then its content into the file, in one transaction of SQLite's."""
-    file = SqliteFile(path, create=False)
-    with translated(URL.create("sqlite", database=str(path))), closing(file.connect()) as connection:
-        file.prepare_write(connection)
-        _shut_others_out(connection, path)
-        copy = _copy_as_it_is(path)
-        folder = tempfile.TemporaryDirectory(prefix=".activeclust-repair-", dir=file.path.parent)
-        with folder:
-            made = Path(folder.name) / "mended.db"
-            lost = _mended(copy, made)
-            with closing(sqlite3.connect(made)) as mended:
+    """Write a new database beside the file, then its content into the file, in one transaction of SQLite's.
+
+    A file that SQLite cannot write into at all, and that nobody else can use therefore, is replaced.
+    """
+    SqliteFile(path, create=False)  # it is ours, and no folder
+    if not (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)):
+        raise StoreUnavailable(f"Nothing can be written into {path}, or beside it: mend a copy.")
+    with (
+        translated(URL.create("sqlite", database=str(path))),
+        tempfile.TemporaryDirectory(prefix=".activeclust-repair-", dir=path.absolute().parent) as folder,
+        closing(sqlite3.connect(path, isolation_level=None)) as connection,
+    ):
+        usable = _shut_others_out(connection, path)
+        copy = _free_name(path, "damaged")
+        _copy(path, copy)
+        source, made = Path(folder) / "source.db", Path(folder) / "made.db"
+        _copy(path, source)
+        lost = _make_again(source, made, path)
+        with closing(sqlite3.connect(made)) as mended:
+            if usable:
                 try:
                     mended.backup(connection)
-                except sqlite3.Error as error:
-                    rescued = path.with_name(f"{path.name}.mended")
-                    take_name(made, rescued)
-                    raise StoreError(
-                        f"{path} is too damaged to be written into ({error}). What could be saved is in {rescued}: "
-                        f"move {path} and what lies beside it away, and give {rescued} its name."
-                    ) from error
+                except sqlite3.DatabaseError:
+                    usable = False
+        if not usable:
+            connection.close()
+            for ending in ("-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+            made.replace(path)
     return copy, lost
 
 
-def _shut_others_out(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA busy_timeout = 2000")
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+def _shut_others_out(connection: sqlite3.Connection, path: Path) -> bool:
+    """Lock the file until the connection is closed; False where it is too damaged for that."""
     try:
+        connection.execute("PRAGMA writable_schema = ON")  # with it SQLite opens what is cut off, too
+        connection.execute("PRAGMA busy_timeout = 2000")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error):
-            raise
-        raise StoreUnavailable(
-            f"{path} is in use: end every loop and page that answers into it first."
-        ) from error
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            raise StoreUnavailable(
+                f"{path} is in use: end every loop and page that answers into it first."
+            ) from error
+        return False
+    return True
 
 
-def _copy_as_it_is(path: Path) -> Path:
-    """The file and its write-ahead log, byte for byte, under a name not in use."""
-    import shutil
+def _free_name(path: Path, ending: str) -> Path:
+    numbered = (path.with_name(f"{path.name}.{ending}{f'-{i}' if i else ''}") for i in itertools.count())
+    return next(name for name in numbered if not name.exists())
 
-    number = 0
-    while True:
-        copy = path.with_name(f"{path.name}.damaged{f'-{number}' if number else ''}")
-        if not copy.exists():
-            break
-        number += 1
+
+def _copy(path: Path, copy: Path) -> None:
+    """The file and its write-ahead log, byte for byte."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         shutil.copy2(wal, copy.with_name(f"{copy.name}-wal"))
     shutil.copy2(path, copy)
-    return copy
 
 
-def _mended(damaged: Path, made: Path) -> int:
-    source = make_engine(URL.create("sqlite", database=str(damaged)), foreign_keys=False)
+def _make_again(source: Path, made: Path, path: Path) -> int:
+    """A new database from what can be read of another one; how many events could not be trusted."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(source, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA writable_schema = ON")
+        return connection
+
+    # without transactions: to end one is an error where a page that was looked at is damaged
+    reading = sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT"
+    )
     target = make_engine(URL.create("sqlite", database=str(made)), create=True)
-    lost = 0
     try:
-        with transaction(source, write=False) as reading, transaction(target, write=True) as connection:
+        with reading.connect() as connection:
+            names = saved_annotators(connection)[0]
+            runs = list(saved_runs(connection, names))
+        if not runs:
+            raise StoreError(f"{path} holds nothing any more that could be read.")
+        with transaction(target, write=True) as connection:
             create_tables(connection)
-            runs = saved_runs(reading)
-            lost = _write(connection, runs, saved_annotators(reading)[0])
+            lost = _write(connection, runs, names)
     finally:
-        source.dispose()
+        reading.dispose()
         target.dispose()
     with closing(sqlite3.connect(made)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
+    shutil.copymode(path, made)
     return lost
 
 

@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Event, Kind
 from activeclust.store.outcomes import ON_CLUSTER, Policy, decide, replay_rows
+from activeclust.store.sql.checksums import damaged
 from activeclust.store.sql.queries import chunks, select_events, to_event
-from activeclust.store.sql.schema import event
+from activeclust.store.sql.schema import event, vote
 
 
 def rewound(
@@ -24,7 +25,9 @@ def rewound(
 ) -> list[tuple[Any, ...]]:
     """What :func:`activeclust.store.sql.queries.to_outcomes` gives, as it was after event ``at``."""
     changed = _rows_changed_since(connection, run_id, at)
-    states = replay_rows(_history(connection, run_id, run_name, at, changed))
+    history = _history(connection, run_id, run_name, at, changed)
+    _check_found(connection, run_id, run_name, at, changed, history)
+    states = replay_rows(history)
     past = [tuple(line) for line in lines if changed is not None and line[0] not in changed]
     for row, state in states.items():
         if (was := decide(row, state, policy)) is not None:
@@ -59,3 +62,16 @@ def _history(
         parts.append(query.where(event.c.row.is_(None)))
     found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
     return sorted(found, key=lambda item: item.seq or 0)
+
+
+def _check_found(
+    connection: Connection, run_id: int, name: str, at: int, rows: Collection[int] | None, found: list[Event]
+) -> None:
+    """ForeignDatabase where answers that hold to this day were not found: an index is damaged."""
+    seqs = {item.seq for item in found}
+    for some in [None] if rows is None else chunks(sorted(rows)):
+        query = sa.select(vote.c.seq).where(vote.c.run_id == run_id, vote.c.seq <= at)
+        query = query if some is None else query.where(vote.c.row.in_(some))
+        for seq in connection.execute(query).scalars():
+            if seq not in seqs:
+                raise damaged(f"event {seq} of run {name!r} is not found by its row")

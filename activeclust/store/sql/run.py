@@ -183,12 +183,13 @@ class SqlRun:
         with transaction(self._engine, write=False) as connection:
             last_seq = self._look(connection).last_seq
             query = select_events(self._id).where(event.c.seq > after)
-            for line in connection.execution_options(yield_per=_AT_ONCE).execute(query):
-                found = to_event(line, self.spec.name)
-                after += 1
-                if found.seq != after:
-                    break
-                yield found
+            with connection.execution_options(yield_per=_AT_ONCE).execute(query) as lines:
+                for line in lines:
+                    found = to_event(line, self.spec.name)
+                    after += 1
+                    if found.seq != after:
+                        break
+                    yield found
         if after < last_seq:
             raise damaged(f"event {after + 1} of run {self.spec.name!r} is gone")
 
@@ -198,20 +199,21 @@ class SqlRun:
         with transaction(self._engine, write=False) as connection:
             total = self._look(connection).votes
             query = select_votes(self._id).add_columns(outcome.c.seq, outcome.c.kind)
-            found = connection.execution_options(yield_per=_AT_ONCE).execute(query)
-            for lines in found.partitions(CHUNK):
-                votes = [to_vote(line[:9]) for line in lines]
-                events = given_events(connection, self._id, self.spec.name, [vote.seq for vote in votes])
-                for item, line in zip(votes, lines, strict=True):
-                    checksums = summed([line[8]], checksums)
-                    event, counts = events.get(item.seq), line[9] == item.seq and line[10] is Kind.LABEL
-                    if event is None:
-                        raise damaged(f"event {item.seq} of run {self.spec.name!r} is gone")
-                    yield Answer(
-                        item.row, item.kind, item.cluster, item.annotator, event.at, counts, event.details
-                    )
+            with connection.execution_options(yield_per=_AT_ONCE).execute(query) as found:
+                for lines in found.partitions(CHUNK):
+                    yield from self._with_events(connection, lines)
+                    checksums = summed((line[8] for line in lines), checksums)
         if checksums != total:
             raise damaged(f"of the annotators' answers in run {self.spec.name!r} something is missing")
+
+    def _with_events(self, connection: Connection, lines: Sequence[Any]) -> Iterator[Answer]:
+        votes = [to_vote(line[:9]) for line in lines]
+        events = given_events(connection, self._id, self.spec.name, [vote.seq for vote in votes])
+        for item, line in zip(votes, lines, strict=True):
+            event, counts = events.get(item.seq), line[9] == item.seq and line[10] is Kind.LABEL
+            if event is None:
+                raise damaged(f"event {item.seq} of run {self.spec.name!r} is gone")
+            yield Answer(item.row, item.kind, item.cluster, item.annotator, event.at, counts, event.details)
 
     def find(
         self,

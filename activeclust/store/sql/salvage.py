@@ -3,11 +3,14 @@
 Events are the truth. Each is held against its checksum, which depends on the one before. One that does not fit is
 sound all the same where the next one fits to it: then it was the checksum that was damaged. What follows an event that
 is gone cannot be verified, and is kept.
+
+Tables are read by themselves, without joins, and where an index or a page of SQLite's is damaged line by line: what
+lies on other pages is still there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -17,16 +20,19 @@ from sqlalchemy.engine import Connection
 
 from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput
 from activeclust.store.base import Event, Round, RunSpec
-from activeclust.store.checks import check_event, check_round, check_spec, check_text
+from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_spec, check_text
 from activeclust.store.log import sentence
 from activeclust.store.memory import MemoryRun
-from activeclust.store.sql.checksums import START, of_event, of_name
-from activeclust.store.sql.queries import parse_event, select_events, select_rounds, to_round
-from activeclust.store.sql.schema import annotator, event, round_, run
-from activeclust.store.sql.specs import read_row_ids, select_runs, to_spec
+from activeclust.store.sql.checksums import START, of_event, of_name, of_round, of_row_ids, summed
+from activeclust.store.sql.schema import annotator, dataset, event, round_, row_ids, run
+from activeclust.store.sql.specs import to_spec
 from activeclust.store.sql.transaction import sound_spec
 
-_AT_ONCE = 1000
+_AT_ONCE = 1024
+_NO_END = 2**62
+_PROBED = 2**17  #: numbers that are looked through where the last one is not known
+_FAILURES = 1000  #: attempts to read a range that may fail
+_ROWID: sa.ColumnElement[int] = sa.literal_column("rowid", sa.Integer)
 _LISTED = 100  #: findings of one run that are told one by one
 _BROKEN = (ForeignDatabase, sa.exc.SQLAlchemyError, UnicodeDecodeError, TypeError, ValueError, OverflowError)
 
@@ -39,7 +45,7 @@ class SavedRun:
     ----------
     id : int
     spec : RunSpec
-    created_at, updated_at : datetime
+    created_at : datetime
     model : MemoryRun
         All its events that can be trusted, and what follows from them.
     rounds : list of Round
@@ -54,7 +60,6 @@ class SavedRun:
     id: int
     spec: RunSpec
     created_at: datetime
-    updated_at: datetime
     model: MemoryRun
     rounds: list[Round] = field(default_factory=list)
     n_events: int = 0
@@ -67,96 +72,136 @@ class SavedRun:
         return len(self.numbers) == self.n_events and all(old == new for old, new in self.numbers.items())
 
 
-def saved_runs(connection: Connection) -> Iterator[SavedRun]:
-    """Every run that can be found."""
-    for number in _numbers(connection, run.c.id):
-        yield _saved(connection, number)
+def saved_runs(connection: Connection, names: Mapping[int, str]) -> Iterator[SavedRun]:
+    """Every run that can be found; ``names`` are those of :func:`saved_annotators`."""
+    data = {line.id: line for line in lines_of(connection, dataset)}
+    lines = {line.id: line for line in lines_of(connection, run)}
+    numbers = _values(connection, event.c.run_id) | lines.keys()
+    for number in sorted(number for number in numbers if type(number) is int and number > 0):
+        line = lines.get(number) or _Line(dict.fromkeys(run.c.keys()) | {"id": number})
+        yield _saved(connection, line, data.get(line.dataset_id), names)
 
 
 def saved_annotators(connection: Connection) -> tuple[dict[int, str], list[str]]:
     """Names of annotators by their numbers, and what is wrong with them."""
     names: dict[int, str] = {}
     findings = []
-    for number in _numbers(connection, annotator.c.id):
+    used = _values(connection, event.c.annotator_id)
+    known = {line.id: line for line in lines_of(connection, annotator)}
+    for number in sorted(number for number in used | known.keys() if type(number) is int):
+        line = known.get(number)
+        name, checksum = (f"annotator {number}", None) if line is None else (line.name, line.checksum)
         try:
-            query = sa.select(annotator.c.name, annotator.c.checksum).where(annotator.c.id == number)
-            name, checksum = connection.execute(query).one()
-            check_text(name, "A name", blank=True)
-        except (*_BROKEN, InvalidInput):
+            check_text(name, "A name", limit=NAME_LIMIT, blank=True)
+        except InvalidInput:
             name, checksum = f"annotator {number}", None
         if name in names.values():
-            name, checksum = f"{name} ({number})", None
+            name, checksum = f"{name[:180]} ({number})", None
         if of_name(name) != checksum:
             findings.append(f"the name of annotator {number}, now {name!r:.80}, is not as it was written")
         names[number] = name
     return names, findings
 
 
-def _saved(connection: Connection, number: int) -> SavedRun:
-    spec, created, updated, last_seq, findings = _spec(connection, number)
-    try:
-        line = connection.execute(select_runs().where(run.c.id == number)).one()
-        spec = check_spec(replace(spec, row_ids=read_row_ids(connection, line)))
-    except (*_BROKEN, ActiveClustError):
-        findings.append(f"run {spec.name!r}: the ids of its rows are not as they were written")
-    found = SavedRun(number, spec, created, updated, MemoryRun(spec), findings=findings)
-    lines = list(_lines(connection, number))
-    _tell_gaps(found, [seq for seq, _ in lines], last_seq)
+def _saved(connection: Connection, line: Any, data: Any, names: Mapping[int, str]) -> SavedRun:
+    lines = _events(connection, line.id, names)
+    spec, findings = _spec(connection, line, data, [item for _, item in lines if item is not None])
+    now = datetime.now(timezone.utc)
+    created = line.created_at if isinstance(line.created_at, datetime) else now
+    found = SavedRun(line.id, spec, created, MemoryRun(spec), findings=findings)
     found.n_events = len(lines)
+    _tell_gaps(found, [seq for seq, _ in lines], line.last_seq)
     for seq, item in _trusted(found, lines):
         _add(found, seq, item)
-    for index in _numbers(connection, round_.c.index, round_.c.run_id == number):
+    for stored in lines_of(connection, round_, where=round_.c.run_id == line.id):
         try:
-            line = connection.execute(select_rounds(number).where(round_.c.index == index)).one()
-            found.rounds.append(check_round(to_round(line), spec.n_rows))
+            record = Round(stored.index, stored.budget, stored.metrics, tuple(stored.asked), stored.last_seq)
+            if of_round(record) != stored.checksum:
+                raise ValueError
+            found.rounds.append(check_round(record, spec.n_rows))
         except (*_BROKEN, InvalidInput):
-            _tell(found, f"round {index} is not as it was written")
+            _tell(found, f"round {stored.index} is not as it was written")
+    if summed(of_round(record) for record in found.rounds) != line.rounds:
+        _tell(found, "a round is gone, or one too many is there")
     return found
 
 
-def _spec(connection: Connection, number: int) -> tuple[RunSpec, datetime, datetime, int, list[str]]:
-    now, name = datetime.now(timezone.utc), f"recovered {number}"
-    try:
-        line = connection.execute(select_runs().where(run.c.id == number)).one()
-        name = line.name
-        spec = check_spec(to_spec(line))
-    except (*_BROKEN, ActiveClustError):
-        n_rows = connection.execute(
-            sa.select(sa.func.max(event.c.row)).where(event.c.run_id == number)
-        ).scalar()
-        n_rows = n_rows + 1 if isinstance(n_rows, int) and 0 <= n_rows < 2**62 else 1
+def _events(connection: Connection, run_id: int, names: Mapping[int, str]) -> list[tuple[int, Any]]:
+    """(number, (event, annotator's number, checksum), or None where it cannot be read) of each event there is."""
+    found: dict[int, Any] = {}
+    for line in lines_of(connection, event, where=event.c.run_id == run_id):
         try:
-            spec = check_spec(RunSpec(name, "imported", 0, n_rows, "", ""))
+            item = Event(
+                line.kind,
+                line.row,
+                line.cluster,
+                line.new_cluster,
+                line.target,
+                tuple(line.rows or ()),
+                names[line.annotator_id],
+                line.client_id,
+                line.details or {},
+                line.seq,
+                line.at,
+            )
+            of_event(item, line.annotator_id, START)
+            found[line.seq] = item, line.annotator_id, line.checksum
+        except (*_BROKEN, KeyError, AttributeError, AssertionError):
+            if type(line.seq) is int:
+                found.setdefault(line.seq, None)
+    return sorted(found.items())
+
+
+def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tuple[RunSpec, list[str]]:
+    """What a run was made from, as far as can be told, and what is wrong with it."""
+    rows = [item.row for item, _, _ in events if type(item.row) is int and 0 <= item.row < 2**62]
+    name = line.name if isinstance(line.name, str) and line.name.strip() else f"recovered {line.id}"
+    least = RunSpec(f"{name[:NAME_LIMIT]}".replace("\0", ""), "imported", 0, max(rows, default=0) + 1, "", "")
+    try:
+        whole = _Line(line._mapping | {"content_hash": data.content_hash, "n_rows": data.n_rows})
+        spec = check_spec(to_spec(whole))
+        sound = _is_sound(whole)
+    except (*_BROKEN, ActiveClustError, AttributeError):
+        try:
+            spec = check_spec(least)
         except InvalidInput:
-            spec = RunSpec(f"recovered {number}", "imported", 0, n_rows, "", "")
-        return spec, now, now, 0, [f"what run {spec.name!r} was made from cannot be read"]
+            spec = replace(least, name=f"recovered {line.id}")
+        return spec, [f"run {spec.name!r}: what it was made from cannot be read"]
+    findings = []
+    if not sound:
+        findings.append(
+            f"run {spec.name!r}: what it was made from, or where it stands, is not as it was written"
+        )
+    stored = [one.ids for one in lines_of(connection, row_ids, where=row_ids.c.run_id == line.id)]
+    try:
+        ids = stored[0] if stored else None
+        if of_row_ids(ids) != line.row_ids:
+            raise ValueError
+        spec = check_spec(replace(spec, row_ids=ids))
+    except (*_BROKEN, InvalidInput, AttributeError):
+        findings.append(f"run {spec.name!r}: the ids of its rows are not as they were written")
+    return spec, findings
+
+
+def _is_sound(line: Any) -> bool:
     try:
         sound_spec(line)
     except ForeignDatabase:
-        told = f"what run {name!r} was made from, or where it stands, is not as it was written"
-        return spec, line.created_at, line.updated_at, line.last_seq, [told]
-    return spec, line.created_at, line.updated_at, line.last_seq, []
+        return False
+    return True
 
 
-def _lines(connection: Connection, run_id: int) -> Iterator[tuple[int, Any]]:
-    """(number, (event, annotator's number, checksum) or None) of each event there is."""
-    seqs = _numbers(connection, event.c.seq, event.c.run_id == run_id)
-    for start in range(0, len(seqs), _AT_ONCE):
-        some = seqs[start : start + _AT_ONCE]
-        query = select_events(run_id).where(event.c.seq.between(some[0], some[-1]))
+class _Line:
+    """Values by the names of columns; None for what cannot be read."""
+
+    def __init__(self, mapping: Mapping[str, Any]) -> None:
+        self._mapping = dict(mapping)
+
+    def __getattr__(self, name: str) -> Any:
         try:
-            parsed = [(line.seq, parse_event(line)[:3]) for line in connection.execute(query)]
-        except _BROKEN:
-            parsed = []
-        if [seq for seq, _ in parsed] == some:
-            yield from parsed
-            continue
-        for seq in some:  # one of them cannot be read: one by one
-            try:
-                line = connection.execute(select_events(run_id).where(event.c.seq == seq)).one()
-                yield seq, parse_event(line)[:3]
-            except _BROKEN:
-                yield seq, None
+            return self._mapping[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 def _trusted(found: SavedRun, lines: list[tuple[int, Any]]) -> Iterator[tuple[int, Event]]:
@@ -207,14 +252,14 @@ def _add(found: SavedRun, seq: int, item: Event) -> None:
         _tell(found, f"event {seq} makes no sense after those before it: {error}")
 
 
-def _tell_gaps(found: SavedRun, seqs: list[int], last_seq: int) -> None:
+def _tell_gaps(found: SavedRun, seqs: list[int], last_seq: Any) -> None:
     expected = 1
-    for seq in [*seqs, last_seq + 1]:
+    for seq in [*seqs, last_seq + 1] if type(last_seq) is int and last_seq < 2**53 else seqs:
         if seq > expected:
             which = f"event {expected} is" if seq == expected + 1 else f"events {expected} to {seq - 1} are"
             _tell(found, f"the log has gaps: {which} gone")
         expected = max(expected, seq + 1)
-    if seqs and seqs[-1] > last_seq and not found.findings:
+    if type(last_seq) is int and seqs and seqs[-1] > last_seq and not found.findings:
         _tell(found, f"there are events after the last one, {last_seq}")
 
 
@@ -225,21 +270,84 @@ def _tell(found: SavedRun, what: str) -> None:
         found.findings.append(f"run {found.spec.name!r}: and more of the kind")
 
 
-def _numbers(connection: Connection, column: Any, *where: Any) -> list[int]:
-    """The integers of a key column; from both ends where something between them cannot be read."""
-    found: set[int] = set()
-    for order, beyond in ((column, column.__gt__), (column.desc(), column.__lt__)):
-        last = None
-        while True:
-            query = sa.select(column).where(*where).order_by(order).limit(_AT_ONCE)
-            try:
-                some = (
-                    connection.execute(query if last is None else query.where(beyond(last))).scalars().all()
-                )
-            except _BROKEN:
-                break
-            found |= {value for value in some if type(value) is int}
-            if len(some) < _AT_ONCE:
-                return sorted(found)
-            last = some[-1]
-    return sorted(found)
+def _values(connection: Connection, column: sa.Column[int]) -> set[Any]:
+    """What stands in a column of the log."""
+    try:
+        return set(connection.execute(sa.select(column).distinct()).scalars())
+    except _BROKEN:
+        return {getattr(line, column.name) for line in lines_of(connection, event, column)}
+
+
+def lines_of(connection: Connection, table: sa.Table, *columns: Any, where: Any = None) -> Iterator[Any]:
+    """The lines of a table, of those that can be read; a value that makes no sense is None."""
+    plain = [
+        sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in columns or table.columns
+    ]
+    query = sa.select(*plain) if where is None else sa.select(*plain).where(where)
+    try:
+        found = connection.execute(query).all()
+    except _BROKEN:
+        if connection.dialect.name != "sqlite":
+            raise
+        found = _one_by_one(connection, query.add_columns(_ROWID))
+    readers = {column.name: _reader(column, connection) for column in columns or table.columns}
+    for line in found:
+        yield _Line({name: read(value) for (name, read), value in zip(readers.items(), line, strict=False)})
+
+
+def _reader(column: Any, connection: Connection) -> Callable[[Any], Any]:
+    """Makes a driver's value what the column means."""
+    kind = column.type.dialect_impl(connection.dialect)
+    convert = kind.result_processor(connection.dialect, None) or (lambda value: value)
+
+    def read(value: Any) -> Any:
+        try:
+            return convert(value)
+        except (*_BROKEN, AttributeError):
+            return None
+
+    return read
+
+
+def _one_by_one(connection: Connection, query: Any) -> list[Any]:
+    """Lines of an SQLite table by their numbers: the ranges that cannot be read are halved, again and again."""
+    found: dict[int, Any] = {}
+    low = _from_one_end(connection, query, found, ascending=True)
+    high = _from_one_end(connection, query, found, ascending=False)
+    ranges = [(low, high - 1 if high < _NO_END else low + _PROBED)]
+    failures = 0
+    while ranges and failures < _FAILURES:
+        low, high = ranges.pop()
+        if low >= high:
+            continue
+        limits = sa.text("rowid > :low AND rowid <= :high").bindparams(low=low, high=high)
+        try:
+            found.update((line[-1], line) for line in connection.execute(query.where(limits)).all())
+        except _BROKEN:
+            failures += 1
+            if high - low > 1:
+                middle = (low + high) // 2
+                ranges += [(middle, high), (low, middle)]
+    return [found[number] for number in sorted(number for number in found if type(number) is int)]
+
+
+def _from_one_end(connection: Connection, query: Any, found: dict[int, Any], *, ascending: bool) -> int:
+    """Read lines into ``found`` as far as they can be; the last one's number."""
+    sign = 1 if ascending else -1
+    last, size = 0 if ascending else _NO_END, _AT_ONCE
+    while size:
+        beyond = sa.text("rowid > :last" if ascending else "rowid < :last").bindparams(last=last)
+        step = query.where(beyond).order_by(_ROWID if ascending else _ROWID.desc()).limit(size)
+        try:
+            some = connection.execute(step).all()
+        except _BROKEN:
+            size //= 4
+            continue
+        numbers = [line[-1] for line in some]
+        if not all(type(number) is int and (number - last) * sign > 0 for number in numbers):
+            break  # a damaged tree may lead in circles
+        found.update(zip(numbers, some, strict=True))
+        if len(some) < size:
+            break
+        last = numbers[-1]
+    return last

@@ -43,6 +43,9 @@ class SqlStore:
         self._parsed = parse_url(url_or_path)
         self.url = shown(self._parsed)
         self.engine = make_engine(self._parsed, create=create)
+        self._again = self._parsed.render_as_string(hide_password=False)
+        if self._parsed.get_backend_name() == "sqlite":  # from another folder, too
+            self._again = f"sqlite:///{Path(str(self._parsed.database)).absolute()}"
         try:
             self._check_schema(create)
         except BaseException:
@@ -53,9 +56,7 @@ class SqlStore:
             _forget_in_children(self.engine)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._parsed.get_backend_name() == "sqlite":
-            return SqlStore, (str(Path(str(self._parsed.database)).absolute()),)
-        return SqlStore, (self._parsed.render_as_string(hide_password=False),)
+        return SqlStore, (self._again,)
 
     def _check_schema(self, create: bool) -> None:
         with transaction(self.engine, write=False) as connection:

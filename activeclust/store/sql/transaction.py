@@ -135,6 +135,7 @@ class RunTransaction:
         self._changed: dict[int, None] = {}  # rows to be written
         self._pending: dict[int, Event] = {}
         self._undone: dict[int, int] = {}
+        self._taken_back: set[int] = set()
         self._clients: dict[str, Event] = {}
         self.annotators = dict(annotators)
 
@@ -157,6 +158,7 @@ class RunTransaction:
             self._clients[item.client_id] = item
         if item.target is not None:
             self._undone[item.target] = self.last_seq
+            self._taken_back.add(item.target)
         record(item, self, self._policy)
         return item
 
@@ -347,7 +349,12 @@ class RunTransaction:
     def history(self, row: int) -> list[Event]:
         """See events.Ledger."""
         # not one query with OR, which would read the whole log instead of the index on rows
-        return sorted([*self._live(event.c.row == row), *self.operations()], key=lambda item: item.seq or 0)
+        found = self._live(event.c.row == row)
+        seqs = {item.seq for item in found}
+        before = self.states([row]).get(row, RowState()).ordered()
+        if gone := [item.seq for item in before if item.seq not in seqs and item.seq not in self._taken_back]:
+            raise damaged(f"event {gone[0]} of run {self.spec.name!r} is not found by its row")
+        return sorted([*found, *self.operations()], key=lambda item: item.seq or 0)
 
     def operations(self) -> list[Event]:
         """See events.Ledger."""
