@@ -15,7 +15,7 @@ import click
 from activeclust.annotators.printable import printable
 from activeclust.cli.options import db_option
 from activeclust.cli.say import say
-from activeclust.errors import DataFileError
+from activeclust.errors import DataFileError, InvalidInput, RunMismatch
 
 if TYPE_CHECKING:
     from activeclust.store.base import Cluster, Run, Store
@@ -114,13 +114,23 @@ def _log_record(line: LogLine) -> dict[str, Any]:
 @click.option("-o", "--output", metavar="FILE", default="-", help="File to write [default: stdout].")
 @click.option("--suggestions", metavar="CSV", help="For label-studio: what `activeclust cluster` wrote.")
 @click.option("--label-config", metavar="FILE", help="For label-studio: also write a labelling config.")
+@click.option(
+    "--columns", "own_too", is_flag=True, help="Write the rows' own columns too; reads the data again."
+)
 def export_command(
-    db: str, name: str, format: str | None, output: str, suggestions: str | None, label_config: str | None
+    db: str,
+    name: str,
+    format: str | None,
+    output: str,
+    suggestions: str | None,
+    label_config: str | None,
+    own_too: bool,
 ) -> None:
     """Write a run's answers into a file.
 
     csv, parquet and label-studio hold the current answers, one for each annotator and row; jsonl holds the
-    whole run: every event, the rounds, and what the run was made from.
+    whole run: every event, the rounds, and what the run was made from. Rows are named by their ids or file names, where
+    they have such, beside their numbers.
     """
     from activeclust.store import export, label_studio
 
@@ -130,14 +140,34 @@ def export_command(
     with _opened(db) as store:
         run = store.open_run(name)
         suggested = _read_suggestions(suggestions, run) if suggestions else None
+        columns = _own_columns(run) if own_too else None
         with _written(output, kind) as file:
-            export.export_run(run, kind, file, suggestions=suggested)
+            export.export_run(run, kind, file, suggestions=suggested, columns=columns)
         if label_config:
             names = [*run.snapshot().clusters, *(c for line in (suggested or {}).values() for c, _ in line)]
             with _written(label_config, kind) as file:
                 file.write(label_studio.label_config(names).encode())
     if output != "-":
         say(f"Wrote {output}.")
+
+
+def _own_columns(run: Run) -> dict[str, Any]:
+    """The columns of the data that a run was made from, read again as they were then."""
+    from activeclust.cli.cluster import own_columns
+    from activeclust.cli.options import load_data
+
+    settings = dict(run.spec.options.get("data", {}))
+    source = settings.pop("source", None) or run.spec.source
+    if not source:
+        raise InvalidInput(f"Run {run.spec.name!r} does not say where its rows come from.")
+    data = load_data(source, settings)
+    then = run.spec.row_ids
+    if len(data.X) != run.spec.n_rows or (then is not None and then != data.row_ids):
+        raise RunMismatch(
+            f"{source} has other rows than run {run.spec.name!r} was made from: continue the run with them "
+            "(--changed), or export without --columns."
+        )
+    return own_columns(data)
 
 
 @contextmanager

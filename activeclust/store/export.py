@@ -6,12 +6,14 @@ answers, one line for each annotator and row.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from activeclust.errors import (
     DataFileError,
@@ -22,6 +24,8 @@ from activeclust.errors import (
     RunNotFound,
     UnknownName,
 )
+from activeclust.files.delimited import decoded
+from activeclust.identities import RowIds
 from activeclust.store.answers import add_answers, settled, to_events
 from activeclust.store.base import Answer, Event, Run, RunSpec, Store
 from activeclust.store.checks import check_event, check_spec
@@ -31,6 +35,7 @@ from activeclust.store.formats import (
     read_csv,
     read_jsonl,
     read_parquet,
+    rows_own,
     write_csv,
     write_jsonl,
     write_parquet,
@@ -62,7 +67,12 @@ def format_of(path: str | Path) -> str:
 
 
 def export_run(
-    run: Run, format: str, file: BinaryIO, *, suggestions: Mapping[int, Suggestions] | None = None
+    run: Run,
+    format: str,
+    file: BinaryIO,
+    *,
+    suggestions: Mapping[int, Suggestions] | None = None,
+    columns: Mapping[str, Sequence[Any]] | None = None,
 ) -> None:
     """Write a run into a binary file.
 
@@ -73,21 +83,30 @@ def export_run(
     file : binary file, writable
     suggestions : mapping of row to [(cluster, probability), ...], optional
         For Label Studio: what the model says of rows, answered or not.
+    columns : mapping of str to sequence of length n, optional
+        Columns of the data that stand beside the answers; ids and file names stand there anyway.
     """
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
+    own = rows_own(run.spec.row_ids, columns)
     if format == "parquet":
-        write_parquet(run.answers(), file, run.spec)
+        write_parquet(run.answers(), file, run.spec, own)
         return
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         if format == "csv":
-            write_csv(run.answers(), text)
+            write_csv(run.answers(), text, own)
         elif format == "jsonl":
             write_jsonl(run, text)
         else:
             version = run.spec.model_hash or "activeclust"
-            write_tasks(tasks(run.answers(), suggestions=suggestions, model_version=version), text)
+            made = tasks(
+                run.answers(),
+                suggestions=suggestions,
+                data=lambda row: {name: values[row] for name, values in own.items()},
+                model_version=version,
+            )
+            write_tasks(made, text)
     finally:
         text.detach()  # the file is the caller's to close
 
@@ -140,7 +159,7 @@ def import_run(
         return _import_archive(store, archive, spec)
     stated: RunSpec | None = None
     if format == "csv":
-        answers = read_csv(_text(file))
+        answers = read_csv(_text(file), _ids_of(store, name))
     elif format == "parquet":
         answers, stated = read_parquet(file)
     else:
@@ -220,7 +239,14 @@ def _text(file: BinaryIO) -> io.StringIO:
 
 
 def _decoded(file: BinaryIO) -> str:
-    try:
-        return file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"The file is not text in UTF-8: {error}.") from error
+    text, notes = decoded(file.read(), "The file")
+    for note in notes:
+        warnings.warn(note.partition(":")[0] + ".", stacklevel=4)
+    return text
+
+
+def _ids_of(store: Store, name: str | None) -> RowIds | None:
+    """What the rows of an existing run are called."""
+    with contextlib.suppress(RunNotFound):
+        return None if name is None else store.open_run(name).spec.row_ids
+    return None

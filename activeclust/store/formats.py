@@ -14,12 +14,14 @@ from typing import Any, BinaryIO, TextIO
 
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.identities import RowIds
-from activeclust.labels import as_integer, label
+from activeclust.labels import as_integer, is_missing, label
 from activeclust.store.base import Answer, Cluster, Event, Kind, Round, Run, RunSpec
 from activeclust.store.checks import check_cluster, shown
 from activeclust.store.outcomes import ON_ROW
 
 COLUMNS = ("row", "kind", "cluster", "cluster_type", "annotator", "at", "counts")
+#: name of a column -> a text for each row
+RowsOwn = Mapping[str, Sequence[str]]
 _NEEDED = {"row", "cluster"}
 _ROW = re.compile(r"[0-9]{1,18}(\.0*)?", re.ASCII)
 _AT_ONCE = 50_000  #: lines of a table that are written together
@@ -36,26 +38,49 @@ class Archive:
     rounds: Sequence[Round]
 
 
-def write_csv(answers: Iterable[Answer], file: TextIO) -> None:
-    """One answer a line, under the names of :data:`COLUMNS`."""
+def rows_own(ids: RowIds | None, columns: Mapping[str, Sequence[Any]] | None = None) -> RowsOwn:
+    """What stands beside each answer: the row's id where it has one, and columns of the data, as texts.
+
+    Examples
+    --------
+    >>> rows_own(RowIds("id", ("a", "b")), {"row": [1, None]})
+    {'id': ('a', 'b'), 'row (data)': ('1', '')}
+    """
+    own: dict[str, Sequence[str]] = {"id": ids.values} if ids is not None and ids.named else {}
+    for name, values in (columns or {}).items():
+        plain = name if name not in (*COLUMNS, "id") else f"{name} (data)"
+        own[plain] = tuple("" if is_missing(value) else str(value) for value in values)
+    return own
+
+
+def write_csv(answers: Iterable[Answer], file: TextIO, own: RowsOwn | None = None) -> None:
+    """One answer a line, under the names of :data:`COLUMNS`; behind them what is the row's ``own``."""
+    own = own or {}
     writer = csv.writer(file)  # lines end in CRLF, as RFC 4180 has it; with LF alone a lone CR is not quoted
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, *own))
     for answer in answers:
         at = "" if answer.at is None else answer.at.isoformat()
-        writer.writerow(
-            [answer.row, answer.kind.value, *_split(answer.cluster), answer.annotator, at, int(answer.counts)]
+        said = (
+            answer.row,
+            answer.kind.value,
+            *_split(answer.cluster),
+            answer.annotator,
+            at,
+            int(answer.counts),
         )
+        writer.writerow((*said, *(values[answer.row] for values in own.values())))
 
 
-def read_csv(file: TextIO) -> list[Answer]:
+def read_csv(file: TextIO, ids: RowIds | None = None) -> list[Answer]:
     """Answers from a file with at least the columns ``row`` and ``cluster``.
 
-    Fields are separated by commas, or by semicolons or tabs where the header says so. Without ``cluster_type`` a
-    cluster is a text; without ``kind`` a line with a cluster is a label, and one without says nothing.
+    Where ``ids`` are those of the run's rows and the file has a column ``id``, rows are found by it. Fields are
+    separated by commas, or by semicolons or tabs where the header says so. Without ``cluster_type`` a cluster is a
+    text; without ``kind`` a line with a cluster is a label, and one without says nothing.
     """
     limit = csv.field_size_limit(2**31 - 1)  # a label may be longer than the module's 131,072 characters
     try:
-        return _read_csv(csv.DictReader(file, strict=True, delimiter=_delimiter(file)))
+        return _read_csv(csv.DictReader(file, strict=True, delimiter=_delimiter(file)), _places(ids))
     finally:
         csv.field_size_limit(limit)
 
@@ -69,7 +94,11 @@ def _delimiter(file: TextIO) -> str:
     return next((mark for mark, names in columns.items() if names >= _NEEDED), ",")
 
 
-def _read_csv(reader: csv.DictReader[str]) -> list[Answer]:
+def _places(ids: RowIds | None) -> dict[str, int] | None:
+    return {name: row for row, name in enumerate(ids.values)} if ids is not None and ids.named else None
+
+
+def _read_csv(reader: csv.DictReader[str], places: Mapping[str, int] | None) -> list[Answer]:
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         _check_columns(names, "CSV")
@@ -82,7 +111,7 @@ def _read_csv(reader: csv.DictReader[str]) -> list[Answer]:
                     f"Cannot read {where}: it has more fields than the header. A cluster with a comma in its name "
                     "stands in quotation marks."
                 )
-            answers.append(_to_answer(line, where))
+            answers.append(_to_answer(line, where, places))
     except csv.Error as error:
         raise DataFileError(f"The CSV cannot be read in line {reader.line_num}: {error}.") from error
     return [answer for answer in answers if answer is not None]
@@ -98,20 +127,26 @@ def _check_columns(names: Sequence[str], what: str) -> None:
         raise DataFileError(f"The {what} has two columns {twice[0]!r}; expected one.")
 
 
-def write_parquet(answers: Iterable[Answer], file: BinaryIO, spec: RunSpec) -> None:
+def write_parquet(
+    answers: Iterable[Answer], file: BinaryIO, spec: RunSpec, own: RowsOwn | None = None
+) -> None:
     """The same columns as Parquet; what the run was made from is in the file's metadata."""
     arrow, parquet = _pyarrow()
+    own = own or {}
+    names = (*COLUMNS, *own)
     types = [arrow.int64(), *[arrow.string()] * 4, arrow.timestamp("us", tz="UTC"), arrow.bool_()]
+    types += [arrow.string()] * len(own)
     schema = arrow.schema(
-        list(zip(COLUMNS, types, strict=True)), metadata={_SPEC_KEY: json.dumps(asdict(spec))}
+        list(zip(names, types, strict=True)), metadata={_SPEC_KEY: json.dumps(asdict(spec))}
     )
     lines = (
-        (answer.row, answer.kind.value, *_split(answer.cluster), answer.annotator, answer.at, answer.counts)
+        (answer.row, answer.kind.value, *_split(answer.cluster), answer.annotator, answer.at, answer.counts,
+         *(values[answer.row] for values in own.values()))
         for answer in answers
-    )
+    )  # fmt: skip
     with parquet.ParquetWriter(file, schema) as writer:
         while some := list(itertools.islice(lines, _AT_ONCE)):
-            columns = dict(zip(COLUMNS, zip(*some, strict=True), strict=True))
+            columns = dict(zip(names, zip(*some, strict=True), strict=True))
             writer.write_table(
                 arrow.table({name: list(values) for name, values in columns.items()}, schema=schema)
             )
@@ -197,10 +232,14 @@ def _split(cluster: Cluster | None) -> tuple[str | None, str]:
     return str(cluster), "int" if isinstance(cluster, int) else "str"
 
 
-def _to_answer(line: Mapping[str, Any], where: str) -> Answer | None:
+def _to_answer(line: Mapping[str, Any], where: str, places: Mapping[str, int] | None = None) -> Answer | None:
     """An answer; None for a line that says nothing of its row."""
     try:
         row = row_number(line["row"])
+        if places is not None and line.get("id") not in (None, ""):
+            if (name := str(line["id"])) not in places:
+                raise ValueError(f"no row of the run has the id {shown(name)}")
+            row = places[name]
         cluster = label(line["cluster"], "A cluster")
         kind = line.get("kind")
         if cluster is None and not kind:

@@ -68,3 +68,46 @@ def test_columns_can_be_left_out(run, rows):
     assert status == 0
     header = next(csv.reader(io.StringIO(out)))
     assert header[-1] == "answered_by" and "key" not in header
+
+
+def test_answers_are_exported_with_ids_and_columns_and_find_their_rows_again(
+    run, monkeypatch, rows, tmp_path
+):
+    begin(run, monkeypatch, rows)
+    status, out, err = run("export", "--name", "rows")
+    lines = list(csv.DictReader(io.StringIO(out)))
+    assert [(line["id"], line["row"], line["cluster"]) for line in lines] == [
+        ("000", "0", "null"), ("001", "1", "one"), ("002", "2", "2")
+    ]  # fmt: skip
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for ending in ("csv", "parquet", "json"):
+        db = tmp_path / "activeclust.db"
+        status, _, err = run("export", "--db", db, "--name", "rows", "--columns", "-o", f"out.{ending}")
+        assert status == 0, err
+    whole = pd.read_csv("out.csv", dtype=str, keep_default_na=False)
+    assert list(whole.columns[-6:]) == ["id", "key", "a", "b", "n", "cluster (data)"]
+    assert whole["n"].tolist() == ["0", "1", "2"] and whole["key"].tolist() == ["000", "001", "002"]
+    assert pd.read_parquet("out.parquet")["cluster (data)"].tolist()[1] == "größe"
+    assert '"cluster (data)": "größe"' in Path("out.json").read_text(encoding="utf-8")
+    # into a run over the file backwards
+    frame = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)
+    frame[::-1].to_csv("back.csv", index=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("annotate", "back.csv", "--ui", "terminal", "--seed", "0", *WORDS)[0] == 0
+    for file in ("out.csv", "out.parquet"):
+        status, _, err = run("import", file, "--name", "back")
+        assert status == (0 if file == "out.csv" else 1), err
+    store = open_store("activeclust.db")
+    assert {a.row: a.cluster for a in store.open_run("back").anchors()} == {29: "null", 28: "one", 27: 2}
+    store.close()
+    frame[1:].to_csv(tmp_path / "rows.csv", index=False)
+    status, _, err = run("export", "--db", tmp_path / "activeclust.db", "--name", "rows", "--columns")
+    assert status == 1 and "has other rows" in err
+
+
+@pytest.mark.filterwarnings("default:The file is not UTF-8")
+def test_answers_in_another_encoding_are_imported_and_the_guess_is_said(run, rows, tmp_path):
+    (tmp_path / "a.csv").write_bytes("row;cluster\n0;Käse\n".encode("cp1252"))
+    status, _, err = run("import", "a.csv", "--name", "x", "--rows", "30")
+    assert status == 0 and "read as cp1252, as in 'Käse'" in err
