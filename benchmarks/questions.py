@@ -171,7 +171,7 @@ def means(frame: pd.DataFrame, value: str = "accuracy") -> pd.DataFrame:
 
 def report(frame: pd.DataFrame) -> None:
     """Tables in Markdown, and where ``auto`` is behind."""
-    parts = dict(list(frame.groupby("collection", sort=False)))
+    parts = {str(name): group for name, group in frame.groupby("collection", sort=False)}
     if len(parts) > 1:
         parts["all"] = frame
         held = frame[~frame["data"].isin(CHOSEN_ON)]
@@ -255,24 +255,25 @@ def stopping(frame: pd.DataFrame) -> None:
 
 
 def forecast(runs: pd.DataFrame) -> None:
-    """How often "about N more answers to 95 %" is within a factor of two, among rounds of runs that get there."""
-    ratios = []
-    for _, run in runs.groupby(["data", "batch", "repeat"]):
-        run = run.sort_values("answers")
-        there = run[run["accuracy"] >= GOAL]
-        if not len(there):
-            continue
-        reached = there["answers"].iloc[0]
-        before = run[(run["answers"] < reached) & (run["each"] >= 1)]
-        needed = reached - before["answers"]
-        said = before["answers_to_goal"]
-        ratios += ((said.clip(lower=1)) / needed).dropna().tolist()
-    if ratios:
-        r = np.array(ratios)
-        print(
-            f"\nForecast of the answers to {GOAL:.0%}: within a factor of two in {np.mean((r > 0.5) & (r < 2)):.0%} of "
-            f"{len(r)} rounds; median ratio {np.median(r):.2f}."
-        )
+    """How often "about N more answers to 95 %" is within a factor of two, in rounds before that is reached."""
+    for what, name in (("accuracy", "the accuracy"), ("expected_accuracy", "the expected accuracy")):
+        ratios = []
+        for _, run in runs.groupby(["data", "batch", "repeat"]):
+            run = run.sort_values("answers")
+            there = run[run[what] >= GOAL]
+            if not len(there):
+                continue
+            reached = there["answers"].iloc[0]
+            before = run[(run["answers"] < reached) & (run["each"] >= 1)]
+            ratios += (
+                (before["answers_to_goal"].clip(lower=1) / (reached - before["answers"])).dropna().tolist()
+            )
+        if ratios:
+            r = np.array(ratios)
+            print(
+                f"\nForecast of the answers until {name} is {GOAL:.0%}: within a factor of two in "
+                f"{np.mean((r > 0.5) & (r < 2)):.0%} of {len(r)} rounds; median ratio {np.median(r):.2f}."
+            )
 
 
 def _end(text: str, run: pd.DataFrame) -> tuple | None:

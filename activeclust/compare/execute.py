@@ -127,8 +127,12 @@ def compare_sets(
         raise InvalidInput("Expected one or more data sets, got none.")
     parts = []
     for name, given in sets.items():
-        data = given if isinstance(given, Dataset) else dataset_of(*given, name=str(name))
-        parts.append(compare(replace(data, name=str(name)), strategies=strategies, budget=budget, **settings))
+        if isinstance(given, Dataset):
+            data = replace(given, name=str(name))
+        else:
+            X, y = given
+            data = dataset_of(X, y, str(name))
+        parts.append(compare(data, strategies=strategies, budget=budget, **settings))
     return Comparisons.of(parts, budget)
 
 

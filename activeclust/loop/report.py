@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from activeclust.annotators.printable import printable
 from activeclust.loop.stopping import GOAL
 from activeclust.store.base import Round, RunInfo
@@ -158,10 +160,12 @@ def plot_history(
         if points:
             x, y = zip(*points, strict=True)
             axes.plot(x, y, dash, color=colour, linewidth=1.9, label=f"{label} ({y[-1]:.3f})")
-    band = [(r.budget, r.metrics["expected_low"], r.metrics["expected_high"]) for r in rounds
-            if r.metrics.get("expected_low") is not None]  # fmt: skip
-    if band:
-        axes.fill_between(*zip(*band, strict=True), color="#7F7F7F", alpha=0.15, linewidth=0)
+    expected = [r for r in rounds if r.metrics.get("expected_low") is not None]
+    if expected:
+        low, high = (
+            np.array([r.metrics[f"expected_{end}"] for r in expected], float) for end in ("low", "high")
+        )
+        axes.fill_between([r.budget for r in expected], low, high, color="#7F7F7F", alpha=0.15, linewidth=0)
     axes.set_xlabel("answers")
     axes.set_ylabel("score")
     axes.set_ylim(0, 1.02)

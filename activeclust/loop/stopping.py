@@ -41,9 +41,9 @@ StopRule = Callable[[Rounds], bool]
 WINDOW, ROUNDS = 15, 3
 #: ... the partition changed by no more than this in all (three rounds with kappa .99 each)
 CHANGE = 0.03
-#: the interval of the expected accuracy: rows looked at, width of the kernel by which errors go together, and the
-#: normal distribution's 97.5 % quantile
-LOOKED_AT, TOGETHER, QUANTILE = 1_000, 0.2, 1.96
+#: the interval of the expected accuracy: rows looked at, width of the kernel by which errors go together, relative
+#: standard deviation of the error that is expected, and the normal distribution's 97.5 % quantile
+LOOKED_AT, TOGETHER, MISJUDGED, QUANTILE = 1_000, 0.2, 0.4, 1.96
 #: The accuracy that is forecast; nothing is forecast that takes more than so many times the answers given.
 GOAL, FARTHEST = 0.95, 20
 #: the forecast looks back to this share of the answers, at four rounds or more, and takes no flatter curve than this
@@ -180,11 +180,12 @@ def expected_gain(state: PoolState, rows: np.ndarray) -> float:
 def expected_interval(
     confidence: np.ndarray, points: np.ndarray, answered: int
 ) -> tuple[float, float] | tuple[None, None]:
-    """Where the accuracy lies with 95 %, if each row is right with the probability that the posterior gives.
+    """Where the accuracy lies with about 95 %, by the confidences that the posterior gives.
 
-    Errors are no independent draws: a cluster that is misnamed is misnamed as a whole. So the variance of the mean is
+    Two variances are added. Errors are no independent draws, since a cluster that is misnamed is misnamed as a whole:
     ``1/m^2 sum_ij k(x_i, x_j) s_i s_j``, ``s_i^2 = c_i (1 - c_i)`` being the variance of one row with confidence
-    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view.
+    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view. And the posterior misjudges itself: its expected
+    error ``e = 1 - mean c`` is off by a factor, ``(0.4 e)^2``.
 
     Parameters
     ----------
@@ -204,9 +205,9 @@ def expected_interval(
     --------
     >>> apart, together = np.eye(100), np.tile(np.eye(2), (50, 1))
     >>> [round(end, 2) for end in expected_interval(np.full(100, 0.8), apart, 10)]
-    [0.7, 0.9]
+    [0.61, 0.99]
     >>> [round(end, 2) for end in expected_interval(np.full(100, 0.8), together, 10)]
-    [0.24, 1.0]
+    [0.22, 1.0]
     """
     if answered == 0:
         return None, None
@@ -216,8 +217,9 @@ def expected_interval(
         rows = np.sort(np.random.default_rng(0).choice(n, LOOKED_AT, replace=False))
     spread = np.sqrt(confidence[rows] * (1 - confidence[rows]))
     together = kernel_between(points[rows], points[rows], TOGETHER)
-    variance = float(spread @ together @ spread) / len(rows) ** 2
-    mean, half = float(confidence.mean()), QUANTILE * float(np.sqrt(max(variance, 0.0)))
+    mean = float(confidence.mean())
+    variance = float(spread @ together @ spread) / len(rows) ** 2 + (MISJUDGED * (1 - mean)) ** 2
+    half = QUANTILE * float(np.sqrt(variance))
     return max(answered / n, mean - half), min(1.0, mean + half)
 
 

@@ -197,7 +197,7 @@ def test_the_interval_is_that_of_independent_rows_where_rows_are_apart():
     confidence = np.full(400, 0.9)
     low, high = expected_interval(confidence, np.eye(400), 1)
     # k is e^-5 between rows at a right angle: 1 + 399 e^-5 in place of 1
-    half = 1.96 * np.sqrt(0.09 / 400 * (1 + 399 * np.exp(-5)))
+    half = 1.96 * np.sqrt(0.09 / 400 * (1 + 399 * np.exp(-5)) + (0.4 * 0.1) ** 2)
     assert (low, high) == pytest.approx((0.9 - half, 0.9 + half), abs=1e-4)
 
 
@@ -205,7 +205,7 @@ def test_errors_that_go_together_widen_the_interval():
     points = np.repeat(np.eye(4), 50, axis=0)
     low, high = expected_interval(np.full(200, 0.9), points, 1)
     assert high == 1.0
-    assert low == pytest.approx(0.9 - 1.96 * np.sqrt(0.09 * (1 + 3 * np.exp(-5)) / 4), abs=1e-4)
+    assert low == pytest.approx(0.9 - 1.96 * np.sqrt(0.09 * (1 + 3 * np.exp(-5)) / 4 + 0.04**2), abs=1e-4)
 
 
 def test_the_interval_ends_at_what_is_answered_and_begins_with_an_answer():
