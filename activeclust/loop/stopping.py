@@ -184,8 +184,8 @@ def expected_interval(
 
     Two variances are added. Errors are no independent draws, since a cluster that is misnamed is misnamed as a whole:
     ``1/m^2 sum_ij k(x_i, x_j) s_i s_j``, ``s_i^2 = c_i (1 - c_i)`` being the variance of one row with confidence
-    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view. And the posterior misjudges itself: its expected
-    error ``e = 1 - mean c`` is off by a factor, ``(0.4 e)^2``.
+    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view. And the posterior misjudges itself: its
+    expected error ``e = 1 - mean c`` is off by a factor, ``(0.4 e)^2``.
 
     Parameters
     ----------
