@@ -40,6 +40,12 @@ HOMES = {
 }
 
 
+EXAMPLES = """\b
+Examples:
+  activeclust loop --oracle mnist --budget 100
+  activeclust annotate rows.csv"""
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are looked at."""
 
@@ -67,14 +73,16 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="activeclust")
 def cli() -> None:
     """Partition rows into your own clusters with as few answers as possible.
 
-    \b
-    Try it:      activeclust loop --oracle mnist --budget 100
-    Your rows:   activeclust annotate rows.csv
+    Each command's --help ends with examples. rows.csv stands for your file, and what names a run is its file's name.
     """
 
 

@@ -17,6 +17,7 @@ from activeclust.cli.options import (
     data_options,
     data_settings,
     db_option,
+    examples,
     load_data,
     tell_carried,
     views_options,
@@ -25,7 +26,9 @@ from activeclust.cli.say import say
 from activeclust.errors import InvalidInput
 
 
-@click.command("annotate")
+@click.command(
+    "annotate", epilog=examples("annotate rows.csv", "annotate rows.csv --ui terminal --budget 50")
+)
 @click.argument("source", metavar="DATA")
 @click.option(
     "--ui",
@@ -67,7 +70,7 @@ from activeclust.errors import InvalidInput
 @views_options
 @click.pass_context
 def annotate_command(context: click.Context, source: str, **given: Any) -> None:
-    """Ask you which cluster rows belong to; the same command goes on where you stopped.
+    """Ask you which cluster rows belong to. The same command resumes where you stopped.
 
     Every answer is kept at once. `activeclust cluster DATA --name NAME` writes the partition.
     """

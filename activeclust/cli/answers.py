@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from activeclust.annotators.printable import printable
-from activeclust.cli.options import db_option
+from activeclust.cli.options import db_option, examples
 from activeclust.cli.say import say
 from activeclust.errors import DataFileError, InvalidInput, RunMismatch
 
@@ -40,7 +40,7 @@ def name_option(command: Any) -> Any:
     return click.option("--name", required=True, metavar="NAME", help="Name of the run.")(command)
 
 
-@click.command("log")
+@click.command("log", epilog=examples("log --name rows --last 10"))
 @db_option
 @name_option
 @click.option("--annotator", metavar="WHO", help="Only what this person did.")
@@ -107,7 +107,9 @@ def _log_record(line: LogLine) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
-@click.command("export")
+@click.command(
+    "export", epilog=examples("export --name rows -o answers.csv", "export --name rows -o run.jsonl")
+)
 @db_option
 @name_option
 @click.option("--format", type=FORMATS, help="[default: by the name of the file, else csv]")
@@ -208,7 +210,9 @@ def _read_suggestions(path: str, run: Run) -> dict[int, list[tuple[Cluster, floa
     return {row: sorted(line, key=lambda item: -item[1]) for row, line in found.items()}
 
 
-@click.command("import")
+@click.command(
+    "import", epilog=examples("import answers.csv --name again --rows 150", "import run.jsonl --name copy")
+)
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the one in a jsonl or parquet file].")
@@ -242,7 +246,9 @@ def import_command(
         say(f"Run {run.spec.name!r}: {written} new events, {len(run.anchors())} anchors now.")
 
 
-@click.command("review")
+@click.command(
+    "review", epilog=examples("review --name rows", "review --name rows --row 17 --cluster setosa")
+)
 @db_option
 @name_option
 @click.option("--row", type=click.IntRange(min=0), help="Decide on this row.")
@@ -253,12 +259,7 @@ def import_command(
 def review_command(
     db: str, name: str, row: int | None, cluster: str | None, as_text: bool, annotator: str, as_json: bool
 ) -> None:
-    """Show the rows whose annotators disagree, or decide on one of them.
-
-    \b
-    activeclust review --name mine
-    activeclust review --name mine --row 17 --cluster cat
-    """
+    """Show the rows whose annotators disagree, or decide on one of them."""
     if (row is None) != (cluster is None):
         raise click.UsageError("Give --row and --cluster together, or neither.")
     with _opened(db) as store:
@@ -308,7 +309,7 @@ def _show_disputes(run: Run, as_json: bool) -> None:
     say(f"{shown} rows on which annotators disagree and nobody has decided.")
 
 
-@click.command("agreement")
+@click.command("agreement", epilog=examples("agreement --name rows"))
 @db_option
 @name_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from activeclust.cli.options import db_option, load_data, stderr_console
+from activeclust.cli.options import db_option, examples, load_data, stderr_console
 
 
-@click.command("audit")
+@click.command("audit", epilog=examples("audit --name rows --n 30"))
 @click.option("--n", "n", type=click.IntRange(1), default=50, show_default=True, help="Rows to ask about.")
 @click.option("--name", required=True, metavar="NAME", help="The run whose labels are judged.")
 @click.option("--oracle", is_flag=True, help="Answer with the labels in the data, not by hand.")

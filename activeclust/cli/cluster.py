@@ -12,6 +12,7 @@ from activeclust.cli.options import (
     clusterer_of,
     data_options,
     db_option,
+    examples,
     load_data,
     views_options,
     writable_folder,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked for
 
 
-@click.command("cluster")
+@click.command("cluster", epilog=examples("cluster rows.csv", "cluster rows.csv --name rows -o clusters.csv"))
 @click.argument("source", metavar="DATA")
 @db_option
 @click.option("--name", metavar="NAME", help="Use the answers of this run.")

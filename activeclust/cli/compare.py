@@ -12,6 +12,7 @@ import click
 from activeclust.cli.options import (
     data_options,
     db_option,
+    examples,
     load_data,
     stderr_console,
     stdout_console,
@@ -31,7 +32,12 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
     return int(match[1]), int(match[2])
 
 
-@click.command("compare")
+@click.command(
+    "compare",
+    epilog=examples(
+        "compare --oracle flowers.csv --label-column species --strategies random,auto --budget 20 --repeats 3"
+    ),
+)
 @click.option("--oracle", required=True, metavar="DATA", help="Labelled rows: mnist, digits or a file.")
 @click.option("--strategies", required=True, metavar="A,B,...", help="Names; 'all' for all of ours.")
 @click.option("--budget", type=click.IntRange(1), default=100, show_default=True, help="Answers a run.")
@@ -54,8 +60,8 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
 def compare_command(**given: Any) -> None:
     """Run strategies against one another on paired seeds.
 
-    Every run is kept in the database, so an interrupted sweep goes on where it stood when the same command
-    is given again.
+    Every run is kept in the database, so an interrupted sweep resumes
+    when the same command is given again.
     """
     from activeclust import strategies as registry
     from activeclust.compare.comparison import Comparison

@@ -7,12 +7,12 @@ import json
 import click
 
 from activeclust.annotators.printable import printable
-from activeclust.cli.options import db_option
+from activeclust.cli.options import db_option, examples
 from activeclust.cli.say import say
 from activeclust.store import DATABASE
 
 
-@click.group("db")
+@click.group("db", epilog=examples("db check", "db backup copy.db"))
 def db_group() -> None:
     """Check a database, mend it, copy it, or bring it to this version's schema."""
 
@@ -20,7 +20,7 @@ def db_group() -> None:
 _WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVECLUST_DB")
 
 
-@db_group.command("check")
+@db_group.command("check", epilog=examples("db check"))
 @_WHERE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
@@ -50,7 +50,7 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
         context.exit(3)
 
 
-@db_group.command("repair")
+@db_group.command("repair", epilog=examples("db repair"))
 @_WHERE
 def repair_command(url: str) -> None:
     """Mend a damaged database: everything is made from its events again.
@@ -77,22 +77,20 @@ def _lost(events: int) -> str:
     return f"{events} event{'s' if events > 1 else ''} could not be trusted and {'are' if events > 1 else 'is'} gone."
 
 
-@db_group.command("backup")
+@db_group.command("backup", epilog=examples("db backup copy.db"))
 @click.argument("copy", metavar="COPY", type=click.Path(dir_okay=False))
 @db_option
 def backup_command(copy: str, db: str) -> None:
     """Copy an SQLite database into a new file, complete and of one moment, while people answer.
 
-    \b
-    activeclust db backup answers-$(date +%F).db
-    PostgreSQL: pg_dump --format=custom --table='activeclust_*' --file=COPY URL
+    PostgreSQL has its own tool for that, pg_dump.
     """
     from activeclust.store.sql.backup import backup_database
 
     say(f"Wrote {backup_database(db, copy)}.")
 
 
-@db_group.command("upgrade")
+@db_group.command("upgrade", epilog=examples("db upgrade"))
 @_WHERE
 def upgrade_command(url: str) -> None:
     """Bring a database to this version's schema, after a copy of the file (PostgreSQL: make your own)."""

@@ -15,6 +15,7 @@ from activeclust.cli.options import (
     answers_option,
     data_options,
     db_option,
+    examples,
     load_data,
     views_options,
     writable_folder,
@@ -26,7 +27,12 @@ PORT = 9090  #: of Label Studio's back ends
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@click.command("label-studio")
+@click.command(
+    "label-studio",
+    epilog=examples(
+        "label-studio rows.csv --write project --clusters setosa,virginica", "label-studio rows.csv"
+    ),
+)
 @click.argument("source", metavar="DATA")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
@@ -56,14 +62,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @data_options
 @views_options
 def label_studio_command(source: str, **given: Any) -> None:
-    """Be Label Studio's machine-learning back end for DATA.
+    """Serve as the machine-learning back end of Label Studio for DATA.
 
     Connect it under Settings, Model. Its predictions carry a score in the order in which to ask (take
     "Uncertainty sampling"), and every annotation is an answer of the run at once.
-
-    \b
-    activeclust label-studio flowers.csv --write project --clusters iris,rose
-    activeclust label-studio flowers.csv
     """
     from activeclust import strategies
     from activeclust.store import open_store

@@ -20,6 +20,7 @@ from activeclust.cli.options import (
     data_options,
     data_settings,
     db_option,
+    examples,
     load_data,
     stderr_console,
     tell_carried,
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
     from activeclust.store.base import RunSpec, Store
 
 
-@click.command("loop")
+@click.command(
+    "loop",
+    epilog=examples(
+        "loop --oracle mnist --budget 100", "loop --oracle flowers.csv --label-column species --budget 20"
+    ),
+)
 @click.option("--oracle", metavar="DATA", help="Labelled rows: mnist, digits, mnist70k or a file.")
 @click.option(
     "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."

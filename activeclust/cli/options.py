@@ -79,6 +79,19 @@ DATA_OPTIONS = (
 _VECTORS = (".npy", ".npz")
 
 
+def examples(*commands: str) -> str:
+    """The end of a command's ``--help``: command lines that work, given as they are typed after ``activeclust``.
+
+    Examples
+    --------
+    >>> print(examples("runs").replace(chr(8), ""))
+    <BLANKLINE>
+    Examples:
+      activeclust runs
+    """
+    return "\b\nExamples:\n" + "\n".join(f"  activeclust {command}" for command in commands)
+
+
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how a file is read; :func:`load_data` takes them."""
     for option in reversed(_DATA):

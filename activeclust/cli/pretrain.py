@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from activeclust.cli.options import examples
 
-@click.command()
+
+@click.command("pretrain", epilog=examples("pretrain --prior mine.json --minutes 60 --out my-weights"))
 @click.option(
     "--prior",
     "prior_file",
@@ -46,7 +48,7 @@ def pretrain(
 ) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
-    Ctrl-C keeps the last checkpoint; the same command goes on from there.
+    Ctrl-C keeps the last checkpoint; the same command resumes from there.
     """
     from pathlib import Path
 
@@ -88,7 +90,10 @@ def _left(trainer, loss: float) -> str:
     return f"step {trainer.step} · loss {loss:.3f} · {minutes:.0f} min left"
 
 
-@click.command("pretrain-zero-shot")
+@click.command(
+    "pretrain-zero-shot",
+    epilog=examples("pretrain-zero-shot --prior mine.json --datasets 1000 --out my-selector"),
+)
 @click.option(
     "--prior",
     "prior_file",
@@ -115,7 +120,7 @@ def pretrain_zero_shot(prior_file, folder, datasets, epochs, seed, workers) -> N
     """Train the network that chooses a partition when there is no answer at all.
 
     Use it as PFNClusterer(partition_weights=...). Ctrl-C keeps what is drawn and the last pass; the same
-    command goes on from there.
+    command resumes from there.
     """
     from dataclasses import replace
     from pathlib import Path

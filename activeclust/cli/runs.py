@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activeclust.cli.options import db_option, stdout_console, writable_folder
+from activeclust.cli.options import db_option, examples, stdout_console, writable_folder
 from activeclust.cli.say import say
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activeclust.store.base import Run, RunInfo
 
 
-@click.command("runs")
+@click.command("runs", epilog=examples("runs"))
 @db_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def runs_command(db: str, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def _line(info: RunInfo) -> dict[str, Any]:
     }
 
 
-@click.command("report")
+@click.command("report", epilog=examples("report --name rows --out report"))
 @db_option
 @click.option("--name", required=True, metavar="NAME", help="Name of the run.")
 @click.option(
