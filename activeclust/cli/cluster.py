@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from activeclust.cli.options import (
+    as_in_run,
     bars,
     clusterer_of,
     data_options,
@@ -23,7 +25,7 @@ from activeclust.validation import counted
 
 if TYPE_CHECKING:
     from activeclust.datasets.loading import Dataset
-    from activeclust.store.base import Cluster
+    from activeclust.store.base import Cluster, RunSpec
 
     #: row -> cluster, and who said so
     Answers = dict[int, tuple[Cluster, str]]
@@ -63,7 +65,9 @@ MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked fo
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
 @data_options
 @views_options
+@click.pass_context
 def cluster_command(
+    context: click.Context,
     source: str,
     db: str,
     name: str | None,
@@ -75,7 +79,8 @@ def cluster_command(
 ) -> None:
     """Partition the rows of a file or named set: a table with one line per row.
 
-    Without --name and --answers nothing is known: the clusters, and how many there are, are inferred.
+    Without --name and --answers nothing is known: the clusters, and how many there are, are inferred. With --name the
+    data are read as for that run, where options do not say otherwise.
     Columns: row, id (where the rows have one), cluster, probability, new_cluster_probability, answered, answered_by,
     and the rows' own columns.
     """
@@ -86,8 +91,11 @@ def cluster_command(
     if output != "-":
         writable_folder(Path(output).absolute().parent)
         check_table_name(Path(output))
+    run = _read_run(db, name) if name else None
+    if run is not None:
+        given = as_in_run(context, given, run[0])
     data = load_data(source, given)
-    anchors = _of_run(db, name, data, changed) if name else {}
+    anchors = {} if run is None else _of_run(*run, data, changed)
     if anchor_file:
         anchors = _of_file(Path(anchor_file), data, given)
     with bars():
@@ -158,25 +166,28 @@ def _of_file(path: Path, data: Dataset, given: dict[str, Any]) -> Answers:
     return {answer.row: (answer.cluster, answer.annotator) for answer in answers}
 
 
-def _of_run(db: str, name: str, data: Dataset, changed: bool) -> Answers:
-    """The answers of a run by the rows of the data given."""
-    from activeclust.identities import moved
+def _read_run(db: str, name: str) -> tuple[RunSpec, Answers]:
+    """What a run was made from, and its answers."""
     from activeclust.store import open_store
-    from activeclust.views.identity import content_hash
 
-    store = open_store(db, create=False)
-    try:
+    with contextlib.closing(open_store(db, create=False)) as store:
         run = store.open_run(name)
         anchors = {anchor.row: (anchor.cluster, anchor.annotator) for anchor in run.anchors()}
-    finally:
-        store.close()
     if not anchors:
         raise InvalidInput(f"Run {name!r} has no answers yet; leave --name out to cluster without any.")
-    then, now = run.spec.row_ids, data.row_ids
+    return run.spec, anchors
+
+
+def _of_run(spec: RunSpec, anchors: Answers, data: Dataset, changed: bool) -> Answers:
+    """The answers of a run by the rows of the data given."""
+    from activeclust.identities import moved
+    from activeclust.views.identity import content_hash
+
+    then, now = spec.row_ids, data.row_ids
     if then is None:
-        if run.spec.n_rows != len(data.X) or run.spec.data_hash not in ("", content_hash(data.X)):
+        if spec.n_rows != len(data.X) or spec.data_hash not in ("", content_hash(data.X)):
             raise RunMismatch(
-                f"Run {name!r} was made from other rows ({run.spec.n_rows:,} of {run.spec.source or 'a file'}) than "
+                f"Run {spec.name!r} was made from other rows ({spec.n_rows:,} of {spec.source or 'a file'}) than "
                 f"these {len(data.X):,}, and does not tell what they are called: give the same data."
             )
         return anchors
@@ -186,8 +197,8 @@ def _of_run(db: str, name: str, data: Dataset, changed: bool) -> Answers:
         return here
     removed, added = len(then) - len(at), len(now) - len(at)
     told = (
-        f"{len(here)} of the {counted(len(anchors), 'answer')} of run {name!r} found their rows by {now.words}; since "
-        f"it was made, rows have changed ({counted(removed, 'row')} removed, {counted(added, 'row')} added)"
+        f"{len(here)} of the {counted(len(anchors), 'answer')} of run {spec.name!r} found their rows by {now.words}; "
+        f"since it was made, rows have changed ({counted(removed, 'row')} removed, {counted(added, 'row')} added)"
     )
     if not changed or not here:
         raise RunMismatch(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.datasets.loading import Dataset
     from activeclust.loop.active_loop import ActiveLoop
+    from activeclust.store.base import RunSpec
 
 _DATA = (
     click.option(
@@ -197,6 +198,28 @@ def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any]
         if written:
             say(f"The run begins with {counted(written, 'answer')} from {name}.")
     loop.refresh()
+
+
+def as_in_run(context: click.Context, given: dict[str, Any], spec: RunSpec) -> dict[str, Any]:
+    """The options of :func:`data_options` as they were when a run was made, where they are not given now."""
+    from click.core import ParameterSource
+
+    stored = dict(spec.options.get("data", {}))
+    kept = {
+        key: stored[key]
+        for key in (*DATA_OPTIONS, "landmarks")
+        if key in stored
+        and stored[key] != given.get(key)
+        and context.get_parameter_source(key) in (ParameterSource.DEFAULT, None)
+    }
+    if kept:
+        named = ", ".join(f"--{key.replace('_', '-')} {_words(value)}".strip() for key, value in kept.items())
+        say(f"As in run {spec.name!r}: {named}.")
+    return given | kept
+
+
+def _words(value: Any) -> str:
+    return "" if value is True else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def tell_carried(loop: ActiveLoop) -> None:

@@ -111,3 +111,13 @@ def test_answers_in_another_encoding_are_imported_and_the_guess_is_said(run, row
     (tmp_path / "a.csv").write_bytes("row;cluster\n0;Käse\n".encode("cp1252"))
     status, _, err = run("import", "a.csv", "--name", "x", "--rows", "30")
     assert status == 0 and "read as cp1252, as in 'Käse'" in err
+
+
+def test_the_data_are_read_as_for_the_run(run, monkeypatch, rows):
+    begin(run, monkeypatch, rows)
+    whole = run("cluster", rows, "--name", "rows", *WORDS)[1]
+    status, out, err = run("cluster", rows, "--name", "rows", "--device", "cpu")
+    assert status == 0 and out == whole
+    assert "As in run 'rows': --id-column key, --features a,b." in err
+    status, out, err = run("cluster", rows, "--name", "rows", "--device", "cpu", "--features", "a")
+    assert status == 0 and out != whole and "--features" not in err
