@@ -56,7 +56,7 @@ STATEMENTS = (  # damages that a person or another program can do
     """UPDATE activeclust_run SET seed = seed + 1""",
     """UPDATE activeclust_run SET options = '{'""",
     """UPDATE activeclust_annotator SET name = 'someone else' WHERE id = 1""",
-    """UPDATE activeclust_lease SET "row" = -5""",
+    """UPDATE activeclust_lease SET "row" = -5 - "row" """,
     """DELETE FROM activeclust_dataset""",
     """DELETE FROM activeclust_row_ids""",
     """DROP INDEX activeclust_event_run_id_row""",

@@ -108,8 +108,8 @@ def test_everything_that_is_wrong_is_listed(path):
     connection.commit()
     connection.close()
     listed = "\n".join(check(path).problems)
-    for words in ("event 5 is not as it was written; it says: row 4 is 'cow'", "events 20 to 22 are gone",
-                  "'adam'", "4, 19, 20, 21, 50", "activeclust_event_run_id_row", "event 23 cannot be verified"):  # fmt: skip
+    for words in ("event 5 is not as it was written; it says: row 4 is 'cow'", "events 20 to 22 are gone", "'adam'",
+                  "4, 19, 20, 21, 50", "activeclust_event_run_id_row", "event 23 cannot be verified"):  # fmt: skip
         assert words in listed, listed
     assert repair(path).lost == 1
     store = open_store(path)
