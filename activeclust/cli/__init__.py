@@ -16,8 +16,10 @@ from collections.abc import Sequence
 import click
 
 from activeclust._version import __version__
+from activeclust.cli.arguments import given_arguments
 from activeclust.cli.say import say
 from activeclust.errors import ActiveClustError, SchemaMismatch
+from activeclust.store.secrets import masked
 
 #: command -> module that lists it in ``COMMANDS``; modules import what they need when a command runs
 HOMES = {
@@ -93,7 +95,7 @@ def main(args: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
         warnings.showwarning = _say_warning
-        status = _run(args)
+        status = _run(given_arguments() if args is None else args)
     sys.exit(status)
 
 
@@ -103,6 +105,7 @@ def _run(args: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
+        error.message = masked(error.message)
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):

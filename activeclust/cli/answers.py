@@ -16,6 +16,7 @@ from activeclust.annotators.printable import printable
 from activeclust.cli.options import db_option, examples
 from activeclust.cli.say import say
 from activeclust.errors import DataFileError, InvalidInput, RunMismatch
+from activeclust.resources.output import write_atomically
 
 if TYPE_CHECKING:
     from activeclust.store.base import Cluster, Run, Store
@@ -180,17 +181,8 @@ def _written(output: str, kind: str) -> Iterator[BinaryIO]:
             raise click.UsageError("Parquet is not for a terminal: give -o FILE.")
         yield sys.stdout.buffer
         return
-    partial = Path(f"{output}.part")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(output)
-    except DataFileError:
-        raise
-    except OSError as error:
-        raise DataFileError(f"Cannot write {output}: {error.strerror or error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with write_atomically(output) as file:
+        yield file
 
 
 def _read_suggestions(path: str, run: Run) -> dict[int, list[tuple[Cluster, float]]]:

@@ -22,6 +22,7 @@ from activeclust.cli.options import (
 )
 from activeclust.cli.say import say
 from activeclust.errors import InvalidInput, RunNotFound
+from activeclust.resources.output import write_text
 
 PORT = 9090  #: of Label Studio's back ends
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -104,9 +105,8 @@ def _write(store: Any, source: str, given: dict[str, Any]) -> None:
         raise click.UsageError("Name clusters to begin with: --clusters A,B,... (more can be added there).")
     items, folder = load_data(source, given).items, given["write"]
     writable_folder(folder)
-    (folder / "config.xml").write_text(make_config(items, known), encoding="utf-8")
-    with (folder / "tasks.json").open("w", encoding="utf-8") as file:
-        json.dump(list(make_tasks(items)), file, ensure_ascii=False)
+    write_text(folder / "config.xml", make_config(items, known))
+    write_text(folder / "tasks.json", json.dumps(list(make_tasks(items)), ensure_ascii=False))
     say(
         f"{len(items):,} tasks in {folder / 'tasks.json'}, the labelling configuration in "
         f"{folder / 'config.xml'}. Import both into a project, then start this command without --write."

@@ -19,6 +19,7 @@ import numpy as np
 
 from activeclust.errors import InvalidInput
 from activeclust.metrics import Interval, area_under_budget_curve, mean_interval, paired_difference
+from activeclust.resources.output import write_text
 
 if TYPE_CHECKING:
     from activeclust.compare.plan import Plan
@@ -228,7 +229,7 @@ class Comparison:
         }
         text = json.dumps(_jsonable(plain), indent=1, allow_nan=False)
         if path is not None:
-            Path(path).write_text(text + "\n", encoding="utf-8")
+            write_text(path, text + "\n")
         return text
 
     @classmethod
@@ -253,7 +254,7 @@ class Comparison:
                     cells = ["" if np.isnan(x) else f"{x:.6g}" for x in scores]
                     writer.writerow([self.dataset, strategy, r, budget, *cells])
         if path is not None:
-            Path(path).write_text(out.getvalue(), encoding="utf-8")
+            write_text(path, out.getvalue())
         return out.getvalue()
 
 

@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from activeclust.compare.comparison import LEVEL, SHOWN, Comparison
 from activeclust.errors import InvalidInput
 from activeclust.metrics import Interval, mean_interval, paired_difference
+from activeclust.resources.output import write_text
 
 EACH = (1, 2, 5, 10, 20, 50)  #: answers for each cluster that tables show
 
@@ -126,5 +126,5 @@ class Comparisons:
             lines = list(csv.reader(io.StringIO(part.to_csv())))
             csv.writer(out, lineterminator="\n").writerows(lines[bool(i) :])
         if path is not None:
-            Path(path).write_text(out.getvalue(), encoding="utf-8")
+            write_text(path, out.getvalue())
         return out.getvalue()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.compare.comparison import Comparison
+from activeclust.resources.output import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,9 +122,9 @@ def save(figure: Figure, path: Path) -> None:
     import matplotlib
 
     kind = path.suffix[1:]
-    with matplotlib.rc_context({"svg.hashsalt": "activeclust"}):
+    with matplotlib.rc_context({"svg.hashsalt": "activeclust"}), write_atomically(path) as file:
         figure.savefig(
-            path, format=kind, dpi=150, metadata={"png": {"Software": None}, "svg": {"Date": None}}[kind]
+            file, format=kind, dpi=150, metadata={"png": {"Software": None}, "svg": {"Date": None}}[kind]
         )
 
 

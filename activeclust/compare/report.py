@@ -13,6 +13,7 @@ import numpy as np
 from activeclust.compare.comparison import SHARES, Comparison
 from activeclust.compare.plots import figures, ordered, save, to_svg
 from activeclust.metrics import Interval
+from activeclust.resources.output import write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +36,7 @@ def save_all(comparison: Comparison, folder: str | os.PathLike[str]) -> list[Pat
         for kind in ("png", "svg"):
             save(figure, out / f"{name}.{kind}")
             files.append(out / f"{name}.{kind}")
-    (out / "report.html").write_text(to_html(comparison), encoding="utf-8")
+    write_text(out / "report.html", to_html(comparison))
     return [*files, out / "report.html"]
 
 

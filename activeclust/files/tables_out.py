@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from activeclust.errors import MissingDependency
+from activeclust.resources.output import write_atomically, write_text
 
 #: characters of a cell that a spreadsheet program takes
 _MOST = 32_767
@@ -51,7 +52,7 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
         _write_sheet(path, columns)
         return
     text = table_csv(columns)
-    path.write_text(text, encoding="utf-8" if text.isascii() else "utf-8-sig", newline="")
+    write_text(path, text, "utf-8" if text.isascii() else "utf-8-sig")
 
 
 def check_table_name(path: Path) -> None:
@@ -93,7 +94,8 @@ def _write_sheet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     sheet.append([cell(name) for name in columns])
     for line in zip(*columns.values(), strict=True):
         sheet.append([cell(value) for value in line])
-    book.save(path)
+    with write_atomically(path) as file:
+        book.save(file)
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from activeclust.metrics import area_under_budget_curve
+from activeclust.resources.output import write_text
 from activeclust.store.base import Round
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class History(Sequence[Round]):
         """Write the rounds to ``path`` as CSV; the rows asked are separated by blanks."""
         frame = self.to_frame()
         frame["asked"] = frame["asked"].map(lambda rows: " ".join(map(str, rows)))
-        frame.to_csv(path, index=False)
+        write_text(path, frame.to_csv(index=False))
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, title: str = ""):
         """Matplotlib's figure of the metrics over the budget, under ``title``; saved to ``path`` if given."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from activeclust.annotators.printable import printable
 from activeclust.loop.stopping import GOAL
+from activeclust.resources.output import write_atomically
 from activeclust.store.base import Round, RunInfo
 
 if TYPE_CHECKING:
@@ -182,5 +183,6 @@ def plot_history(
     if path is not None:
         with warnings.catch_warnings():  # a name in another script is drawn as boxes
             warnings.filterwarnings("ignore", "Glyph .* missing from")
-            figure.savefig(path, dpi=150)
+            with write_atomically(path) as file:
+                figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=150)
     return figure

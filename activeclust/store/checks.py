@@ -18,6 +18,7 @@ from activeclust.errors import InvalidInput, RoundTaken, RunMismatch
 from activeclust.identities import RowIds
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.outcomes import ON_ROW, Policy
+from activeclust.store.secrets import masked
 
 NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; PostgreSQL indexes them
 _INT64 = 2**63
@@ -172,7 +173,7 @@ def _check_time(at: datetime | None) -> datetime | None:
 
 def check_spec(spec: RunSpec) -> RunSpec:
     """The spec in its stored form."""
-    options = plain(spec.options, "A run's options")
+    options = _without_passwords(plain(spec.options, "A run's options"))
     Policy.of(options)
     return replace(
         spec,
@@ -183,11 +184,20 @@ def check_spec(spec: RunSpec) -> RunSpec:
         data_hash=check_text(spec.data_hash, "A data hash", limit=NAME_LIMIT, blank=True),
         model_hash=check_text(spec.model_hash, "A model hash", limit=NAME_LIMIT, blank=True),
         batch_size=check_int(spec.batch_size, "batch_size", 1),
-        source=check_text(spec.source, "A source", blank=True),
+        source=masked(check_text(spec.source, "A source", blank=True)),
         package_version=check_text(spec.package_version, "A package version", limit=NAME_LIMIT, blank=True),
         options=options,
         row_ids=_check_row_ids(spec.row_ids, spec.n_rows),
     )
+
+
+def _without_passwords(value: Any) -> Any:
+    """JSON without the passwords of URLs in it; other texts are as they are."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(item) for item in value]
+    return masked(value) if isinstance(value, str) and "://" in value else value
 
 
 def check_names(names: Mapping[str, str]) -> dict[str, str]:

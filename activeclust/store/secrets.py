@@ -8,7 +8,9 @@ from urllib.parse import unquote_plus
 HIDDEN = "***"
 _SECRET_NAMES = ("pass", "pwd", "secret", "token")
 # greedy: a password may hold every character, @ and / too, as long as nobody has looked at it
-_AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:@/?#]*):(?!//)([^\s\"'<>]*)@")
+_AUTHORITY = re.compile(
+    r"((?:postgres[A-Za-z0-9+.-]*:/*|://)[^\s:@/?#]*):(?!//)([^\s\"'<>]*)@", re.IGNORECASE
+)
 _PARAMETER = re.compile(r"([?&;\s]|^)([A-Za-z0-9_%+-]+)(\s?=\s?)('(?:[^'\\]|\\.)*'|[^&;\s\"'<>]+)")
 
 

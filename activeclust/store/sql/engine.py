@@ -24,6 +24,7 @@ from activeclust.store.sql.file import BUSY_SECONDS, SqliteFile
 
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "Could not decode")
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(.*)", re.DOTALL)
+_MISTYPED = re.compile(r"postgres[a-z0-9+]*:", re.IGNORECASE)
 _EXPECTED = "Expected a path, sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
@@ -34,6 +35,8 @@ def parse_url(url_or_path: str) -> URL:
     """
     if "\0" in url_or_path or not url_or_path:
         raise InvalidInput(f"{_EXPECTED}, got {url_or_path!r}.")
+    if "://" not in url_or_path and _MISTYPED.match(url_or_path):
+        raise InvalidInput(f"{_EXPECTED}, got {masked(url_or_path)!r}.")
     if "://" not in url_or_path:
         return URL.create("sqlite", database=str(Path(url_or_path).expanduser()))
     if found := _SQLITE.fullmatch(url_or_path):

@@ -1,0 +1,98 @@
+"""Files that commands write: complete under their name, or as they were before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from activeclust.errors import DataFileError
+
+
+@contextmanager
+def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file to write into, which takes the name ``path`` when it is complete.
+
+    It is written beside the file of that name under a name that nobody uses; where it fails, what was there before
+    stays. A file that is replaced hands on its permissions, and its owner where that is allowed; a symbolic link stays
+    one, and what it points to is replaced. What is no regular file, such as ``/dev/stdout`` or a pipe, is written
+    into as it is.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Raises
+    ------
+    DataFileError
+        Where it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "names.txt"
+    >>> with write_atomically(place) as file:
+    ...     _ = file.write(b"cat")
+    >>> place.read_bytes(), [found.name for found in place.parent.iterdir()]
+    (b'cat', ['names.txt'])
+    """
+    try:
+        with _through(Path(path)) if _is_special(Path(path)) else _beside(Path(path)) as file:
+            yield file
+    except OSError as error:
+        if isinstance(error, (DataFileError, BrokenPipeError)):
+            raise
+        raise DataFileError(f"Cannot write {os.fspath(path)}: {error.strerror or error}.") from error
+
+
+def write_text(path: str | os.PathLike[str], text: str, encoding: str = "utf-8") -> None:
+    """Write a text, as it is, by :func:`write_atomically`."""
+    with write_atomically(path) as file:
+        file.write(text.encode(encoding))
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _through(path: Path) -> Iterator[BinaryIO]:
+    with path.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[BinaryIO]:
+    target = Path(os.path.realpath(path))
+    before = target.stat() if target.exists() else None
+    if before is not None and not os.access(target, os.W_OK):
+        raise PermissionError(None, "it is write-protected")
+    made = target.with_name(f".activeclust-{secrets.token_hex(8)}.part")
+    try:
+        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except PermissionError:
+        if before is None:
+            raise
+        with _through(target) as file:  # a file of one's own in a folder of somebody else's
+            yield file
+        return
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if before is not None:
+                with contextlib.suppress(OSError, AttributeError):
+                    os.chown(made, before.st_uid, before.st_gid)
+                made.chmod(stat.S_IMODE(before.st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(target)
+    finally:
+        made.unlink(missing_ok=True)
