@@ -193,6 +193,17 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         return self.predictor_.full(numbers_of(self, X, fitting=False))[:, :-1]
 
+    def score(self, X, y, sample_weight=None) -> float:
+        """The share of the rows of ``X`` whose predicted cluster is the one that ``y`` (n,) names, weighted.
+
+        Names count, as for a classifier: after a fit without answers clusters are numbers that mean nothing, and
+        :func:`sklearn.metrics.adjusted_rand_score` is the measure.
+        """
+        predicted = self.predict(X)
+        truth = labels_of(y, "y", n_rows=len(predicted))
+        right = [a == b for a, b in zip(truth.tolist(), predicted.tolist(), strict=True)]
+        return float(np.average(right, weights=weights_of(sample_weight, len(right))))
+
     def _prepare_once(self, X: np.ndarray) -> None:
         """``prepared_`` of ``X``; the views are those of the last fit where the distinct rows are the same ones."""
         first, inverse = distinct_rows(X)

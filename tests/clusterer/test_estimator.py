@@ -189,7 +189,7 @@ def test_growing_anchors_step_by_step_equals_all_at_once(anchored):
     for k in (4, 5, 9, 12):
         grown, _ = model.posterior(prepared, rows[:k], y[rows[:k]])
     fresh, _ = model.posterior(model.prepare(X), rows, y[rows])
-    np.testing.assert_allclose(grown, fresh, atol=1e-5)
+    np.testing.assert_array_equal(grown, fresh)  # to the last bit, however it was reached
 
 
 def test_resampled_passes_differ_and_repeat_under_a_seed(anchored):
@@ -343,3 +343,11 @@ def test_preparing_rows_leaves_the_estimator_as_it_was(blobs):
     before = dict(vars(model))
     model.posterior(model.prepare(blobs[0]), [0, 1], [0, 1])
     assert vars(model) == before
+
+
+def test_the_score_is_the_share_of_names_that_are_right(anchored):
+    X, y, given = anchored
+    model = PFNClusterer(device="cpu").fit(X, given)
+    assert model.score(X, y) == (model.labels_ == y).mean()
+    assert model.score(X, y.astype(str)) == 0.0
+    assert model.score(X[:2], [y[0], 99], sample_weight=[3, 1]) == 0.75

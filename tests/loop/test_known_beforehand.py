@@ -119,3 +119,19 @@ def test_a_seed_is_drawn_from_what_scikit_learn_takes(kind):
     )
     other = ActiveLoop(X, None, clusterer=NearestAnchor(), random_state=kind(6)).seed
     assert first == again != other
+
+
+def test_a_resumed_loop_has_the_very_same_posterior(tmp_path):
+    """Of the network itself, to the last bit: grown answer by answer, with undo, or read from the store at once."""
+    store = open_store(tmp_path / "a.db")
+    loop = ActiveLoop(
+        X, LabelOracle(NAMES[Y]), store=store, clusterer=model(), random_state=0, strategy="random"
+    )
+    loop.run(budget=4)
+    loop.undo()
+    loop.run(budget=9)
+    again = ActiveLoop(X, None, store=store, clusterer=model(), resume=True, strategy="random")
+    np.testing.assert_array_equal(again.posterior, loop.posterior)
+    np.testing.assert_array_equal(again.new_cluster_proba, loop.new_cluster_proba)
+    at_once = ActiveLoop(X, None, clusterer=model(), anchors=loop.anchors)
+    np.testing.assert_array_equal(at_once.posterior, loop.posterior)
