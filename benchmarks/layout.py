@@ -1,7 +1,7 @@
 """Two-dimensional layouts for the page's map: seconds, memory, and how many neighbours they keep.
 
     python benchmarks/layout.py run --rows 70000 --data FOLDER
-    python benchmarks/layout.py table
+    python benchmarks/layout.py table       # the table of docs/annotation.md
 
 Each layout is a process of its own, on one thread. Every method starts from the views that activeclust has made
 already (neighbours, affinities, eigenvectors), so the seconds are what the map costs on top of them. Measurements
@@ -188,6 +188,23 @@ def measure(method: str, n: int, seed: int, data: Path | None, keep: Path, times
     return best | {"same": len({run["digest"] for run in runs}) == 1 if times > 1 else ""}
 
 
+def write_table(n: int) -> None:
+    """Write the table of docs/annotation.md."""
+    import pandas as pd
+
+    found = pd.read_csv(CSV)
+    found = found[found.rows == n].sort_values("trust", ascending=False)
+    names = {"method": "method", "cpu_s": "CPU s", "added_gb": "GB more", "recall": "recall", "trust": "trust",
+             "same_digit": "same digit", "far": "far"}  # fmt: skip
+    shown = (
+        found[list(names)]
+        .rename(columns=names)
+        .round({"CPU s": 1, "GB more": 2} | dict.fromkeys(list(names.values())[3:], 3))
+    )
+    shown.to_csv(CSV.with_name("layout-mnist70k.csv"), index=False)
+    print(shown.to_string(index=False))
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -204,9 +221,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.what == "table":
-        import pandas as pd
-
-        print(pd.read_csv(CSV).round(3).to_string(index=False))
+        write_table(given.rows)
         return
     data = Path(given.data) if given.data else None
     given.keep.mkdir(exist_ok=True)

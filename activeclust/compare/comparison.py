@@ -175,7 +175,7 @@ class Comparison:
         return result
 
     def penalties(self, metric: str = "accuracy") -> np.ndarray:
-        """(S, S) BADGE penalties by ``metric``: the share of budgets where row beats column, p < .05.
+        """(S, S) BADGE penalties by ``metric``: the share of budgets where row beats column, p < 0.05.
 
         The budgets double from the first that all runs have a score at. A strategy is the better the lower
         its column's mean is (Ash et al., "Deep batch active learning by diverse, uncertain gradient lower

@@ -99,7 +99,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"area - {comparison.reference}: paired difference; all intervals of differences hold together "
         "at 95 % (Bonferroni); a star: clear of zero.",
         "penalty: BADGE's, the share of doubling budgets at which another strategy wins a paired t-test "
-        "(p < .05), mean over all; lower is better.",
+        "(p < 0.05), mean over all; lower is better.",
         *begin,
     ]
     if comparison.repeats == 1:

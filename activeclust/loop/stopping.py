@@ -39,7 +39,7 @@ StopRule = Callable[[Rounds], bool]
 
 #: ``converged``: over the last answers, this many or a tenth of all, and over three rounds at least ...
 WINDOW, ROUNDS = 15, 3
-#: ... the partition changed by no more than this in all (three rounds with kappa .99 each)
+#: ... the partition changed by no more than this in all (three rounds with kappa 0.99 each)
 CHANGE = 0.03
 #: the interval of the expected accuracy: rows looked at, width of the kernel by which errors go together, relative
 #: standard deviation of the error that is expected, and the normal distribution's 97.5 % quantile
@@ -117,7 +117,7 @@ def converged(rounds: Rounds) -> bool:
     ``sum (1 - kappa) <= 0.03`` over the rounds that span the last 15 answers (or the last tenth of all
     answers where that is more) and at least three rounds, no new cluster among them. Summed over answers
     and not taken round by round, it means the same at every batch size: a single answer nearly always
-    leaves kappa above .99.
+    leaves kappa above 0.99.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def converged(rounds: Rounds) -> bool:
     References
     ----------
     Bloodgood & Vijay-Shanker, "A method for stopping active learning based on stabilizing predictions"
-    (CoNLL 2009): kappa of successive models at least .99 over three rounds.
+    (CoNLL 2009): kappa of successive models at least 0.99 over three rounds.
 
     Examples
     --------
