@@ -160,6 +160,7 @@ def arms() -> dict[str, Arm]:
         "modAL margin": Arm("modal:margin_sampling"),
         "modAL margin, LR": Arm("modal:margin_sampling", lr()),
         "auto, LR": Arm("auto", lr()),
+        "centroid": Arm("centroid"),  # centres of k-means
         "TypiClust": Arm(typiclust),
         "TypiClust, LR": Arm(typiclust, lr()),
         "Poisson margin": Arm(plain_margin, GraphModel("poisson")),
