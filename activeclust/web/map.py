@@ -20,7 +20,7 @@ from activeclust.errors import InvalidInput
 from activeclust.web.items import KEPT
 from activeclust.web.layout import Layout
 from activeclust.web.payload import LONGEST_NAME, MOST_ROWS, cluster_id, number_of
-from activeclust.web.search import find_rows
+from activeclust.web.search import RowTexts
 
 if TYPE_CHECKING:
     from activeclust.web.page_state import PageState
@@ -94,8 +94,8 @@ def looks(view: PageState) -> bytes:
 class Map:
     """Handlers of the map over one service; all only read."""
 
-    def __init__(self, service: AnnotationService) -> None:
-        self.service = service
+    def __init__(self, service: AnnotationService, texts: RowTexts) -> None:
+        self.service, self.texts = service, texts
         self.layout = Layout(service.loop.prepared)
         self._axes: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
@@ -130,10 +130,7 @@ class Map:
     def find(self, request: Request) -> dict[str, Any]:
         """Rows that hold what is typed, ``q``."""
         text = request.query_params.get("q", "")[:LONGEST_NAME]
-        ids = self.service.run.spec.row_ids
-        names = ids.values if ids is not None and ids.named else None
-        rows = find_rows(text, self.service.items, names, MOST_ROWS)
-        return {"rows": rows, "most": MOST_ROWS}
+        return {"rows": self.texts.find(text, MOST_ROWS), "most": MOST_ROWS}
 
     @property
     def available(self) -> list[str]:

@@ -24,6 +24,7 @@ from activeclust.web.panels import Panels
 from activeclust.web.payload import cluster_id, json_response
 from activeclust.web.result import Result
 from activeclust.web.rows import Rows
+from activeclust.web.search import RowTexts
 from activeclust.web.security import Access, TooLarge, Visitor
 from activeclust.web.service import AnnotationService, complaint
 from activeclust.web.tiles import Tiles
@@ -101,6 +102,8 @@ class Routes:
         self.service, self.access = service, access
         self.pictures = Pictures(service.items)
         self.tiles = Tiles(service.items, run_id(service))
+        ids = service.run.spec.row_ids
+        self.texts = RowTexts(service.items, ids.values if ids is not None and ids.named else None)
         self.checks = Checks()
 
     def routes(self) -> list[Route]:
@@ -130,8 +133,8 @@ class Routes:
             *(Route(path, reading(handler), methods=["GET"]) for path, handler in reads.items()),
             *Panels(self.service, self.tiles).routes(reading),
             *Result(self.service, self.tiles).routes(reading),
-            *Rows(self.service, self.tiles).routes(reading),
-            *Map(self.service).routes(reading),
+            *Rows(self.service, self.tiles, self.texts).routes(reading),
+            *Map(self.service, self.texts).routes(reading),
             *(Route(path, writing(handler), methods=["POST"]) for path, handler in writes.items()),
         ]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,9 @@ from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
 from activeclust.store.base import Kind, Vote
-from activeclust.web.items import shown_name
 from activeclust.web.page_state import ANSWERED, ASIDE, OPEN, PageState
 from activeclust.web.payload import cluster_id, number_of, to_cluster
+from activeclust.web.search import RowTexts
 from activeclust.web.service import AnnotationService
 from activeclust.web.tiles import Tiles
 
@@ -27,9 +25,8 @@ ORDERS = ("row", "doubtful", "certain")
 class Rows:
     """The handler that looks for rows, over one service."""
 
-    def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
-        self.service, self.tiles = service, tiles
-        self.texts = Texts(service.items)
+    def __init__(self, service: AnnotationService, tiles: Tiles, texts: RowTexts) -> None:
+        self.service, self.tiles, self.texts = service, tiles, texts
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
         """Its address."""
@@ -75,7 +72,7 @@ class Rows:
             fits &= state.codes == code
         if who := given.get("who"):
             fits &= _marked({vote.row for vote in votes if vote.annotator == who}, len(fits))
-        if text := given.get("text", "").strip().casefold():
+        if text := given.get("text", "").strip():
             fits &= self.texts.holding(text)
         return np.flatnonzero(fits)
 
@@ -131,43 +128,3 @@ def _marked(rows: set[int], n: int) -> np.ndarray:
     mask = np.zeros(n, dtype=bool)
     mask[list(rows)] = True
     return mask
-
-
-class Texts:
-    """What each row says, for looking a text up in it; made when first asked for.
-
-    Parameters
-    ----------
-    items : sequence of length n
-    """
-
-    def __init__(self, items: Sequence[Any] | np.ndarray) -> None:
-        self.items = items
-        self._texts: list[str] | None = None
-        self._lock = threading.Lock()
-
-    def holding(self, text: str) -> np.ndarray:
-        """(n,) bool: rows that hold a text, in whatever letters; a row's own number is held by it."""
-        with self._lock:
-            if self._texts is None:
-                self._texts = self._made()
-        found = np.fromiter((text in each for each in self._texts), dtype=bool, count=len(self._texts))
-        if text.isascii() and text.isdigit() and len(text) < 12 and int(text) < len(found):
-            found[int(text)] = True
-        return found
-
-    def _made(self) -> list[str]:
-        frame = getattr(self.items, "frame", None)
-        if frame is not None:
-            columns = [frame] if frame.ndim == 1 else [frame.iloc[:, i] for i in range(frame.shape[1])]
-            texts = [column.astype(str).tolist() for column in columns]
-            return ["\n".join(parts).casefold() for parts in zip(*texts, strict=True)]
-        return [_text(item).casefold() for item in self.items]
-
-
-def _text(item: Any) -> str:
-    if isinstance(item, Path):
-        return shown_name(item)
-    if isinstance(item, Mapping):
-        return "\n".join(map(str, item.values()))
-    return item if isinstance(item, str) else ""

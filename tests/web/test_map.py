@@ -7,7 +7,7 @@ import pytest
 
 from activeclust.errors import MissingDependency
 from activeclust.web.layout import Layout
-from activeclust.web.search import find_rows
+from activeclust.web.search import RowTexts
 
 
 class Rows:
@@ -99,13 +99,13 @@ ITEMS = ["Grüße", {"a": 3, "note": "big CAT"}, np.zeros(3), "cat 2", "nothing"
     ],
 )
 def test_rows_are_found_by_number_and_by_words(text, rows):
-    assert find_rows(text, ITEMS, None, 9) == rows
+    assert RowTexts(ITEMS).find(text, 9) == rows
 
 
 def test_a_name_comes_first_and_the_limit_holds():
     names = ["x1", "x2", "x3", "cat", "x5"]
-    assert find_rows("Cat", ITEMS, names, 9) == [3, 1]
-    assert find_rows("x", ITEMS, names, 2) == [0, 1]
+    assert RowTexts(ITEMS, names).find("Cat", 9) == [3, 1]
+    assert RowTexts(ITEMS, names).find("x", 2) == [0, 1]
 
 
 def test_the_page_finds_rows(page):

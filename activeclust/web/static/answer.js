@@ -414,6 +414,8 @@ export function showQuestion(said = "") {
   if (item.dataset.row !== String(query.row)) item.scrollTop = 0;
   item.dataset.row = query.row;
   item.replaceChildren(itemView(query.item));
+  if (item.scrollHeight > item.clientHeight + 1) item.tabIndex = 0; // to scroll by key
+  else item.removeAttribute("tabindex");
   showChoices(query);
   showKeys();
   showRecent();
