@@ -23,7 +23,7 @@ from activeclust.cli.options import (
     views_options,
 )
 from activeclust.cli.say import say
-from activeclust.errors import InvalidInput
+from activeclust.errors import DataFileError, InvalidInput
 
 
 @click.command(
@@ -60,6 +60,18 @@ from activeclust.errors import InvalidInput
     metavar="PASSWORD",
     envvar="ACTIVECLUST_PASSWORD",
     help="Lets browsers in; needed to listen beyond this machine (better in the variable ACTIVECLUST_PASSWORD).",
+)
+@click.option(
+    "--people",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Who may answer: one `name` or `name: password` a line.",
+)
+@click.option(
+    "--guidelines",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.md",
+    help="Markdown that is shown beside the question.",
 )
 @click.option("--base-url", metavar="URL", help="What people open, where a proxy stands before the page.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
@@ -106,7 +118,7 @@ def _default_ui() -> str:
 
 
 def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
-    from activeclust.web import serve
+    from activeclust.web import read_people, serve
     from activeclust.web.installed import check_installed
 
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
@@ -121,9 +133,18 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
         host=given["host"],
         password=given["password"],
         base_url=given["base_url"],
+        people=read_people(_text(given["people"])) if given["people"] else None,
+        guidelines=_text(given["guidelines"]) if given["guidelines"] else "",
     )
     loop.refresh()
     _farewell(loop, None, source, given)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path} cannot be read as text in UTF-8: {error}") from error
 
 
 def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ Needs the extra ``[web]``. :func:`serve` is all that the rest of the package cal
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from activeclust.errors import InvalidInput
@@ -28,6 +29,8 @@ def serve(
     host: str = "127.0.0.1",
     base_url: str | None = None,
     password: str | None = None,
+    people: Mapping[str, str] | None = None,
+    guidelines: str = "",
 ) -> None:
     """Serve the page for a run until Ctrl-C; every answer is in the store before the page hears of it.
 
@@ -50,6 +53,10 @@ def serve(
         The address that people open, where a proxy stands before this server.
     password : str, optional
         Lets browsers in that do not have an address of this start.
+    people : mapping of name to password, optional
+        Who may answer, "" where somebody needs no password; see :func:`read_people`.
+    guidelines : str
+        Markdown, shown beside the question.
 
     Raises
     ------
@@ -58,7 +65,7 @@ def serve(
     InvalidInput
         For a port that is taken, a password of less than 8 characters, and a host that others reach without one.
     """
-    check_reach(host, password)
+    check_reach(host, password, people)
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
     from activeclust.web.server import run_server
     from activeclust.web.service import AnnotationService
@@ -72,15 +79,49 @@ def serve(
             host=host,
             base_url=base_url,
             password=password,
+            people=people,
+            guidelines=guidelines,
         )
 
 
-def check_reach(host: str, password: str | None) -> None:
+def check_reach(host: str, password: str | None, people: Mapping[str, str] | None = None) -> None:
     """:class:`InvalidInput` where other machines could reach the page without a password, or with a short one."""
-    if password is not None and len(password) < SHORTEST_PASSWORD:
-        raise InvalidInput(f"A password has at least {SHORTEST_PASSWORD} characters, got {len(password)}.")
-    if password is None and host not in LOOPBACK:
+    given = [password] if password is not None else []
+    for secret in [*given, *(secret for secret in (people or {}).values() if secret)]:
+        if len(secret) < SHORTEST_PASSWORD:
+            raise InvalidInput(f"A password has at least {SHORTEST_PASSWORD} characters, got {len(secret)}.")
+    if not given and not any((people or {}).values()) and host not in LOOPBACK:
         raise InvalidInput(
             f"Listening on {host}, the page can be reached from other machines: give a password (--password, or the "
-            "variable ACTIVECLUST_PASSWORD)."
+            "variable ACTIVECLUST_PASSWORD), or people with passwords (--people)."
         )
+
+
+def read_people(text: str) -> dict[str, str]:
+    """Names and passwords from a text with one person a line: ``name``, or ``name: password``.
+
+    Blank lines and those that begin with ``#`` do not count.
+
+    Examples
+    --------
+    >>> read_people("# our team\\nann\\nbob: open sesame\\n")
+    {'ann': '', 'bob': 'open sesame'}
+
+    Raises
+    ------
+    InvalidInput
+        For a name that is there twice, and a text without any.
+    """
+    people: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, password = (part.strip() for part in line.partition(":"))
+        if not name or line.lstrip().startswith("#"):
+            continue
+        if name in people:
+            raise InvalidInput(f"The name {name!r} is there twice.")
+        people[name] = password
+    if not people:
+        raise InvalidInput(
+            "There is no name in it; one person a line is expected, as in `ann` or `bob: password`."
+        )
+    return people

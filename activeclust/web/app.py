@@ -6,6 +6,7 @@ from importlib import resources
 from urllib.parse import parse_qs
 
 import jinja2
+from markdown_it import MarkdownIt
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -18,13 +19,20 @@ from activeclust.web.service import AnnotationService
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _LOGIN = (
-    '<form method=post action="login"><p><label>Password <input name=password type=password required autofocus '
-    "autocomplete=current-password></label> <button>Open</button></p></form>"
+    '<form method=post action="login">{name}<p><label>Password <input name=password type=password required '
+    "autocomplete=current-password></label></p><p><button>Open</button></p></form>"
 )
+_NAME = "<p><label>Name <input name=name required autocomplete=username></label></p>"
 
 
-def make_app(service: AnnotationService, access: Access) -> Guard:
-    """The application for one service and one start's secrets."""
+def make_app(service: AnnotationService, access: Access, guidelines: str = "") -> Guard:
+    """The application for one service and one start's secrets; guidelines are Markdown."""
+    shown = {
+        "name": service.run.spec.name,
+        "run": run_id(service),
+        # raw HTML in the text stays text
+        "guidelines": MarkdownIt("commonmark", {"html": False}).enable("table").render(guidelines),
+    }
     files = {
         file.name: file.read_bytes()
         for file in (resources.files(__package__) / "static").iterdir()
@@ -41,22 +49,23 @@ def make_app(service: AnnotationService, access: Access) -> Guard:
             return closed() if visitor is None else access.let_in(visitor)
         if known is None:
             return closed()
-        shown = {"name": service.run.spec.name, "run": run_id(service)}
         return HTMLResponse(templates.get_template("page.html").render(shown))
 
     def closed(why: str = CLOSED) -> Response:
-        if access.password is None:
+        if not access.has_login:
             return message_page("This page stays closed", why, 401)
-        return message_page("activeclust", "" if why is CLOSED else why, 401, _LOGIN)
+        form = _LOGIN.format(name=_NAME if any(access.people.values()) else "")
+        return message_page("activeclust", "" if why is CLOSED else why, 401, form)
 
     async def login(request: Request) -> Response:
         if request.method != "POST":
-            return RedirectResponse(f"{access.prefix}/", 303)
+            return closed() if access.has_login else RedirectResponse(f"{access.prefix}/", 303)
         try:
             fields = parse_qs((await request.body()).decode("utf-8", "replace"))
         except TooLarge:
             return closed("The request is too large.")
-        visitor = await access.log_in(fields.get("password", [""])[0])
+        name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
+        visitor = await access.log_in(name, password)
         return closed("This is not the password.") if visitor is None else access.let_in(visitor)
 
     async def static(request: Request) -> Response:

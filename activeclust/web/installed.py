@@ -6,7 +6,7 @@ import importlib.util
 
 from activeclust.errors import MissingDependency
 
-_NEEDED = ("starlette", "uvicorn", "jinja2", "PIL")
+_NEEDED = ("starlette", "uvicorn", "jinja2", "markdown_it", "PIL")
 
 
 def missing() -> list[str]:

@@ -18,6 +18,15 @@ OPEN, ANSWERED, ASIDE = range(3)  #: kinds of rows
 
 
 @dataclass(frozen=True)
+class Moved:
+    """What answers changed: how many rows got another cluster, and the commonest change among them."""
+
+    rows: int
+    before: Cluster
+    after: Cluster
+
+
+@dataclass(frozen=True)
 class PageState:
     """The run as the posterior of one moment sees it; n rows, C clusters.
 
@@ -46,6 +55,8 @@ class PageState:
         Whether the last answers no longer changed the partition.
     seconds : float
         What making it took, from reading the answers on.
+    moved : Moved or None
+        What the answers since the state before changed; None where nothing, or clusters got other names.
     """
 
     version: int
@@ -61,6 +72,7 @@ class PageState:
     rounds: tuple[Mapping[str, Any], ...]
     converged: bool
     seconds: float
+    moved: Moved | None = None
 
     @classmethod
     def of(
@@ -92,6 +104,19 @@ class PageState:
             converged=converged(rounds),
             seconds=seconds,
         )
+
+    def moved_since(self, before: PageState) -> Moved | None:
+        """What changed since an earlier state of the same rows."""
+        if not set(before.clusters) <= set(self.clusters):
+            return None
+        code_of = {cluster: code for code, cluster in enumerate(self.clusters)}
+        earlier = np.array([code_of[cluster] for cluster in before.clusters] + [-1])[before.codes]
+        moved = (earlier >= 0) & (earlier != self.codes) & (self.kinds != ANSWERED)
+        if not moved.any():
+            return None
+        pairs, counts = np.unique(np.stack([earlier[moved], self.codes[moved]]), axis=1, return_counts=True)
+        was, now = pairs[:, counts.argmax()]
+        return Moved(int(moved.sum()), self.clusters[was], self.clusters[now])
 
     def suggestions(self, row: int, limit: int) -> list[tuple[Cluster, float]]:
         """The likeliest clusters of a row, likeliest first."""

@@ -18,10 +18,11 @@ from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
 from activeclust.web import payload
 from activeclust.web.checks import CHECKED, Checks
-from activeclust.web.items import KEPT, Pictures, is_picture
+from activeclust.web.items import KEPT, Pictures, is_picture, item_json
 from activeclust.web.map import Map
 from activeclust.web.panels import Panels
 from activeclust.web.payload import cluster_id, json_response
+from activeclust.web.reasons import Reasons
 from activeclust.web.result import Result
 from activeclust.web.rows import Rows
 from activeclust.web.search import RowTexts
@@ -90,6 +91,9 @@ def state_json(service: AnnotationService) -> dict[str, Any]:
         ],
         "metrics": {name: last.get(name) for name in metrics},
         "converged": state.converged,
+        "moved": None
+        if state.moved is None
+        else {"rows": state.moved.rows, "from": str(state.moved.before), "to": str(state.moved.after)},
         "ended": service.ended(),
         "trouble": service.worker.trouble,
     }
@@ -105,11 +109,13 @@ class Routes:
         ids = service.run.spec.row_ids
         self.texts = RowTexts(service.items, ids.values if ids is not None and ids.named else None)
         self.checks = Checks()
+        self.reasons = Reasons(service, self.tiles)
 
     def routes(self) -> list[Route]:
         """All of them."""
         reads = {
             "/api/state": self.state,
+            "/api/about": self.about,
             "/api/rows": self.some,
             "/api/rows/{row}": self.row,
             "/picture/{row}": self.picture,
@@ -147,13 +153,32 @@ class Routes:
         still = since == f"{state['version']}" and not state["behind"] and not state["trouble"]
         return {"same": True} if still else state | self._whose(visitor_of(request))
 
+    def about(self, request: Request) -> Answer:
+        """What the rows are, and how they were turned into numbers."""
+        spec = self.service.run.spec
+        data = spec.options.get("data")
+        embedded = bool(data.get("embed") or data.get("features")) if isinstance(data, dict) else False
+        notes = spec.options.get("preparation")
+        return {
+            "rows": self.service.n_rows,
+            "source": spec.source,
+            "notes": [str(note) for note in notes] if isinstance(notes, list) else [],
+            "kind": item_json(self.service.items[0], 0, "")["kind"],
+            "embedded": embedded,
+            "people": self.access.names(),
+        }
+
     def _whose(self, visitor: Visitor) -> dict[str, Any]:
         """Whose page this is: their name, and whether to ask for a better one."""
         return {"who": visitor.name, "ask_who": visitor.asked}
 
     def row(self, request: Request) -> Answer:
         """Any row, answered or not."""
-        return {"query": query_json(self.service, self.tiles, self._row(request))}
+        return {"query": self._question(self._row(request))}
+
+    def _question(self, row: int) -> dict[str, Any]:
+        """A row with why it is asked about."""
+        return query_json(self.service, self.tiles, row) | self.reasons.of(row, self.service.page_state)
 
     def _row(self, request: Request) -> int:
         number = payload.number_of(request.path_params["row"], "A row")
@@ -204,7 +229,7 @@ class Routes:
         unseen = payload.rows_of(body.get("unseen", []), self.service.n_rows, MOST_AHEAD * 8)
         rows = self.service.take(visitor.name, have, want, unseen)
         state = state_json(self.service) | self._whose(visitor)
-        return {"queries": [query_json(self.service, self.tiles, row) for row in rows], "state": state}
+        return {"queries": [self._question(row) for row in rows], "state": state}
 
     def answer(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
         """One row's answer; a second one for a row replaces the first."""

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -89,6 +89,8 @@ class Access:
         The address that people open, where a proxy stands before this server.
     password : str, optional
         Lets a browser in without an address of this start.
+    people : mapping of name to password, optional
+        Who may answer; "" where somebody needs no password. Anybody, under any name, without it.
     """
 
     def __init__(
@@ -99,8 +101,9 @@ class Access:
         host: str = "127.0.0.1",
         base_url: str | None = None,
         password: str | None = None,
+        people: Mapping[str, str] | None = None,
     ) -> None:
-        self.port, self.who, self.password = port, who, password
+        self.port, self.who, self.password, self.people = port, who, password, dict(people or {})
         self.cookie = f"activeclust-{port}"
         names = dict.fromkeys(("127.0.0.1", "localhost", host))
         hosts = {f"{_in_brackets(name)}:{port}" for name in names if name not in ("0.0.0.0", "::")}
@@ -131,14 +134,27 @@ class Access:
             self._tokens.remove(token)
             return self._enter()
 
-    async def log_in(self, password: str) -> Visitor | None:
-        """A new browser, where this is the password; one try a second, whoever tries."""
+    @property
+    def has_login(self) -> bool:
+        """Whether a browser may come in by a password."""
+        return self.password is not None or any(self.people.values())
+
+    def names(self) -> list[str]:
+        """Names that may be taken; none where any may be."""
+        return list(self.people)
+
+    async def log_in(self, name: str, password: str) -> Visitor | None:
+        """A new browser, where this is the password, or that person's own; one try a second, whoever tries."""
         async with self._trying:
-            if self.password is None or not hmac.compare_digest(_bytes(password), _bytes(self.password)):
+            wanted = self.people.get(name) or self.password
+            if not wanted or not hmac.compare_digest(_bytes(password), _bytes(wanted)):
                 await asyncio.sleep(1.0)
                 return None
         with self._lock:
-            return self._enter()
+            visitor = self._enter()
+            if self.people.get(name):
+                visitor.name, visitor.asked = name, False
+            return visitor
 
     def _enter(self) -> Visitor:
         taken = {visitor.name for visitor in self._live()}
@@ -160,8 +176,12 @@ class Access:
         Raises
         ------
         InvalidInput
-            Where somebody else has that name.
+            Where somebody else has that name, or it is none of those that may be taken.
         """
+        if self.people and name not in self.people:
+            raise InvalidInput(f"The names here are {', '.join(self.people)}, got {name!r}.")
+        if self.people.get(name):
+            raise InvalidInput(f"{name} has a password: log in with it at {self.base}/login.")
         with self._lock:
             if any(other is not visitor and other.name == name for other in self._live()):
                 who = f"as {name!r}" if name else "without a name"

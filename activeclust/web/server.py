@@ -10,7 +10,7 @@ import sys
 import tempfile
 import webbrowser
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +112,8 @@ def run_server(
     host: str = ADDRESS,
     base_url: str | None = None,
     password: str | None = None,
+    people: Mapping[str, str] | None = None,
+    guidelines: str = "",
 ) -> None:
     """Serve the page for a service, and say where on stderr."""
     from activeclust.web.app import make_app
@@ -120,7 +122,7 @@ def run_server(
     own = port_of(service.run.spec.name)
     with contextlib.closing(bind(port, own, host)) as listening:
         taken = listening.getsockname()[1]
-        access = Access(taken, who=who, host=host, base_url=base_url, password=password)
+        access = Access(taken, who=who, host=host, base_url=base_url, password=password, people=people)
         if port is None and taken != own:
             print(
                 f"Port {own}, which this run has otherwise, is taken: answers that wait in a browser from before are "
@@ -136,4 +138,4 @@ def run_server(
         with redirect_file(access.invite()) as file:
             if open_browser:
                 webbrowser.open(file.as_uri())
-            run_app(make_app(service, access), listening)
+            run_app(make_app(service, access, guidelines), listening)

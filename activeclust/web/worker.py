@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from activeclust.web.page_state import OPEN, PageState
@@ -155,7 +156,12 @@ class PosteriorWorker:
 
     def _publish(self, seq: int, order: tuple[int, ...], began: float) -> None:
         self._version += 1
-        self.page_state = PageState.of(self.loop, self._version, seq, order, time.perf_counter() - began)
+        state = PageState.of(self.loop, self._version, seq, order, time.perf_counter() - began)
+        if self._version > 1:
+            before = self.page_state
+            moved = before.moved if before.seq == seq else state.moved_since(before)
+            state = replace(state, moved=moved)
+        self.page_state = state
 
     def _note_shown(self) -> None:
         with self._lock:

@@ -131,7 +131,11 @@ class Person:
     # ---------------------------------------------------------------- doing
 
     def open(self) -> None:
+        """Open the address; what the page says of itself the first time is read and closed."""
         self.browser.get(self.server.url)
+        wait(lambda: self.row() is not None or self.all("#start[open]"), "the page")
+        for begin in self.all("#start[open] #start-go"):
+            begin.click()
 
     def steadily(self, do: Callable[[], Any]) -> None:
         """Do something to elements of a view that is drawn anew when a posterior comes."""

@@ -4,7 +4,7 @@
 // browser (the outbox) until the server has it in its store.
 
 import { $, choose, count, h, percent, say, short, toast } from "./dom.js";
-import { itemView, prepare, tileView } from "./items.js";
+import { itemView, prepare, showWhole, tileView } from "./items.js";
 import { flush, handlers, isSending, later, outbox, reached } from "./outbox.js";
 import { call, parting } from "./server.js";
 import { clusters, keyOf, keys, named, page, remember } from "./state.js";
@@ -93,29 +93,32 @@ export function leave() {
 }
 
 let following = null;
+let misses = 0; // how often in a row the server was not there
 
 /** Look for the posterior that is being made: soon after an answer, now and then otherwise. */
 export function follow() {
   clearTimeout(following);
   const soon = page.state.behind || !page.current;
-  following = setTimeout(
-    async () => {
-      try {
-        const before = page.state.version;
-        const state = await call(`/api/state?since=${page.state.version}`);
-        if (!state.same) {
-          showState(state);
-          if (state.version !== before || !page.current) await refill();
-          for (const listener of listeners) listener(false);
-        }
-        if (!outbox.all().length) say("network", "");
-      } catch (error) {
-        later(error, outbox.all().length ? flush : refill);
-      }
-      follow();
-    },
-    document.hidden ? 15000 : soon ? 300 : 4000,
-  );
+  const pause = misses ? Math.min(15000, 500 * 2 ** misses) : soon ? 300 : 4000;
+  following = setTimeout(look, document.hidden ? 15000 : pause);
+}
+
+async function look() {
+  try {
+    const before = page.state.version;
+    const state = await call(`/api/state?since=${page.state.version}`);
+    misses = 0;
+    if (!state.same) {
+      showState(state);
+      if (state.version !== before || !page.current) await refill();
+      for (const listener of listeners) listener(false);
+    }
+    if (!outbox.all().length) say("network", "");
+  } catch (error) {
+    misses += 1;
+    later(error, outbox.all().length ? flush : refill);
+  }
+  follow();
 }
 
 // ------------------------------------------------------------------ answering
@@ -390,7 +393,9 @@ export function showState(state) {
     ? "Further answers hardly change the clusters: you may stop."
     : agreement == null
       ? ""
-      : `last answer moved ${percent(1 - agreement)} of the rows`;
+      : state.moved
+        ? `the last answer moved ${count(state.moved.rows, "row")}, most from ${short(state.moved.from)} to ${short(state.moved.to)}`
+        : "the last answer moved nothing";
   if (state.trouble) say("network", `The model cannot go on: ${state.trouble}`);
   for (const listener of stateListeners) listener(state);
 }
@@ -414,8 +419,10 @@ export function showQuestion(said = "") {
   if (item.dataset.row !== String(query.row)) item.scrollTop = 0;
   item.dataset.row = query.row;
   item.replaceChildren(itemView(query.item));
-  if (item.scrollHeight > item.clientHeight + 1) item.tabIndex = 0; // to scroll by key
+  if (item.scrollHeight > item.clientHeight + 1)
+    item.tabIndex = 0; // to scroll by key
   else item.removeAttribute("tabindex");
+  showWhy(query);
   showChoices(query);
   showKeys();
   showRecent();
@@ -432,6 +439,37 @@ export function showQuestion(said = "") {
       : ` Likely none of the clusters, ${percent(query.new)}.`
     : "";
   if (page.view === "answer") say("announced", `${said} Next: ${title}.${guess}`.trim());
+}
+
+/** Why this row is asked about, and what was answered nearest to it; not in a check, where it would sway. */
+function showWhy({ why, near = [] }) {
+  $("why").hidden = !why;
+  if (!why) return;
+  $("why-text").textContent = `Why this row: ${why}`;
+  $("near").replaceChildren(
+    ...near.map((n) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            class: `recent-answer ${n.item.kind}`,
+            title: "Show the whole row",
+            onclick: () => showWhole(n.item),
+          },
+          tileView(n.item),
+          h(
+            "span",
+            { class: "ellipsis" },
+            h("i", { class: "swatch", colour: keys.colour(n.cluster.id) }),
+            h("span", { dir: "auto", textContent: ` ${n.cluster.text}` }),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function showCheck() {
@@ -525,6 +563,7 @@ const ENDS = {
 
 function showNothing(said) {
   showCheck();
+  showWhy({});
   const { ended, answered, behind } = page.state;
   const why = ended ? ENDS[ended] : answered && !behind ? "Every row has been answered or set aside." : null;
   say("question-title", why ? "Nothing more to ask" : "The next row is being chosen …");

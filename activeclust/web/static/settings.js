@@ -112,6 +112,50 @@ $("ask-who").addEventListener("close", async () => {
   showQuestion();
 });
 
+// ------------------------------------------------------------------ what this is
+
+const HINTS = {
+  picture:
+    "Pictures are compared by their pixels, which suits drawings and scans. For photographs, start with --embed clip-ViT-B-32: a network's view of them tells more.",
+  text: "Texts are compared by their words. Start with --embed all-MiniLM-L6-v2 to compare them by meaning.",
+  columns:
+    "If a column should not count, or a text column should be compared by meaning, see --drop and --embed.",
+  numbers: "If you have better numbers for these rows, start with --features FILE.npy.",
+};
+
+async function about() {
+  const { rows, source, notes, kind, embedded, people } = await call("/api/about");
+  $("about-data").textContent =
+    `${rows.toLocaleString("en")} rows${source ? ` of ${source}` : ""}. ${notes.join(" ")}`.trim();
+  $("about-hint").textContent = embedded ? "" : HINTS[kind];
+  $("people").replaceChildren(...people.map((name) => h("option", { value: name })));
+}
+
+async function showStart() {
+  try {
+    await about();
+  } catch (error) {
+    toast(error.message);
+  }
+  $("start-who").value = page.who;
+  $("start").showModal();
+}
+
+/** What this page is, the first time that this browser sees it. */
+export async function welcome() {
+  if (!kept.get("started", false)) await showStart();
+}
+$("start").addEventListener("close", async () => {
+  kept.set("started", true);
+  const name = $("start-who").value.trim();
+  if (name !== page.who) await rename(name);
+  showQuestion();
+});
+$("open-start").addEventListener("click", () => {
+  $("settings").close();
+  showStart();
+});
+
 // ------------------------------------------------------------------ the dialogue
 
 $("open-settings").addEventListener("click", () => {

@@ -1,0 +1,87 @@
+"""Why a row is asked about, in words, and the answered rows that are nearest to it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from activeclust.web.page_state import PageState
+from activeclust.web.payload import cluster_id
+from activeclust.web.service import AnnotationService
+from activeclust.web.tiles import Tiles
+
+SAMPLE = 2_000  #: rows by which it is told how many a row stands for
+NEAR = 3  #: answered rows that are shown
+BETWEEN = 0.5  #: a second cluster so likely, as a share of the first, is named
+
+
+class Reasons:
+    """What is said beside questions, over one service."""
+
+    def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
+        self.service, self.tiles = service, tiles
+        self._nearest: tuple[int, np.ndarray] | None = (
+            None  # of one posterior: the sample's distances to answers
+        )
+        self._lock = threading.Lock()
+
+    def of(self, row: int, state: PageState) -> dict[str, Any]:
+        """Why the row, and its nearest answered rows with their clusters."""
+        stands = self._stands_for(row, state)
+        return {"why": why(state, row, stands), "near": self._near(row, state)}
+
+    def _stands_for(self, row: int, state: PageState) -> int:
+        """About how many rows are nearer to this one than to any answer."""
+        points = self.service.loop.prepared.views["diffusion"]
+        step = max(1, len(points) // SAMPLE)
+        some = points[::step]
+        with self._lock:
+            if self._nearest is None or self._nearest[0] != state.version:
+                nearest = np.full(len(some), np.inf)
+                for other in state.answered:
+                    np.minimum(nearest, _far(some, points[other]), out=nearest)
+                self._nearest = state.version, nearest
+            nearest = self._nearest[1]
+        return int((_far(some, points[row]) < nearest).sum()) * step
+
+    def _near(self, row: int, state: PageState) -> list[dict[str, Any]]:
+        others = np.array([other for other in state.answered if other != row], dtype=int)
+        if not len(others):
+            return []
+        points = self.service.loop.prepared.views["pca"]
+        order = others[np.argsort(_far(points[others], points[row]), kind="stable")[:NEAR]].tolist()
+        named = ((other, state.answered[other]) for other in order)
+        return [
+            self.tiles.of(other, state) | {"cluster": {"id": cluster_id(c), "text": str(c)}}
+            for other, c in named
+        ]
+
+
+def _far(points: np.ndarray, point: np.ndarray) -> np.ndarray:
+    return ((points - point) ** 2).sum(axis=1)
+
+
+def why(state: PageState, row: int, stands_for: int) -> str:
+    """Why a row is worth a question.
+
+    Parameters
+    ----------
+    state : PageState
+    row : int
+    stands_for : int
+        How many rows are nearer to it than to any answer.
+    """
+    if not state.clusters:
+        return "The first row: nothing has a name yet."
+    told = state.suggestions(row, 2)
+    (first, p), none = told[0], float(state.new[row])
+    beside = f" About {stands_for:,} rows are nearer to it than to any answer." if stands_for > 1 else ""
+    if none >= p:
+        return f"New territory: most likely none of the clusters so far.{beside}"
+    if len(told) > 1 and told[1][1] >= BETWEEN * p:
+        return f"It lies between {first} and {told[1][0]}.{beside}"
+    if beside:
+        return f"It speaks for others.{beside}"
+    return "A check: the model is fairly sure here, and would learn most if it were wrong."
