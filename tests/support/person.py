@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 PATIENCE = 60  #: seconds until something that should happen has not
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 FLAGS = [
@@ -123,6 +124,17 @@ class Person:
             time.sleep(0.6)
             self.browser.save_screenshot(str(Path(folder) / f"page-{name}.png"))
 
+    def faults(self) -> list[str]:
+        """What axe-core finds wrong with the page as it stands; nothing where it is not installed (npm ci)."""
+        if not AXE.is_file():
+            return []
+        found = self.later(
+            f"{AXE.read_text(encoding='utf-8')}; return (await axe.run(document, {{resultTypes: ['violations']}}))"
+            ".violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)}`)"
+        )
+        assert isinstance(found, list), found
+        return found
+
     def problems(self) -> list[str]:
         """What the browser's console complains of, a lost connection left out."""
         lines = [entry["message"] for entry in self.browser.get_log("browser")]
@@ -133,7 +145,7 @@ class Person:
     def open(self) -> None:
         """Open the address; what the page says of itself the first time is read and closed."""
         self.browser.get(self.server.url)
-        wait(lambda: self.row() is not None or self.all("#start[open]"), "the page")
+        wait(lambda: self.all("body[data-ready]"), "the page")
         for begin in self.all("#start[open] #start-go"):
             begin.click()
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ROWS = 400
+VIEWS = ("answer", "grid", "map", "clusters", "answers", "rows", "progress", "result")
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def looks_by_night_and_on_a_phone(person: Person) -> None:
     person.shot("map-dark")
     person.emulate("setEmulatedMedia", features=[])
     person.emulate("setDeviceMetricsOverride", **PHONE)
-    for view in ("map", "grid", "clusters", "answers", "progress", "answer"):
+    for view in VIEWS[::-1]:
         person.view(view)
         assert person.js("return document.documentElement.scrollWidth") <= 391, view
         if view in ("map", "answer"):
@@ -125,14 +126,24 @@ def changes_keys_and_switches_them_off(person: Person) -> None:
 
 
 def has_landmarks_and_names(person: Person) -> None:
-    """What a screen reader goes by: landmarks, one main heading, and a name for all that can be used."""
-    for view in ("answer", "map", "grid", "clusters", "answers", "progress"):
+    """What a screen reader goes by: landmarks, one main heading, names; and all that axe-core looks at."""
+    for view in VIEWS:
         person.view(view)
         bare = person.js(_NAMELESS)
         assert not bare, f"{view}: {bare}"
+        assert (view, person.faults()) == (view, [])
+    person.emulate("setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    for view in VIEWS:
+        person.view(view)
+        assert (view, "dark", person.faults()) == (view, "dark", [])
+    person.emulate("setEmulatedMedia", features=[])
     assert person.js("return ['header', 'nav[aria-label]', 'main', 'h1'].every((s) => "
                      "document.querySelectorAll(s).length === 1)")  # fmt: skip
     assert person.find(".skip-link").get_attribute("href").endswith("#question")
+    for opener, dialog in (("#open-settings", "#settings"), ("#open-sheet", "#sheet")):
+        person.find(opener).click()
+        assert (dialog, person.faults()) == (dialog, [])
+        person.find(f"{dialog} .primary").click()
 
 
 _NAMELESS = """
@@ -251,6 +262,35 @@ def edits_a_past_answer_and_exports(person: Person) -> None:
     assert len(text.strip().splitlines()) == answers + 1 and "nought" not in text
 
 
+def checks_random_rows_and_takes_the_result(person: Person) -> None:
+    """A check in which the model's guess is hidden; then the clusters, and a file with every row."""
+    person.view("result")
+    wait(lambda: person.all("#begin-check"), "the result")
+    person.find("#begin-check").click()
+    wait(lambda: "row 1 of 30" in person.find("#check-note").text, "the check")
+    assert not person.all("#suggestions .bar"), "nothing sways the answer"
+    person.label(3)
+    person.find("#check-note button").click()
+    said = wait(lambda: [p.text for p in person.all("#view-result .trust")], "what the check gave")[0]
+    assert "of 3 rows drawn at random" in said
+    person.shot("result")
+    text = person.later(
+        "return (await fetch(document.querySelector('#view-result a[href*=csv]').href)).text()"
+    )
+    assert len(text.strip().splitlines()) == ROWS + 1
+
+
+def finds_rows(person: Person) -> None:
+    person.view("rows")
+    person.fill("#rows-text", "17")
+    wait(lambda: person.find("#rows-count").text == "1 row", "row 17")
+    assert "row 17" in person.find("#rows-found").text
+    person.fill("#rows-text", " ")
+    person.choose("#rows-state", "not answered")
+    wait(lambda: "1 to 24" in person.find("#rows-count").text, "open rows, the doubtful ones first")
+    person.shot("rows")
+
+
 STEPS = (
     labels_undoes_and_reloads,
     is_cut_off_and_resumes,
@@ -262,4 +302,6 @@ STEPS = (
     takes_many_that_look_alike,
     renames_and_merges,
     edits_a_past_answer_and_exports,
+    finds_rows,
+    checks_random_rows_and_takes_the_result,
 )

@@ -394,7 +394,7 @@ export function showState(state) {
     : agreement == null
       ? ""
       : state.moved
-        ? `the last answer moved ${count(state.moved.rows, "row")}, most from ${short(state.moved.from)} to ${short(state.moved.to)}`
+        ? `the last answer moved ${count(state.moved.rows, "row")}, ${state.moved.rows > 1 ? "most " : ""}from ${short(state.moved.from)} to ${short(state.moved.to)}`
         : "the last answer moved nothing";
   if (state.trouble) say("network", `The model cannot go on: ${state.trouble}`);
   for (const listener of stateListeners) listener(state);

@@ -43,4 +43,5 @@ await claim();
 await flush();
 await refill();
 await welcome();
+document.body.dataset.ready = "yes";
 follow();
