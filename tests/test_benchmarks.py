@@ -474,3 +474,11 @@ def test_auto_is_behind_only_where_the_interval_says_so():
         x | {"accuracy": x["accuracy"] + 0.4 * (x["arm"] == "auto") * (x["data"] == "set 1")} for x in lines
     ]
     assert behind(pd.DataFrame(even))[0].endswith("level")
+
+
+def test_seconds_per_answer_are_measured_at_each_number_of_answers():
+    from answers import measure
+
+    found = measure(80, [1, 20], "random")
+    assert [row["answers"] for row in found] == [1, 20]
+    assert all(row["seconds_per_answer"] >= row["posterior_seconds_per_answer"] > 0 for row in found)

@@ -38,7 +38,9 @@ class KnownClusters:
         KnownClusters(n=2, names=('cat', 'dog'))
         """
         if n_clusters is not None and not (
-            isinstance(n_clusters, numbers.Integral) and not isinstance(n_clusters, bool) and n_clusters >= 1
+            isinstance(n_clusters, numbers.Integral)
+            and not isinstance(n_clusters, bool)
+            and int(n_clusters) >= 1
         ):
             raise InvalidInput(f"n_clusters is an integer from 1 upward or None, got {n_clusters!r}.")
         if classes is None:
