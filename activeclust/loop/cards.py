@@ -40,7 +40,7 @@ def history_html(history: History) -> str:
     if not history.rounds:
         return _CARD.format("<div>No rounds yet.</div>")
     ended = f", {ENDED[history.ended]}" if history.ended else ""
-    said = f"<b>{history.budget[-1]:,} answers</b> in {len(history):,} rounds{ended}"
+    said = f"<b>{history.budget[-1]:,} answers</b> in {len(history):,} round{'s' if len(history) > 1 else ''}{ended}"
     return _CARD.format(f"<div>{said}{_table(history.rounds)}</div><div>{_curve(history.rounds)}</div>")
 
 
