@@ -24,14 +24,16 @@ import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import scipy.sparse as sp
 
 from activeclust.errors import MissingDependency
 from activeclust.resources.progress import report
-from activeclust.views.views import Views
+
+if TYPE_CHECKING:  # the other process starts without torch
+    from activeclust.views.views import Views
 
 FIRST, REST = (250, 12.0, 0.5), (500, 2.0, 0.8)  #: iterations, exaggeration of the attraction, momentum
 INTERPOLATED_FROM = (
