@@ -247,3 +247,30 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
     store = open_store(tmp_path / "activeclust.db")
     assert [(a.row, a.cluster) for a in store.open_run("d").anchors()] == [(5, "low")]
     store.close()
+
+
+def test_webhooks_count_by_their_own_time_and_order(studio):
+    """UPDATED before CREATED, and either after DELETED: what a slow network makes of one annotation."""
+    studio.send("/setup", "setup")
+    studio.webhook("updated")
+    studio.webhook("created")
+    assert studio.answers() == {3: "dog"} and studio.run.last_seq == 1
+    studio.webhook("deleted")
+    for late in ("created", "updated"):
+        studio.webhook(late)
+    assert studio.answers() == {}
+
+
+def test_a_deletion_that_comes_first_holds(studio):
+    studio.send("/setup", "setup")
+    studio.webhook("deleted")
+    studio.webhook("created")
+    assert studio.answers() == {}
+
+
+def test_after_a_restart_the_first_webhook_tells_of_its_project(studio):
+    config = REQUESTS["setup"]["schema"]
+    got = studio.send("/webhook", "created", project={"id": 1, "label_config": config})
+    assert got.status_code == 201
+    studio.caught_up()
+    assert studio.answers() == {3: "cat"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from activeclust.errors import DataFileError, InvalidInput
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 AHEAD = 48  #: rows whose order the strategy chooses; the others follow, the least certain first
 SPAN, TOP = 1_000, 2**31 - 1  #: clusters a row's number leaves room for; Label Studio's integers
+UNDONE = "label-studio-undo-"  #: how the ids of what deleted annotations take back begin
 ROW = "row"  #: field of a task's data that holds the row number
 
 
@@ -42,6 +44,7 @@ class Backend:
     def __init__(self, service: AnnotationService) -> None:
         self.service = service
         self.control = Control()
+        self._deleted: set[Any] = set()  # annotations whose deletion came before they themselves
         self._rows: dict[int, int] = {}  # task id -> row, for webhooks that bring no task
         self._turn = threading.Lock()
 
@@ -125,13 +128,13 @@ class Backend:
     def webhook(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """An event of the project: annotations become answers, deleted ones are taken back."""
         action = body.get("action")
+        # after a restart this may be the first that is heard of the project
+        self._configure(_of(body, "project").get("label_config"))
         with self._turn:  # created and deleted in one moment: the second must see the first
             if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED"):
                 return {"answers": self._take(body)}
             if action in ("ANNOTATION_DELETED", "ANNOTATIONS_DELETED"):
                 return {"taken_back": self._take_back(body)}
-        if action == "PROJECT_UPDATED":
-            self._configure(_of(body, "project").get("label_config"))
         return {}
 
     def _take(self, body: Mapping[str, Any]) -> list[int | None]:
@@ -140,7 +143,25 @@ class Backend:
             raise InvalidInput("This event brings no annotation: let the webhook send its payload.")
         by_id = {_id(task): task for task in tasks if isinstance(task, dict)}
         events = [self._event(annotation, by_id) for annotation in annotations]
-        return [event.seq for event in self.service.write(*events)]
+        fresh = [event for event in events if self._is_news(event)]
+        return [event.seq for event in self.service.write(*fresh)] if fresh else []
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether nothing newer is known of the annotation: webhooks may come late, and in any order."""
+        given = _of(event.details, "label_studio")
+        if given["annotation"] in self._deleted:  # an id is never given again: what was deleted stays so
+            return False
+        log = self.service.log.events()
+        undone = {other.target: other for other in log if other.kind is Kind.UNDO}
+        for other in log:
+            said = _of(other.details, "label_studio")
+            if other.kind is Kind.UNDO or said.get("annotation") != given["annotation"]:
+                continue
+            if str(getattr(undone.get(other.seq), "client_id", "")).startswith(UNDONE):
+                return False
+            if other.client_id != event.client_id and _time(said.get("moment")) > _time(given["moment"]):
+                return False
+        return True
 
     def _event(self, annotation: Any, tasks: Mapping[Any, Any]) -> Event:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("id"), int):
@@ -188,7 +209,8 @@ class Backend:
 
     def _take_back(self, body: Mapping[str, Any]) -> list[int | None]:
         given = _listed(body.get("annotations", body.get("annotation")))
-        gone = {_id(annotation) for annotation in given if isinstance(annotation, dict)}
+        gone = {_id(annotation) for annotation in given if isinstance(annotation, dict)} - {None}
+        self._deleted |= gone
         events = self.service.log.events()
         undone = {event.target for event in events if event.kind is Kind.UNDO}
         # the newest first: an answer that another one replaced comes back for a moment and goes as well
@@ -201,8 +223,7 @@ class Backend:
         ]
         blank = Event(Kind.UNDO)
         made = [
-            replace(blank, target=e.seq, annotator=e.annotator, client_id=f"label-studio-undo-{e.seq}")
-            for e in targets
+            replace(blank, target=e.seq, annotator=e.annotator, client_id=f"{UNDONE}{e.seq}") for e in targets
         ]
         return [event.target for event in self.service.write(*made)] if made else []
 
@@ -247,4 +268,14 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _source(annotation: Mapping[str, Any]) -> dict[str, Any]:
-    return {"annotation": annotation["id"], "task": annotation.get("task")}
+    moment = annotation.get("updated_at") or annotation.get("created_at")
+    return {"annotation": annotation["id"], "task": annotation.get("task"), "moment": moment}
+
+
+def _time(moment: Any) -> datetime:
+    """A moment as Label Studio writes it; the earliest for what is none."""
+    try:
+        found = datetime.fromisoformat(str(moment).replace("Z", "+00:00"))
+    except ValueError:
+        return datetime.min.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
