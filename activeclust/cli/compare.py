@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from activeclust.datasets.loading import Dataset
 
 
+def _answers(_context: click.Context, _option: click.Parameter, value: str) -> int | str:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}( each)?", value.strip()):
+        raise click.BadParameter(f"expected a number from 1 upward, or one such as '5 each', got {value!r}")
+    return value.strip() if value.strip().endswith("each") else int(value)
+
+
 def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)/(\d+)", value)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
@@ -40,9 +46,11 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
 )
 @click.option("--oracle", required=True, metavar="DATA", help="Labelled rows: mnist, digits or a file.")
 @click.option("--strategies", required=True, metavar="A,B,...", help="Names; 'all' for all of ours.")
-@click.option("--budget", type=click.IntRange(1), default=100, show_default=True, help="Answers a run.")
+@click.option("--budget", metavar="N", default="100", show_default=True, callback=_answers,
+              help="Answers a run; '5 each' for five per true cluster.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=20, show_default=True, help="Runs a strategy.")
-@click.option("--batch-size", type=click.IntRange(1), default=5, show_default=True, help="Questions a round.")
+@click.option("--batch-size", metavar="N", default="5", show_default=True, callback=_answers,
+              help="Questions a round; '1 each' for one per true cluster.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every choice.")
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True,
               help="Random rows answered before a strategy is asked, the same for all.")  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import signal
@@ -439,10 +440,25 @@ def test_the_command_in_parts_and_as_json(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--shard", "3/2"], ["--shard", "x"], ["--noise", "7"], ["--repeats", "0"]]
+    "wrong",
+    [
+        ["--shard", "3/2"],
+        ["--shard", "x"],
+        ["--noise", "7"],
+        ["--repeats", "0"],
+        ["--budget", "0"],
+        ["--budget", "5 a"],
+    ],
 )
 def test_the_command_refuses_wrong_options(tmp_path, wrong):
     assert run(tmp_path, "--strategies", "random", *wrong).exit_code == 2
+
+
+def test_budget_and_batches_for_each_cluster(tmp_path):
+    each = ["--budget", "3 each", "--batch-size", "1 each"]  # four clusters
+    done = run(tmp_path, "--strategies", "random", "--json", *each)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["budgets"] == [0, 4, 8, 12]
 
 
 def test_noise_labels_are_left_out(tmp_path):
