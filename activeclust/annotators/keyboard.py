@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import IO
 
 from activeclust.annotators.printable import printable
 
@@ -27,7 +27,7 @@ class Keyboard:
         Where a line is shown while it is typed.
     """
 
-    def __init__(self, keys: TextIO, screen: TextIO) -> None:
+    def __init__(self, keys: IO[str], screen: IO[str]) -> None:
         self.keys, self.screen = keys, screen
         self._ahead = b""  #: read behind an Escape that it does not belong to
 
@@ -50,7 +50,7 @@ class Keyboard:
             return self._next()
 
     def _next(self) -> str:
-        decoder = codecs.getincrementaldecoder(self.keys.encoding or "utf-8")("replace")
+        decoder = codecs.getincrementaldecoder(getattr(self.keys, "encoding", None) or "utf-8")("replace")
         key = ""
         while not key:
             byte = self._byte()

@@ -142,7 +142,7 @@ def ids_shown(data: Dataset, id_column: str | None) -> Any:
     frame = getattr(data.items, "frame", None)
     names = [] if frame is None else list(frame.columns)
     column = next((name for name in names if name.lower() == (id_column or "id").lower()), None)
-    return None if column is None else frame[column].tolist()
+    return None if frame is None or column is None else frame[column].tolist()
 
 
 def own_columns(data: Dataset) -> dict[str, Any]:

@@ -89,9 +89,9 @@ class TableEncoder:
         self._check_gaps(frame, fitting=True)
         of = {kind: [name for name in self.kinds if self.kinds[name] == kind] for kind in _BLOCKS}
         self._blocks = []
-        for kind, block in _BLOCKS.items():
+        for kind, of_kind in _BLOCKS.items():
             groups = [of[kind]] if kind in ("number", "category") else [[name] for name in of[kind]]
-            self._blocks += [block(names, self.what) for names in groups if names]
+            self._blocks += [of_kind(names, self.what) for names in groups if names]
         for block in self._blocks:
             if isinstance(block, _Texts):
                 block.words = self.words

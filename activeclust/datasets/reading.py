@@ -78,8 +78,9 @@ def read_frame(
     ):
         if given and not holds:
             raise InvalidInput(f"{option} is for {kind}; {path.name} is none.")
+    notes: list[str] = []
     if is_parquet:
-        frame, notes = _read_parquet(path), []
+        frame = _read_parquet(path)
     elif is_sheet:
         frame, notes = _read_sheet(path, options.sheet)
     else:
@@ -308,10 +309,11 @@ def _settle(frame: pd.DataFrame, as_written: Collection[str]) -> list[str]:
             continue
         column = given = frame[name]
         if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
-            column = _marked(column)
-            if column is None:
+            settled = _marked(column)
+            if settled is None:
                 named[name] = sum(isinstance(v, str) and v.strip() in MARKERS for v in frame[name])
                 continue
+            column = settled
         if pd.api.types.is_float_dtype(column) and column.isna().any():
             known = column.dropna().to_numpy(dtype=np.float64)
             if len(known) and (known == np.round(known)).all() and np.abs(known).max() < 2**53:

@@ -110,7 +110,7 @@ def _labels(column: pd.Series, what: str) -> np.ndarray:
     """Labels as they stand in the file; where all are texts, integers if all print back as they are written."""
     labels = labels_of(column, what)
     if all(label is None or isinstance(label, str) for label in labels):
-        return written_labels(labels)
+        return written_labels(labels.tolist())
     return labels
 
 

@@ -8,7 +8,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TextIO
 
@@ -189,7 +189,7 @@ def find_separator(file: TextIO) -> str:
     return max(found, key=lambda separator: found[separator], default=",")
 
 
-def lines(file: TextIO, separator: str) -> Iterator[tuple[int, list[str]]]:
+def lines(file: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
     """(number of its last line, fields) of every record that is not blank; blanks after a separator do not count."""
     reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
     while True:
