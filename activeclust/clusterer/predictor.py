@@ -75,7 +75,7 @@ class Predictor:
     def full(self, X: np.ndarray) -> np.ndarray:
         """(n, C + 1) for rows ``X`` (n, d), in the columns of ``posterior``; a fitted row has its own."""
         k = min(max(NEAREST), len(self.pca))
-        near, distances = self.index.search(self.projection(X), k, "posterior")
+        near, distances = self.index.search(self.projection.pca(X), k, "posterior")
         weights = np.einsum("s,sij->ij", self.shares[:-1], _weights(distances, self.votes[near]))
         equal = distances <= 1e-5 * self.scale[near]
         known = equal.any(axis=1)

@@ -49,6 +49,8 @@ class AnchorSet:
         nearest = self.squared_distance(sample).amin(1)
         self.bandwidth: Tensor = nearest.median() + basis.scale.square().median()
         self.white_bandwidth: Tensor = self.white_distance(sample).amin(1).median() + 1e-6
+        self.relevance = self._relevance()
+        self.relevant_bandwidth: Tensor = self.relevant_distance(sample).amin(1).median() + 1e-6
 
     @cached_property
     def sample(self) -> Look:
@@ -67,6 +69,29 @@ class AnchorSet:
         """(b, k) squared distances in whitened PCA coordinates."""
         X, scale = self.basis.pca, self.basis.whitening
         return torch.cdist(X[at] * scale, X[self.rows] * scale).square()
+
+    def relevant_distance(self, at: Where) -> Tensor:
+        """(b, k) squared distances in whitened coordinates, each weighed by its relevance."""
+        X = self.basis.white
+        return torch.cdist(X[at] * self.relevance, X[self.rows] * self.relevance).square()
+
+    def _relevance(self) -> Tensor:
+        """(a,) root of the share of each whitened coordinate's variance that lies between the clusters.
+
+        Both variances of a coordinate are pooled with ``k + 2 C`` anchors' worth of one that tells nothing: few
+        anchors say little about it.
+        """
+        X = self.basis.white[self.rows]
+        count = self.onehot.sum(0)[:, None]
+        means = self.onehot.T @ X / count
+        within = (X - means[self.codes]).square().sum(0)
+        whole = (X - X.mean(0)).square().sum(0)
+        degrees = self.k - self.C
+        # per degree of freedom; none are left within clusters of one anchor each
+        between = (whole - within) / max(self.C - 1, 1)
+        inside = (within + whole * (2 * self.C / self.k)) / max(degrees + 2 * self.C, 1)
+        ratio = (between / inside.clamp_min(1e-9)).clamp(0.05, 20.0)
+        return (ratio / ratio.mean()).sqrt() if degrees > 0 else torch.ones_like(ratio)
 
     def sums(self, embedding: str) -> Tensor:
         """(C, m) sums of each cluster's anchors in an embedding."""

@@ -16,10 +16,12 @@ from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
 from activeclust.pfn.groups import Groups
 from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
-_NEUMANN_STEPS = 6  # beyond the leading eigenspace the Green function is a short series
+_CHEBYSHEV_STEPS = 8  # products with the graph, for the Green function beyond its leading eigenspace
+_LOCAL_SHIFT = 1e-3
+GRAPHS = ("refined", "graph", "sharp", "angle")
 _FIT_ROWS = 4096  # rows that Gaussians are fitted to
 _PICKED = (1, 2, 4, 9, 19, 39)  # eigenvalues that the network is told
-N_SPECTRUM = 2 * len(_PICKED)  #: of two graphs
+N_SPECTRUM = len(GRAPHS) * len(_PICKED)
 
 #: Rows by their numbers, or one after another: those are looked at without a copy.
 Where = Tensor | slice
@@ -43,20 +45,25 @@ class Basis:
         self.pca, self.scale = to(views.pca), to(views.scale)
         variance = self.pca.var(dim=0, correction=0)
         self.whitening = 1.0 / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12)
+        white = self.pca * self.whitening
+        self.white = white / white.square().sum(1).mean().sqrt().clamp_min(1e-12)
         self._fit_single()
         self.coordinates = min(COORDINATES, self.pca.shape[1])
         self.temperature = max(1.0, math.sqrt(self.coordinates) / 2)
         self.log_density = to(np.log(views.density + 1e-9))
-        self.graphs = {"refined": TorchGraph(views.refined, to), "graph": TorchGraph(views.graph, to)}
+        self.graphs = {name: TorchGraph(getattr(views, name), to) for name in GRAPHS}
         vectors = views.refined.eigenvectors
         self.embedding = {
             "refined24": to(unit_rows(vectors[:, :24])),
             "refined8": to(unit_rows(vectors[:, :8])),
             "green": to(green_coordinates(views.refined)),
             "graph24": to(unit_rows(views.graph.eigenvectors[:, :24])),
+            "angle": to(green_coordinates(views.angle)),
+            "sphere": to(views.sphere),
         }
+        self.embedding["white_sphere"] = _whitened(self.embedding["sphere"])
         self.groups = Groups(self.embedding["green"], self.refined.adjacency, self.refined.values)
-        self.spectrum = torch.cat([_spectrum(views.refined, to), _spectrum(views.graph, to)])
+        self.spectrum = torch.cat([_spectrum(getattr(views, name), to) for name in GRAPHS])
 
     @property
     def refined(self) -> TorchGraph:
@@ -84,9 +91,16 @@ class Basis:
         thin = copy.copy(self)
         thin.graphs = {name: graph.thinned(keep, rng) for name, graph in self.graphs.items()}
         thin.embedding = {name: unit(E * _mask(E, keep, rng)) for name, E in self.embedding.items()}
-        thin.pca = self.pca * _mask(self.pca, keep, rng)
+        kept = _mask(self.pca, keep, rng)
+        thin.pca, thin.white = self.pca * kept, self.white * kept
         thin._fit_single()
         return thin
+
+
+def _whitened(E: Tensor) -> Tensor:
+    """Unit rows ``E`` (n, m) with every column of one size, as unit rows: no direction outweighs the others."""
+    variance = E.var(dim=0, correction=0)
+    return unit((E - E.mean(dim=0)) / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12))
 
 
 def _mask(A: Tensor, keep: float, rng: np.random.Generator) -> Tensor:
@@ -119,14 +133,27 @@ class TorchGraph:
         return thin
 
     def local_columns(self, rows: Tensor) -> Tensor:
-        """(n, k) columns of sum_j S^j on the complement of the leading eigenspace."""
-        unit = torch.zeros(self.adjacency.shape[0], len(rows), device=rows.device)
-        unit[rows, torch.arange(len(rows), device=rows.device)] = 1.0
-        term = unit - self.vectors @ self.vectors[rows].T
-        total = term.clone()
-        for _ in range(_NEUMANN_STEPS - 1):
-            term = self.adjacency @ term
-            total += term
+        """(n, k) columns of (1 + shift - S)^-1 on the complement of the leading eigenspace.
+
+        By Chebyshev iteration (Saad, Iterative methods for sparse linear systems, 2003, algorithm 12.1): the
+        spectrum there lies between one less the last eigenvalue that is known, and two.
+        """
+        low, high = 1.0 + _LOCAL_SHIFT - float(self.values[-1]), 2.0 + _LOCAL_SHIFT
+        middle, half = (high + low) / 2, max((high - low) / 2, 1e-3)
+        residual = torch.zeros(self.adjacency.shape[0], len(rows), device=rows.device)
+        residual[rows, torch.arange(len(rows), device=rows.device)] = 1.0
+        residual -= self.vectors @ self.vectors[rows].T
+        sigma = middle / half
+        rho = 1.0 / sigma
+        change = residual / middle
+        total = change.clone()
+        for _ in range(_CHEBYSHEV_STEPS - 1):
+            residual += self.adjacency @ change
+            residual.sub_(change, alpha=1.0 + _LOCAL_SHIFT)
+            following = 1.0 / (2.0 * sigma - rho)
+            change = change.mul_(following * rho).add_(residual, alpha=2.0 * following / half)
+            rho = following
+            total += change
         return total
 
 

@@ -31,8 +31,9 @@ from activeclust.pfn.rules.interpolation import Interpolation
 RULE_NAMES = tuple(rule.name for rule in RULES)
 _REACHING = tuple(rule.name for rule in RULES if isinstance(rule, Interpolation))
 _DENSITIES = tuple(rule.name for rule in RULES if isinstance(rule, Ellipsoids))
-_BIAS_KERNELS = ("refined_far", "graph")
-_BIAS_COSINES = ("refined24", "refined8", "green")
+_BIAS_KERNELS = ("refined_far", "graph", "sharp", "angle")
+_BIAS_COSINES = ("refined24", "refined8", "green", "sphere")
+_SAMPLE = 128  # rows on which the rules are held against one another
 
 #: What each feature is, in the order in which the network reads them: ``part:name``.
 PAIR_FEATURES = (
@@ -58,6 +59,9 @@ TASK_FEATURES = (
     *("size:rows", "size:anchors", "size:clusters", "size:anchors per cluster", "size:least share"),
     *(f"graph:spectrum{i}" for i in range(N_SPECTRUM)),
     *(f"left out:{name}" for name in RULE_NAMES),
+    *(f"agreement:{name}" for name in RULE_NAMES),
+    *(f"confidence:{name}" for name in RULE_NAMES),
+    *(f"balance:{name}" for name in RULE_NAMES),
     *(f"gain:{name}" for name in _DENSITIES),
     *(f"groups:task{i}" for i in range(N_GROUP_TASK)),
 )
@@ -91,7 +95,9 @@ class Evidence:
     ----------
     anchors : AnchorSet
     task : Tensor (N_TASK,)
-        What concerns all rows: sizes, spectra, how often each rule tells a left-out anchor rightly, groups.
+        What concerns all rows: sizes, spectra, groups, and what speaks for each rule: how often it tells a left-out
+        anchor rightly, how far it agrees with the others on rows without answers, how sure it is there, and how
+        evenly it divides them.
     """
 
     def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
@@ -162,4 +168,24 @@ class Evidence:
         ]
         gains = torch.stack([gain for fit in self.fitted.values() if (gain := fit.gain) is not None])
         size = torch.tensor(sizes, device=anchors.rows.device)
-        return torch.cat([size, anchors.basis.spectrum, agreement, gains, anchors.groups.task])
+        return torch.cat(
+            [size, anchors.basis.spectrum, agreement, self._consensus(), gains, anchors.groups.task]
+        )
+
+    def _consensus(self) -> Tensor:
+        """(3 rules,) agreement with the mean of the rules, confidence and balance, on the first rows.
+
+        Where each cluster has one anchor, leaving it out says nothing of a rule; these do.
+        """
+        anchors = self.anchors
+        look = anchors.look(slice(0, min(_SAMPLE, anchors.basis.n)))
+        P = torch.stack([rule.log_probability(self.fitted[rule.name].at(look).score) for rule in RULES]).exp()
+        weight = torch.ones(P.shape[2], device=P.device)
+        weight[anchors.rows[anchors.rows < len(weight)]] = 1e-3  # there, what is said is the answer
+        weight = weight / weight.sum()
+        mean = P.mean(0)
+        agreement = (P * mean).sum(1) @ weight / ((mean * mean).sum(0) @ weight)
+        confidence = P.amax(1) @ weight
+        shares = P @ weight  # (rules, C)
+        balance = -torch.xlogy(shares, shares).sum(1) / max(math.log(anchors.C), 1.0)
+        return torch.cat([agreement, confidence, balance])

@@ -1,11 +1,12 @@
 """Kernels between rows and anchors: how close each row is to each answered one, in every geometry.
 
-A kernel is an object with one method, ``between(anchors, at) -> (b, k)``. Two families:
+A kernel is an object with one method, ``between(anchors, at) -> (b, k)``. Three families:
 
 - :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: its leading
-  eigenspace exactly, beyond it a short series. A small shift reaches far along the graph; shift -> 0 is Laplace
+  eigenspace exactly, beyond it a few steps of a Chebyshev iteration. A small shift reaches far along the graph; shift -> 0 is Laplace
   learning (Zhu, Ghahramani and Lafferty, ICML 2003).
-- :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors.
+- :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors;
+- :class:`Spherical`, exp((cos - 1) / w) of the angle in an embedding of unit rows.
 
 Shapes: b rows, k anchors.
 """
@@ -66,6 +67,29 @@ class Gaussian:
         return torch.exp(-0.5 * self.squared(anchors, at) / self.width(anchors))
 
 
+@dataclass(frozen=True)
+class Spherical:
+    """The kernel exp((cos - 1) / width) on the unit rows of the embedding ``embedding``."""
+
+    embedding: str
+    width: float
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, k) values, 1 where the angle is 0."""
+        E = anchors.basis.embedding[self.embedding]
+        return torch.exp_((E[at] @ E[anchors.rows].T - 1.0) / self.width)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Inner products, plus one, of whitened PCA coordinates: interpolation with it is ridge regression."""
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, k) values, of mean diagonal two."""
+        X = anchors.basis.white
+        return X[at] @ X[anchors.rows].T + 1.0
+
+
 KERNELS: dict[str, Kernel] = {
     "refined_near": Green("refined", 1e-3),
     "refined_far": Green("refined", 3e-2),
@@ -75,4 +99,13 @@ KERNELS: dict[str, Kernel] = {
     "white": Gaussian(
         lambda anchors, at: anchors.white_distance(at), lambda anchors: anchors.white_bandwidth
     ),
+    "relevant": Gaussian(
+        lambda anchors, at: anchors.relevant_distance(at), lambda anchors: anchors.relevant_bandwidth
+    ),
+    "linear": Linear(),
+    "sharp": Green("sharp", 1e-3),
+    "angle": Green("angle", 1e-2),
+    "angle_near": Green("angle", 1e-3),
+    "sphere": Spherical("sphere", 0.5),
+    "white_sphere": Spherical("white_sphere", 0.2),
 }

@@ -1,9 +1,12 @@
 """The prior: a composable description of the data sets the network believes in, and how to draw one.
 
-A data set is a union of *modes*. A mode is a shape (Gaussian, heavy tail, curve, ring, slab, manifold)
+Most data sets are a union of *modes*. A mode is a shape (Gaussian, heavy tail, curve, ring, slab, manifold)
 placed at a centre; a cluster owns one or several modes. The whole is then warped by a random network,
 stretched, embedded in more dimensions, and soiled by irrelevant dimensions and outliers. Random-network
 warps are worth 17 ARI points in ZEUS's ablation (arXiv 2505.10704).
+
+Others are of the kinds of :mod:`activeclust.pfn.kinds`: embeddings as of texts and pictures, objects that turn, and
+tables whose clusters follow from a few columns.
 
 A prior of one's own is a JSON file with the fields of :class:`Prior` that are to differ::
 
@@ -25,8 +28,10 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
-from activeclust.pfn.shapes import SHAPES, Rng
+from activeclust.pfn.kinds import KINDS
+from activeclust.pfn.shapes import SHAPES, Rng, log_uniform
 
+_MODES = "modes"  # the kind that is a union of modes
 _SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded",
            "chance")  # fmt: skip
 
@@ -64,6 +69,9 @@ class Prior:
     chance : float
         Share of data sets whose clusters have nothing to do with the rows: there is nothing to be learned
         from the anchors there, and the posterior must say so.
+    kinds : mapping of str to float
+        Weights of the kinds of data sets: ``"modes"``, to which the fields from ``dimensions`` to ``rounded`` belong,
+        and those of :data:`activeclust.pfn.kinds.KINDS`.
     mixture : sequence of mappings
         Variants of this prior: each a positive ``"weight"`` and the fields in which it differs. A data set
         is drawn from one of them. Empty: from this prior as it is.
@@ -97,12 +105,16 @@ class Prior:
     outliers: float = 0.2
     rounded: float = 0.08
     chance: float = 0.0
+    kinds: Mapping[str, float] = field(default_factory=lambda: {_MODES: 1.0})
     mixture: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         for name in self.shapes:
             if name not in SHAPES:
                 raise UnknownName("shape of the prior", name, SHAPES)
+        for name in self.kinds:
+            if name not in (_MODES, *KINDS):
+                raise UnknownName("kind of data set of the prior", name, (_MODES, *KINDS))
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(
@@ -200,14 +212,10 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     weights, variants = prior.variants()
     prior = variants[0 if len(variants) == 1 else int(rng.choice(len(variants), p=weights))]
     n_clusters = _draw_clusters(prior, rng)
-    n = max(int(_log_uniform(prior.rows, rng)), 6 * n_clusters, 20)
-    flat = rng.random() < prior.flat
-    d = int(rng.integers(2, 4)) if flat else round(_log_uniform(prior.dimensions, rng))
-    y = _draw_sizes(n, n_clusters, _log_uniform(prior.imbalance, rng), rng)
-    X = _place_modes(prior, y, d, rng)
-    if n_clusters > 1 and rng.random() < prior.split:
-        y = _cut_through(X, y, rng)
-    X, y = _soil(prior, X, y, flat, rng)
+    n = max(int(log_uniform(prior.rows, rng)), 6 * n_clusters, 20)
+    y = _draw_sizes(n, n_clusters, log_uniform(prior.imbalance, rng), rng)
+    kind = _MODES if len(prior.kinds) == 1 and _MODES in prior.kinds else _weighted(prior.kinds, rng)
+    X, y = _union_of_modes(prior, y, rng) if kind == _MODES else KINDS[kind](y, rng)
     if prior.chance > 0 and rng.random() < prior.chance:
         y = rng.permutation(y)
     _, y = np.unique(y, return_inverse=True)
@@ -215,15 +223,22 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     return X[order].astype(np.float32), y[order]
 
 
-def _log_uniform(bounds: tuple[float, float], rng: Rng) -> float:
-    low, high = bounds
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+def _weighted(weights: Mapping[str, float], rng: Rng) -> str:
+    names, weight = list(weights), np.array(list(weights.values()), dtype=float)
+    return names[rng.choice(len(names), p=weight / weight.sum())]
+
+
+def _union_of_modes(prior: Prior, y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    flat = rng.random() < prior.flat
+    d = int(rng.integers(2, 4)) if flat else round(log_uniform(prior.dimensions, rng))
+    X = _place_modes(prior, y, d, rng)
+    if y.max() > 0 and rng.random() < prior.split:
+        y = _cut_through(X, y, rng)
+    return _soil(prior, X, y, flat, rng)
 
 
 def _draw_clusters(prior: Prior, rng: Rng) -> int:
-    weights = np.array(list(prior.clusters.values()), dtype=float)
-    chosen = list(prior.clusters)[rng.choice(len(weights), p=weights / weights.sum())]
-    low, high = (int(part) for part in chosen.split("-"))
+    low, high = (int(part) for part in _weighted(prior.clusters, rng).split("-"))
     return int(rng.integers(low, high + 1))
 
 
@@ -239,7 +254,7 @@ def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
     many = rng.random() < 0.35
     n_modes = rng.integers(1, prior.modes + 1, n_clusters) if many else np.ones(n_clusters, dtype=int)
     total = int(n_modes.sum())
-    separation = _log_uniform(prior.separation, rng)
+    separation = log_uniform(prior.separation, rng)
     centres = _draw_centres(total, d, separation, prior.together, rng)
     if many and rng.random() < 0.7:  # a cluster's modes lie together
         centres = _group_nearby(centres, n_modes, rng)
@@ -294,15 +309,27 @@ def _group_nearby(centres: np.ndarray, n_modes: np.ndarray, rng: Rng) -> np.ndar
     return centres[order]
 
 
-#: What the network in the package is trained on. Half of the data sets are easier, as those are that people
-#: bring: where clusters lie apart a few anchors are enough, and the posterior must know it. And it must know
-#: when there is nothing to be known: in some, clusters are a matter of chance.
+#: What the network in the package is trained on. Of the unions of modes half are easier, as those are that people
+#: bring: where clusters lie apart a few anchors are enough, and the posterior must know it. And it must know when there
+#: is nothing to be known: in some, clusters are a matter of chance.
 PACKAGE_PRIOR = Prior(
     mixture=(
-        {"weight": 1, "chance": 0.05},
+        {"weight": 20, "chance": 0.05},
         {
-            "weight": 1, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
+            "weight": 20, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
             "embed": 0.3, "irrelevant": 0.12,
+        },
+        {
+            "weight": 30, "kinds": {"embedding": 1.0}, "rows": (150, 4000), "imbalance": (0.5, 30.0),
+            "clusters": {"2-5": 0.27, "6-12": 0.25, "13-30": 0.22, "31-80": 0.16, "81-200": 0.1},
+        },
+        {
+            "weight": 12, "kinds": {"turning": 1.0}, "imbalance": (5.0, 100.0),
+            "clusters": {"2-5": 0.2, "6-20": 0.5, "21-60": 0.3},
+        },
+        {
+            "weight": 18, "kinds": {"table": 1.0}, "rows": (60, 3000), "chance": 0.04,
+            "clusters": {"2-3": 0.6, "4-10": 0.35, "11-20": 0.05},
         },
     )
 )  # fmt: skip

@@ -9,6 +9,12 @@ import numpy as np
 Rng = np.random.Generator
 
 
+def log_uniform(bounds: tuple[float, float], rng: Rng) -> float:
+    """A number between the bounds, drawn evenly on a logarithmic scale."""
+    low, high = bounds
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def _gaussian(n: int, d: int, rng: Rng) -> np.ndarray:
     scales = np.exp(rng.normal(0, rng.choice([0.0, 0.5, 1.0]), d))
     rotation, _ = np.linalg.qr(rng.normal(size=(d, d)))

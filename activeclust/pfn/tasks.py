@@ -19,6 +19,7 @@ from activeclust.views.views import Views
 
 QUERIES = 128
 MAX_ANCHORS = 256
+MAX_EACH = 640  # where every cluster has as many as the others
 # Shares of tasks in which some clusters are left without an anchor. Where every seen cluster has as many as
 # the others, the rows alone can tell whether all are seen, and that must be learned; where anchors fall as
 # they may, few of them miss clusters anyhow.
@@ -85,11 +86,11 @@ def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.nd
         seen = rng.choice(C, rng.integers(1, C), replace=False)
     pool = np.flatnonzero(np.isin(y, seen))
     if way == "each":
-        per = int(rng.integers(1, 6))
+        per = min(int(rng.integers(1, 6)), max(1, MAX_EACH // len(seen)))
         chosen = [
             rng.choice(rows, min(per, max(1, len(rows) // 2)), replace=False) for rows in _by_cluster(y, seen)
         ]
-        return np.concatenate(chosen)[:MAX_ANCHORS]
+        return np.concatenate(chosen)
     if way == "typical" and rng.random() < 0.5:
         return np.array(
             [_weighted(rows, views.density[rows] ** 3, 1, rng)[0] for rows in _by_cluster(y, seen)]

@@ -60,6 +60,11 @@ class TrainOptions:
         Share of the running average of the weights that a step keeps.
     attention : float
         Weight of the attention's own cross-entropy in the loss.
+    replay : int
+        After each step on new tasks, so many more on tasks seen before: where drawing tasks takes longer than learning
+        from them.
+    remembered : int
+        Steps whose tasks are kept for that.
     init : path or None
         Weights of :meth:`Trainer.export` to begin from, of the same sizes; None for random ones.
     """
@@ -81,6 +86,8 @@ class TrainOptions:
     workers: int = 1
     device: str = "auto"
     checkpoint_every: int = 250
+    replay: int = 0
+    remembered: int = 2000
     init: str | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +125,7 @@ class TaskStream(torch.utils.data.IterableDataset):
             drawn = [next(tasks) for _ in range(self.options.tasks_per_step)]
             drawn.sort(key=lambda t: t.C * (len(t.codes) + 8))
             cuts = np.array_split(np.arange(len(drawn)), min(self.options.parts, len(drawn)))
-            yield [collate([drawn[i] for i in part]) for part in cuts]
+            yield [halved(*collate([drawn[i] for i in part])) for part in cuts]
 
     def _tasks(self, rng: np.random.Generator) -> Iterator[Task]:
         live: list[list] = []
@@ -143,6 +150,15 @@ def _drawn_views(prior: Prior, rng: np.random.Generator):
         y = distinct_labels(views, y)
         if views.n_rows >= 16:  # coarse rounding can leave too few distinct rows to learn from
             return views, Basis(views), y
+
+
+def halved(batch: Batch, targets: Tensor) -> tuple[Batch, Tensor]:
+    """The batch in half precision, in which tasks travel between processes and are remembered."""
+    return _each(batch, lambda t: t.half() if t.is_floating_point() else t), targets
+
+
+def _each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    return Batch(**{name: change(getattr(batch, name)) for name in batch.__dataclass_fields__})
 
 
 class Trainer:
@@ -212,7 +228,7 @@ class Trainer:
         )
         began = time.monotonic() - self.seconds
         self.model.train()
-        for parts in stream:
+        for parts in self._with_replay(stream):
             loss = self._step(parts)
             self.seconds = time.monotonic() - began
             self.step += 1
@@ -224,6 +240,19 @@ class Trainer:
                 self.save()
             if done:
                 return
+
+    def _with_replay(self, stream) -> Iterator[list[tuple[Batch, Tensor]]]:
+        rng = np.random.default_rng([self.options.seed, self.step])
+        remembered: list = []
+        for parts in stream:
+            yield parts
+            if self.options.replay:
+                if len(remembered) < self.options.remembered:
+                    remembered.append(parts)
+                else:
+                    remembered[int(rng.integers(len(remembered)))] = parts
+            for _ in range(self.options.replay):
+                yield remembered[int(rng.integers(len(remembered)))]
 
     def _step(self, parts: list[tuple[Batch, Tensor]]) -> float:
         rate = self.options.learning_rate * min(1.0, (self.step + 1) / self.options.warmup)
@@ -246,7 +275,8 @@ class Trainer:
         return summed
 
     def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
-        batch = Batch(**{name: getattr(batch, name).to(self.device) for name in batch.__dataclass_fields__})
+        batch = _each(batch, lambda t: t.to(self.device))
+        batch = _each(batch, lambda t: t.float() if t.is_floating_point() else t)
         targets = targets.to(self.device).flatten()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.device)):
             posterior, attention = self.model.with_attention(batch)
@@ -302,7 +332,7 @@ class Trainer:
             "config": self.options.config.as_dict(),
             "prior": self.options.prior.as_dict(),
             "steps": self.step,
-            "tasks": self.step * self.options.tasks_per_step,
+            "tasks": math.ceil(self.step / (1 + self.options.replay)) * self.options.tasks_per_step,
             "seed": self.options.seed,
             "wall_time_minutes": round(self.seconds / 60, 1),
             "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, device {self.device.type}",

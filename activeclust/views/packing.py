@@ -17,6 +17,10 @@ from activeclust.views.projection import Projection
 from activeclust.views.views import Graph, Views
 
 
+_ARRAYS = ("first", "inverse", "pca", "sphere", "neighbors", "scale")
+_GRAPHS = ("graph", "refined", "sharp", "angle")
+
+
 def key_of(X: np.ndarray, landmarks: int | None) -> str:
     """A name made of the rows, the number of landmarks, and the code that makes views.
 
@@ -38,11 +42,11 @@ def _code() -> str:
 
 def pack(seen: Views) -> dict[str, np.ndarray]:
     """Views as named arrays."""
-    arrays = {name: getattr(seen, name) for name in ("first", "inverse", "pca", "neighbors", "scale")}
+    arrays = {name: getattr(seen, name) for name in _ARRAYS}
     arrays |= {"data_hash": np.array(seen.data_hash), "recall": np.array(seen.recall)}
     for field in fields(Projection):
         arrays[f"projection.{field.name}"] = np.asarray(getattr(seen.projection, field.name))
-    for name in ("graph", "refined"):
+    for name in _GRAPHS:
         graph: Graph = getattr(seen, name)
         for part in ("degree", "eigenvalues", "eigenvectors"):
             arrays[f"{name}.{part}"] = getattr(graph, part)
@@ -74,6 +78,10 @@ def unpack(arrays) -> Views:
     if "extension.rows" in arrays:
         extension = Extension(*(arrays[f"extension.{field.name}"] for field in fields(Extension)))
     return Views(
-        arrays["first"], arrays["inverse"], projection, arrays["pca"], arrays["neighbors"], arrays["scale"],
-        graph("graph"), graph("refined"), str(arrays["data_hash"]), float(arrays["recall"]), extension,
-    )  # fmt: skip
+        **{name: arrays[name] for name in _ARRAYS},
+        **{name: graph(name) for name in _GRAPHS},
+        projection=projection,
+        data_hash=str(arrays["data_hash"]),
+        recall=float(arrays["recall"]),
+        extension=extension,
+    )

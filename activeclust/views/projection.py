@@ -16,7 +16,8 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils.extmath import randomized_svd
 
-N_PCA = 50
+N_PCA = 50  #: coordinates that distances are taken in
+N_WIDE = 128  #: coordinates that angles are taken in: of text embeddings these hold nearly all that 384 or 768 do
 COVARIANCE_COLUMNS = 2_000  #: up to here the covariance of the columns is made
 GRAM_ROWS = 2_000  #: up to here, with more columns, the inner products of the rows are made
 LARGE = 5_000_000  #: numbers; up to here sums of products are taken in float64
@@ -39,7 +40,7 @@ class Projection:
     components : ndarray (d, a)
         Orthonormal columns.
     rms : float
-        Root of the mean squared length of the rows' coordinates.
+        Root of the mean squared length of the rows' first :data:`N_PCA` coordinates.
     """
 
     unit: float
@@ -51,6 +52,10 @@ class Projection:
     def standardised(self, X: np.ndarray) -> np.ndarray:
         """``X`` (n, d) centred and scaled, float64; the largest value of the fitted rows is 1."""
         return (X.astype(np.float64) / self.unit - self.centre) / self.size
+
+    def pca(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) features to the first :data:`N_PCA` coordinates, float32."""
+        return np.ascontiguousarray(self(X)[:, :N_PCA])
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """(n, d) features to (n, a) coordinates, float32."""
@@ -87,7 +92,7 @@ def mean_in_units(X: np.ndarray, unit: float, parts: Sequence[slice | np.ndarray
 
 
 def fit_projection(X: np.ndarray) -> Projection:
-    """The projection of rows ``X`` (n, d) on their leading principal axes, at most :data:`N_PCA`.
+    """The projection of rows ``X`` (n, d) on their leading principal axes, at most :data:`N_WIDE`.
 
     Examples
     --------
@@ -102,9 +107,11 @@ def fit_projection(X: np.ndarray) -> Projection:
     bare = Projection(unit, centre, 1.0, np.eye(min(d, 1)), 1.0)
     size = max(float(np.abs(bare.standardised(X[part])).max()) for part in row_parts(n, d)) or 1.0
     scaled = Projection(unit, centre, size, np.eye(min(d, 1)), 1.0)
-    components = _axes(X, scaled, min(N_PCA, d, n))
+    components = _axes(X, scaled, min(N_WIDE, d, n))
     projection = Projection(unit, centre, size, components, 1.0)
-    squared = sum(float(np.square(projection(X[part]), dtype=np.float64).sum()) for part in row_parts(n, d))
+    squared = sum(
+        float(np.square(projection.pca(X[part]), dtype=np.float64).sum()) for part in row_parts(n, d)
+    )
     return Projection(unit, centre, size, components, math.sqrt(squared / n) or 1.0)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from activeclust.resources.progress import report
 
 N_EIGEN = 64
+MOST_EIGEN = 256  #: where the graph is in more than 64 pieces: one vector per piece up to here
 EIGEN_TOLERANCE = 1e-4
 DENSE_LIMIT = 300  # below this many rows LAPACK beats Lanczos
 FILTERED_FROM = 20_000
@@ -52,7 +53,8 @@ def leading_eigenvectors(
     Returns
     -------
     values : ndarray (m,)
-        Descending; m is 64, or n - 1 where that is less.
+        Descending; m is 64, more where the graph has more connected components (one each, up to 256), or n - 1
+        where that is less.
     vectors : ndarray (n, m)
         Orthonormal.
 
@@ -63,11 +65,12 @@ def leading_eigenvectors(
     [1.0, 0.707, 0.707]
     """
     n = S.shape[0]
-    m = min(N_EIGEN, n - 1)
+    count, component = connected_components(S, directed=False)
+    m = min(max(N_EIGEN, min(count, MOST_EIGEN)), n - 1)
     if n <= DENSE_LIMIT or m >= n - 1:
         values, vectors = np.linalg.eigh(S.toarray())
         return values[::-1][:m], vectors[:, ::-1][:, :m]
-    known = _component_vectors(S, degree)[:, :m]
+    known = _component_vectors(component, count, degree, m)
     if known.shape[1] == m:
         return np.ones(m), known
     if n > FILTERED_FROM:
@@ -90,11 +93,10 @@ def _lanczos(S: sp.csr_array, degree: np.ndarray, known: np.ndarray, m: int) -> 
     return np.concatenate([np.ones(known.shape[1]), values]), np.hstack([known, vectors])
 
 
-def _component_vectors(S: sp.csr_array, degree: np.ndarray) -> np.ndarray:
+def _component_vectors(component: np.ndarray, count: int, degree: np.ndarray, most: int) -> np.ndarray:
     """(n, c) eigenvectors of the eigenvalue 1: the root degree on each connected component, largest first."""
-    count, component = connected_components(S, directed=False)
     size = np.bincount(component, weights=degree, minlength=count)
-    order = np.argsort(-size, kind="stable")[:N_EIGEN]
+    order = np.argsort(-size, kind="stable")[:most]
     place = np.full(count, -1)
     place[order] = np.arange(len(order))
     column = place[component]

@@ -1,16 +1,19 @@
-"""Rows become views: PCA coordinates, a neighbour graph, and the graph's diffusion coordinates.
+"""Rows become views: PCA coordinates, angles, neighbour graphs, and the graphs' diffusion coordinates.
 
 Made once per data set, from the rows alone; afterwards only anchors change. The steps:
 
 1. rows that are equal become one (and are given back to every copy at the end);
 2. PCA, centred in float64, total RMS 1 (:mod:`activeclust.views.projection`);
-3. the graph of nearest neighbours with self-tuning weights exp(-d_ij^2 / (s_i s_j)), s_i the distance to
-   the 7th neighbour (Zelnik-Manor and Perona, NeurIPS 2004), and the leading eigenvectors of its
+3. ``graph``: the nearest neighbours in PCA coordinates with self-tuning weights exp(-d_ij^2 / (s_i s_j)), s_i the
+   distance to the 7th neighbour (Zelnik-Manor and Perona, NeurIPS 2004), and the leading eigenvectors of its
    normalised adjacency D^-1/2 W D^-1/2 (Ng, Jordan and Weiss, NeurIPS 2001);
-4. a *refined* graph: each row keeps, of its 30 nearest neighbours, the 10 nearest in diffusion distance
-   (and a thread of its first edges, so that a chain does not break), and the eigenvectors of that. On
-   5,000 rows of MNIST this raises the share of edge weight inside a digit from .88 to .93, and every
-   rule that uses the graph with it (docs/training-log.md).
+4. ``refined``: each row keeps, of its 30 nearest neighbours, the 10 nearest in diffusion distance (and a thread of
+   its first edges, so that a chain does not break), and the eigenvectors of that. On 5,000 rows of MNIST this
+   raises the share of edge weight inside a digit from 0.88 to 0.93 (docs/training-log.md);
+5. ``sharp``: the 6 nearest neighbours with weights exp(-8 d_ij^2 / d_i6^2), made symmetric by the mean: rows that
+   lie on thin curves and surfaces hear of the very nearest alone;
+6. ``sphere``: the rows' directions in the leading 128 PCA coordinates, and ``angle``, the graph of the 10 nearest
+   of them with weights exp(-4 d_ij^2 / d_i10^2): embeddings of texts and pictures are told apart by angles.
 
 The code that serves inference makes the views in training too.
 
@@ -30,13 +33,15 @@ import scipy.sparse as sp
 from activeclust.resources.progress import report
 from activeclust.views.extension import Extension, weigh
 from activeclust.views.identity import content_hash, distinct_rows
-from activeclust.views.neighbors import Neighbors
-from activeclust.views.projection import Projection, fit_projection
+from activeclust.views.neighbors import APPROXIMATE_FROM, Neighbors
+from activeclust.views.projection import N_PCA, Projection, fit_projection
 from activeclust.views.spectrum import leading_eigenvectors
 
 N_CANDIDATES = 30  # nearest rows looked at
 N_NEIGHBORS = 10  # nearest rows kept as edges
 SCALE_NEIGHBOR = 7  # the neighbour whose distance is a row's own scale
+SHARP_NEIGHBORS, SHARPNESS = 6, 8.0  # of the sharp graph: edges of a row, and how fast their weights fall
+ANGLE_NEIGHBORS, ANGLE_SHARPNESS = 10, 4.0  # of the angle graph
 GREEN_SHIFT = 0.03  # 1 / (1 - lambda + shift): the weight of an eigenvector in diffusion distance
 THREAD = 0.05  # weight of the first graph's edges in the refined one: a chain must not break
 LANDMARKS_FROM = 200_000  # distinct rows; up to here every row is in the graph
@@ -79,11 +84,14 @@ class Views:
     projection : Projection
         For rows never seen.
     pca : ndarray (n, a)
+        At most 50 coordinates.
+    sphere : ndarray (n, b)
+        Unit rows: directions in at most 128 coordinates.
     neighbors : ndarray (n, q) of int
         Nearest rows in ``pca``, nearest first, without the row itself.
     scale : ndarray (n,)
         Distance to the 7th neighbour.
-    graph, refined : Graph
+    graph, refined, sharp, angle : Graph
     data_hash : str
         A name for the given rows.
     recall : float
@@ -96,10 +104,13 @@ class Views:
     inverse: np.ndarray
     projection: Projection
     pca: np.ndarray
+    sphere: np.ndarray
     neighbors: np.ndarray
     scale: np.ndarray
     graph: Graph
     refined: Graph
+    sharp: Graph
+    angle: Graph
     data_hash: str = field(default="")
     recall: float = 1.0
     extension: Extension | None = None
@@ -143,27 +154,40 @@ def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     whole = n >= len(first)
     first = first[:n]  # a random sample, see activeclust.views.order
     projection = fit_projection(X[first])
-    pca = projection(X[first])
+    wide = projection(X[first])
+    pca = np.ascontiguousarray(wide[:, :N_PCA])
     index = Neighbors(pca)
-    neighbors, distances = _nearest(index)
+    neighbors, distances = _nearest(index, N_CANDIDATES)
     scale = _row_scale(distances)
     k = min(N_NEIGHBORS, neighbors.shape[1])
     W = _affinity(neighbors[:, :k], distances[:, :k], scale)
     graph = _graph(W, step="first graph")
     refined = _graph(_refined_affinity(graph, neighbors) + THREAD * W, graph.eigenvectors, "refined graph")
+    k = min(SHARP_NEIGHBORS, neighbors.shape[1])
+    W = _sharp_affinity(neighbors[:, :k], distances[:, :k], SHARPNESS)
+    sharp = _graph(W, graph.eigenvectors, "sharp graph")
+    sphere = directions(wide)
+    angle = _graph(_angle_affinity(sphere), step="angle graph")
     extension = None if whole else _extend(X, first, projection, index, scale)
     if extension is not None:
         inverse = extension.rows[:, 0]
     return Views(
-        first, inverse, projection, pca, neighbors, scale, graph, refined, content_hash(X), index.recall,
-        extension,
+        first, inverse, projection, pca, sphere, neighbors, scale, graph, refined, sharp, angle, content_hash(X),
+        index.recall, extension,
     )  # fmt: skip
+
+
+def directions(wide: np.ndarray) -> np.ndarray:
+    """Unit rows of coordinates (n, a); a single coordinate, which has no angles, is laid around a half circle."""
+    if wide.shape[1] == 1:
+        wide = np.column_stack([wide, np.ones(len(wide), wide.dtype)])
+    return unit_rows(wide).astype(np.float32)
 
 
 def _extend(
     X: np.ndarray, first: np.ndarray, projection: Projection, index: Neighbors, scale: np.ndarray
 ) -> Extension:
-    pca = projection(X)
+    pca = projection.pca(X)
     near, weights, distances = weigh(index, scale, pca, min(N_NEIGHBORS, len(first)), "other rows")
     place = min(SCALE_NEIGHBOR, near.shape[1] - 1)
     own = distances[:, place - 1]
@@ -174,10 +198,10 @@ def _extend(
     )
 
 
-def _nearest(index: Neighbors) -> tuple[np.ndarray, np.ndarray]:
-    """(n, q) nearest rows and their distances, the row itself left out."""
+def _nearest(index: Neighbors, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, q) nearest rows and their distances, the row itself left out; q is ``most`` at most."""
     n = len(index.points)
-    q = min(N_CANDIDATES, n - 1)
+    q = min(most, n - 1)
     rows, distances = index.search(index.points, q + 1, "neighbours")
     # a row is nearly always its own first neighbour; where rounding put another first, drop the last instead
     own = rows == np.arange(n)[:, None]
@@ -198,6 +222,23 @@ def _affinity(neighbors: np.ndarray, distances: np.ndarray, scale: np.ndarray) -
     weights = np.exp(-(distances.astype(np.float64) ** 2) / (scale[:, None] * scale[neighbors])) + 1e-6
     W = sp.csr_array((weights.ravel(), (np.repeat(np.arange(n), k), neighbors.ravel())), shape=(n, n))
     return W.maximum(W.T).tocsr()
+
+
+def _sharp_affinity(neighbors: np.ndarray, distances: np.ndarray, sharpness: float) -> sp.csr_array:
+    """W (n, n) of weights exp(-sharpness d^2 / d_k^2), d_k the distance to a row's last kept neighbour."""
+    n, k = neighbors.shape
+    last = distances[:, -1].astype(np.float64)
+    floor = 1e-3 * np.median(last[last > 0]) if (last > 0).any() else 1.0
+    weights = np.exp(-sharpness * (distances / np.maximum(last, floor)[:, None]) ** 2)
+    W = sp.csr_array((weights.ravel(), (np.repeat(np.arange(n), k), neighbors.ravel())), shape=(n, n))
+    return ((W + W.T) * 0.5).tocsr()
+
+
+def _angle_affinity(sphere: np.ndarray) -> sp.csr_array:
+    # the search in cells gains little from coordinates beyond the first ones, and costs in proportion
+    at = sphere if len(sphere) <= APPROXIMATE_FROM else directions(sphere[:, :N_PCA])
+    neighbors, distances = _nearest(Neighbors(at), ANGLE_NEIGHBORS)
+    return _sharp_affinity(neighbors, distances, ANGLE_SHARPNESS)
 
 
 def _graph(W: sp.csr_array, start: np.ndarray | None = None, step: str = "") -> Graph:

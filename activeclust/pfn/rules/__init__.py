@@ -24,6 +24,9 @@ _CHAIN = Interpolation("gp_graph_chain", "graph_chain")
 _PCA = Interpolation("gp_pca", "pca")
 _WHITE = Interpolation("gp_white", "white")
 _MEAN_PCA = DistanceToMeans("mean_pca")
+_ANGLE = Interpolation("gp_angle", "angle")
+_POISSON_ANGLE = Poisson("poisson_angle", "angle_near")
+_SOFT_ANGLE = SoftMeans("soft_angle", "angle")
 
 #: Every rule, in the order in which the network reads them.
 RULES: tuple[Rule, ...] = (
@@ -50,4 +53,18 @@ RULES: tuple[Rule, ...] = (
     Ellipsoids("gauss_green", (_GREEN,)),
     Ellipsoids("gauss_graph", (_GREEN, _FAR, _GRAPH, _CHAIN, _POISSON)),
     Ellipsoids("gauss_pca", (_PCA, _WHITE, _MEAN_PCA)),
+    Interpolation("gp_relevant", "relevant"),
+    Interpolation("ridge", "linear"),
+    Interpolation("gp_sharp", "sharp"),
+    _ANGLE,
+    Interpolation("gp_sphere", "sphere"),
+    Interpolation("gp_white_sphere", "white_sphere"),
+    Poisson("poisson_sharp", "sharp"),
+    _POISSON_ANGLE,
+    CosineToMeans("mean_angle", "angle"),
+    CosineToMeans("mean_sphere", "sphere"),
+    _SOFT_ANGLE,
+    SoftMeans("soft_sphere", "sphere", 0.05),
+    SoftMeans("blend_sphere", "sphere", 0.1, (_ANGLE,)),
+    Ellipsoids("gauss_angle", (_SOFT_ANGLE, _POISSON_ANGLE)),
 )

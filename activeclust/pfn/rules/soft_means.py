@@ -20,10 +20,15 @@ _ROWS = 8192  # rows that are looked at
 
 @dataclass(frozen=True)
 class SoftMeans(Rule):
-    """The cosine to the means after soft k-means in ``embedding``, seeded by the anchors."""
+    """The cosine to the means after soft k-means in ``embedding``.
+
+    It begins at the means of the anchors or, where there are ``seeds``, of all rows as those rules, which come before
+    it in the list, label them together.
+    """
 
     embedding: str
     temperature: float = 0.1
+    seeds: tuple[Rule, ...] = ()
 
     @property
     def sharpness(self) -> float:  # type: ignore[override]
@@ -33,6 +38,12 @@ class SoftMeans(Rule):
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
         """Ten steps over a random sample of the rows."""
         means = unit(anchors.sums(self.embedding))
+        if self.seeds:
+            sample = anchors.sample
+            labels = torch.stack(
+                [rule.log_probability(earlier[rule.name].at(sample).score) for rule in self.seeds]
+            ).mean(0)
+            means = unit(torch.softmax(labels, 0) @ sample.embedded(self.embedding) + means)
         return _SoftMeans(self.embedding, soft_means(anchors, self.embedding, means, self.temperature))
 
 

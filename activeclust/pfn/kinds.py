@@ -1,0 +1,199 @@
+"""Kinds of data sets of the prior beside unions of modes: embeddings, objects that turn, tables.
+
+Each is a function ``kind(y, rng) -> X, y``: rows (n, d) for given clusters (n,), or, where clusters follow from the
+rows, other clusters of about as many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from activeclust.pfn.shapes import Rng, log_uniform
+
+
+def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as a network embeds texts or pictures: topics of topics, in directions of up to 768 dimensions.
+
+    Clusters lie around centres that form a hierarchy; within a cluster rows spread over many directions of falling
+    strength, the same for all clusters or each its own. Directions that have nothing to do with the clusters (style,
+    length, light) can be the strongest. Neighbouring clusters may overlap, so that nobody can tell their rows apart.
+    """
+    n, C = len(y), int(y.max()) + 1
+    d = round(log_uniform((32, 768), rng))
+    inner = min(d, max(3, round(log_uniform((4, 120), rng))))
+    centres = _topics(C, inner, rng)
+    near = _nearest_centre(centres)
+    apart = np.linalg.norm(centres - centres[near], axis=1)
+    noise, breadth = _spread_noise(y, inner, d, rng)
+    # how many standard deviations the middle between two neighbouring centres lies from each
+    strength = log_uniform((0.7, 6.0), rng)
+    noise *= np.median(apart) / (2 * strength) * np.sqrt(breadth)
+    basis = np.linalg.qr(rng.normal(size=(d, inner)))[0]
+    X = _subtopics(centres, y, np.median(apart), rng) @ basis.T + noise
+    if rng.random() < 0.45:  # style or light: shared, few directions, often the strongest
+        rank = int(rng.integers(1, 7))
+        size = log_uniform((0.3, 4.0), rng) * np.sqrt((X**2).sum(1).mean() / rank)
+        factors = rng.normal(size=(n, rank)) if rng.random() < 0.6 else np.sin(rng.uniform(0, 7, (n, rank)))
+        X = X + size * factors @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
+    X = X * np.exp(rng.normal(0, rng.choice([0.0, 0.15, 0.4]), (n, 1)))
+    X = X + rng.normal(size=d) * log_uniform((0.01, 1.0), rng) * np.sqrt((X**2).mean())  # never quite centred
+    end = rng.random()
+    if end < 0.6:
+        X = X / np.linalg.norm(X, axis=1, keepdims=True)
+    elif end < 0.75:  # as after a last rectifier
+        X = np.maximum(X / X.std() + rng.uniform(-0.5, 0.5), 0)
+    if C > 1 and rng.random() < 0.35:
+        moved = rng.random(n) < rng.uniform(0.02, 0.3)
+        y = np.where(moved, near[y], y)
+    return X, y
+
+
+def _topics(C: int, inner: int, rng: Rng) -> np.ndarray:
+    """(C, inner) centres: each leans to one of a few topics, to a degree that is the data set's."""
+    topics = rng.normal(size=(int(rng.integers(1, max(2, C // 2) + 1)), inner))
+    lean = rng.uniform(0, 0.9) * (rng.random() < 0.75)
+    own = rng.normal(size=(C, inner))
+    return lean * topics[rng.integers(len(topics), size=C)] + np.sqrt(1 - lean**2) * own
+
+
+def _nearest_centre(centres: np.ndarray) -> np.ndarray:
+    squared = ((centres[:, None] - centres[None]) ** 2).sum(-1)
+    if len(centres) == 1:
+        return np.zeros(1, dtype=int)
+    return (squared + np.diag(np.full(len(centres), np.inf))).argmin(1)
+
+
+def _spread_noise(y: np.ndarray, inner: int, d: int, rng: Rng) -> tuple[np.ndarray, float]:
+    """(n, d) of total variance 1, and over how many directions it is spread (the participation ratio)."""
+    n, C = len(y), int(y.max()) + 1
+    rank = round(log_uniform((min(5, d), d), rng))
+    variance = np.arange(1, rank + 1) ** -rng.uniform(0, 1.2)
+    variance /= variance.sum()
+    Z = rng.normal(size=(n, rank)) * np.sqrt(variance)
+    X = Z @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
+    if C <= 40 and rng.random() < 0.4:  # each cluster is broad in directions of its own
+        for cluster in range(C):
+            mine = y == cluster
+            turn = np.linalg.qr(rng.normal(size=(d, min(rank, 12))))[0]
+            X[mine] = 0.7 * X[mine] + 0.7 * (rng.normal(size=(mine.sum(), turn.shape[1])) @ turn.T) / np.sqrt(
+                turn.shape[1]
+            )
+    scale = np.exp(rng.normal(0, rng.choice([0.0, 0.3]), C))
+    return X * scale[y][:, None], float(1 / (variance**2).sum())
+
+
+def _subtopics(centres: np.ndarray, y: np.ndarray, apart: float, rng: Rng) -> np.ndarray:
+    """(n, inner) the centre of each row's cluster, or of one of its parts."""
+    if rng.random() < 0.6:
+        return centres[y]
+    parts = int(rng.integers(2, 6))
+    shift = rng.normal(size=(len(centres), parts, centres.shape[1]))
+    shift *= log_uniform((0.2, 0.8), rng) * apart / np.sqrt(centres.shape[1])
+    return centres[y] + shift[y, rng.integers(parts, size=len(y))]
+
+
+def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    """Objects seen from all sides: each cluster a thin closed curve (or a part of one) in many dimensions.
+
+    The curves can be longer than the objects are apart, and can be alike: under changing light all faces move
+    together, and farther than one face is from the next.
+    """
+    n, C = len(y), int(y.max()) + 1
+    d = round(log_uniform((10, 400), rng))
+    order = int(rng.integers(1, 7))
+    freq = np.arange(1, order + 1)
+    fall = freq ** -rng.uniform(0.5, 2.0)
+    shared = rng.uniform(0, 1) if rng.random() < 0.5 else 0.0
+    common = rng.normal(size=(1, 2 * order, d))
+    waves = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal(size=(C, 2 * order, d))
+    part = 1.0 if rng.random() < 0.6 else rng.uniform(0.3, 1.0)
+    t = np.empty(n)
+    for cluster in range(C):  # steps of a turntable, or chance
+        mine = np.flatnonzero(y == cluster)
+        even = np.arange(len(mine)) / len(mine)
+        t[mine] = 2 * np.pi * part * (even if rng.random() < 0.6 else rng.random(len(mine)))
+    angles = t[:, None] * freq
+    weights = np.hstack([np.sin(angles) * fall, np.cos(angles) * fall])
+    X = np.empty((n, d))
+    for cluster in range(C):
+        mine = y == cluster
+        X[mine] = weights[mine] @ waves[cluster]
+    X /= np.sqrt((X**2).mean())
+    X += log_uniform((0.1, 2.0), rng) * rng.normal(size=(C, d))[y]
+    if rng.random() < 0.4:
+        X = np.tanh(X * rng.uniform(0.3, 1.5))
+    return X + log_uniform((0.003, 0.2), rng) * X.std() * rng.normal(size=X.shape), y
+
+
+def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    """A table whose clusters follow from a few of its columns, by a linear rule, a tree or a network, and chance.
+
+    Columns are normal, skewed, counts or categories, correlated with one another; the number of clusters and of rows
+    is that of ``y``.
+    """
+    n, C = len(y), int(y.max()) + 1
+    d = round(log_uniform((2, 40), rng))
+    X = rng.normal(size=(n, d))
+    if rng.random() < 0.7:  # factors behind the columns
+        rank = int(rng.integers(1, d + 1))
+        X = rng.uniform(0.2, 1.0) * X + rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) / np.sqrt(rank)
+    if rng.random() < 0.4:  # groups that are not the clusters
+        groups = rng.normal(size=(int(rng.integers(2, 6)), d))
+        X += log_uniform((0.5, 3.0), rng) * groups[rng.integers(len(groups), size=n)]
+    X = (X - X.mean(0)) / X.std(0)
+    relevant = rng.choice(d, min(d, int(rng.integers(1, 7))), replace=False)
+    score = _SCORES[rng.integers(len(_SCORES))](X[:, relevant], C, rng)
+    score = (score - score.mean(0)) / (score.std(0) + 1e-9)
+    score += rng.uniform(0, 0.8) * rng.normal(size=C)  # some clusters are rarer
+    noise = rng.gumbel(size=score.shape) * (log_uniform((0.02, 1.0), rng) if rng.random() < 0.8 else 0.0)
+    labels = (score + noise).argmax(1)
+    for column in range(d):
+        X[:, column] = _as_recorded(X[:, column], rng)
+    if rng.random() < 0.85:
+        X = (X - X.mean(0)) / (X.std(0) + 1e-9)
+    return X, labels
+
+
+def _linear(X: np.ndarray, C: int, rng: Rng) -> np.ndarray:
+    return X @ rng.normal(size=(X.shape[1], C))
+
+
+def _tree(X: np.ndarray, C: int, rng: Rng) -> np.ndarray:
+    leaf = np.zeros(len(X), dtype=int)
+    depth = int(np.ceil(np.log2(C))) + int(rng.integers(1, 4))
+    for _ in range(depth):
+        column = X[:, rng.integers(X.shape[1])]
+        leaf = 2 * leaf + (column > np.quantile(column, rng.uniform(0.2, 0.8)))
+    return rng.gumbel(size=(2**depth, C))[leaf]
+
+
+def _network(X: np.ndarray, C: int, rng: Rng) -> np.ndarray:
+    hidden = np.tanh(X @ rng.normal(size=(X.shape[1], 24)) * rng.uniform(0.5, 2.0) + rng.normal(size=24))
+    return hidden @ rng.normal(size=(24, C))
+
+
+_SCORES: tuple[Callable[[np.ndarray, int, Rng], np.ndarray], ...] = (_linear, _tree, _network)
+
+
+def _as_recorded(column: np.ndarray, rng: Rng) -> np.ndarray:
+    """A standard column as tables hold them: as it is, skewed, counted, in few steps, in categories."""
+    way = rng.random()
+    if way < 0.55:
+        return column
+    if way < 0.7:
+        return np.exp(rng.uniform(0.3, 1.2) * column)
+    if way < 0.85:
+        return np.round(column * rng.uniform(0.5, 4.0))
+    steps = int(rng.integers(2, 7))
+    cut = np.searchsorted(np.quantile(column, np.linspace(0, 1, steps + 1)[1:-1]), column)
+    return rng.permutation(steps)[cut].astype(float) if rng.random() < 0.3 else cut.astype(float)
+
+
+#: ``kind(y, rng) -> X, y``.
+KINDS: dict[str, Callable[[np.ndarray, Rng], tuple[np.ndarray, np.ndarray]]] = {
+    "embedding": embedding,
+    "turning": turning,
+    "table": table,
+}
