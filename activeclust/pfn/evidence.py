@@ -23,7 +23,7 @@ from torch import Tensor
 from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
 from activeclust.pfn.basis import N_SPECTRUM, Basis, Columns, Where
 from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
-from activeclust.pfn.rules import RULES, Fitted, Said
+from activeclust.pfn.rules import FLOOR, RULES, Fitted, Said
 from activeclust.pfn.rules.ellipsoids import Ellipsoids
 from activeclust.pfn.rules.interpolation import Interpolation
 
@@ -59,11 +59,21 @@ TASK_FEATURES = (
     *("size:rows", "size:anchors", "size:clusters", "size:anchors per cluster", "size:least share"),
     *(f"graph:spectrum{i}" for i in range(N_SPECTRUM)),
     *(f"left out:{name}" for name in RULE_NAMES),
+    *(f"left out, log:{name}" for name in RULE_NAMES),
+    *(f"told:{name}" for name in RULE_NAMES),
     *(f"agreement:{name}" for name in RULE_NAMES),
     *(f"confidence:{name}" for name in RULE_NAMES),
     *(f"balance:{name}" for name in RULE_NAMES),
     *(f"gain:{name}" for name in _DENSITIES),
     *(f"groups:task{i}" for i in range(N_GROUP_TASK)),
+)
+#: What speaks for each rule, as columns of the task features: (rules, what).
+SPEAKS_FOR = tuple(
+    tuple(
+        TASK_FEATURES.index(f"{what}:{name}")
+        for what in ("left out", "left out, log", "told", "agreement", "confidence", "balance")
+    )
+    for name in RULE_NAMES
 )
 N_PAIR, N_ROW, N_BIAS, N_TASK = (
     len(names) for names in (PAIR_FEATURES, ROW_FEATURES, BIAS_FEATURES, TASK_FEATURES)
@@ -157,7 +167,11 @@ class Evidence:
         anchors, R = self.anchors, len(RULES)
         certain = self._at_anchors.pair[..., R : 2 * R]  # (k, C, rules) log-probabilities
         own = anchors.codes[:, None, None].expand(-1, 1, R)
-        agreement = certain.gather(1, own).squeeze(1).exp().mean(0)
+        left_out = certain.gather(1, own).squeeze(1)  # (k, rules)
+        # where a cluster's only anchor is left out nobody can tell it
+        alone = (anchors.share * anchors.k)[anchors.codes] < 1.5
+        right = (certain.argmax(1) == anchors.codes[:, None]).float()[~alone]
+        told = right.sum(0) / (len(right) + 1.0)
         n, k, C = float(anchors.basis.n), float(anchors.k), float(anchors.C)
         sizes = [
             math.log(n) / 10,
@@ -169,7 +183,10 @@ class Evidence:
         gains = torch.stack([gain for fit in self.fitted.values() if (gain := fit.gain) is not None])
         size = torch.tensor(sizes, device=anchors.rows.device)
         return torch.cat(
-            [size, anchors.basis.spectrum, agreement, self._consensus(), gains, anchors.groups.task]
+            [
+                *(size, anchors.basis.spectrum, left_out.exp().mean(0), left_out.mean(0) / -FLOOR, told),
+                *(self._consensus(), gains, anchors.groups.task),
+            ]
         )
 
     def _consensus(self) -> Tensor:

@@ -14,7 +14,7 @@ Cost is O(n (k + m)) for n rows and m inducing tokens (Set Transformer, Lee et a
 hears of its neighbours comes through the graph kernels of :mod:`activeclust.pfn.evidence`.
 
 Output: for each row and cluster the sum of (1) the attention mass on the cluster's anchors, (2) the rules'
-log-probabilities under gates that the row's token sets, (3) a bilinear form of token and pair vector; and
+log-probabilities under gates that the row's token and what speaks for each rule set, (3) a bilinear form of token and pair vector; and
 one more logit for *none of the clusters seen so far*.
 """
 
@@ -26,8 +26,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK
+from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, SPEAKS_FOR, TASK_FEATURES
 from activeclust.pfn.rules import RULES
+
+
+_SIZES = sum(name.startswith("size:") for name in TASK_FEATURES)
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,32 @@ class _Block(nn.Module):
         return self.feed(self.read(x, y, mask, bias))
 
 
+class _Standing(nn.Module):
+    """What the evidence for and against each rule adds to its gate: the same function for all of them."""
+
+    def __init__(self, width: int = 32, named: int = 8) -> None:
+        super().__init__()
+        self.register_buffer("columns", torch.tensor(SPEAKS_FOR), persistent=False)
+        self.names = nn.Parameter(0.1 * torch.randn(len(RULES), named))  # what is learned of a rule itself
+        evidence = self.columns.shape[1]
+        # beside a rule's own evidence the mean over the rules, and the sizes, which stand first
+        self.layers = nn.Sequential(
+            nn.Linear(2 * evidence + _SIZES + named, width), nn.GELU(), nn.Linear(width, width), nn.GELU(),
+            nn.Linear(width, 1),
+        )  # fmt: skip
+        with torch.no_grad():
+            self.layers[-1].weight.zero_()
+            self.layers[-1].bias.zero_()
+
+    def forward(self, task: Tensor) -> Tensor:
+        """(B, rules) from the task features (B, N_TASK)."""
+        own = task[:, self.columns]  # (B, rules, evidence)
+        mean = own.mean(1, keepdim=True).expand_as(own)
+        sizes = task[:, None, :_SIZES].expand(-1, len(RULES), -1)
+        names = self.names.expand(len(task), -1, -1)
+        return self.layers(torch.cat([own, mean, sizes, names], -1)).squeeze(-1)
+
+
 class PFN(nn.Module):
     """The prior-fitted network. See the module's text for the shapes.
 
@@ -171,6 +200,7 @@ class PFN(nn.Module):
         self.trust = nn.Linear(d, 1)  # how much an anchor's label counts
         self.distance = nn.Linear(N_BIAS, 1, bias=False)
         self.gates = nn.Linear(d, len(RULES) + 1)
+        self.standing = _Standing()
         self.bilinear = nn.Linear(d, p)
         self.plain = nn.Sequential(nn.Linear(p, p), nn.GELU(), nn.Linear(p, 1))
         self.new = nn.Sequential(nn.Linear(d + 2 * p, d), nn.GELU(), nn.Linear(d, 1))
@@ -275,7 +305,8 @@ class PFN(nn.Module):
         # (B, rules, C, q): sums over rules and clusters run along the rows in memory
         rules = batch.pair[..., len(RULES) : 2 * len(RULES)].permute(0, 3, 2, 1)
         gates = self.gates(x).transpose(1, 2).contiguous()[:, :, None]
-        score = (rules * gates[:, :-1]).sum(1) + attention.transpose(1, 2) * gates[:, -1]
+        standing = self.standing(context.task)[:, :, None, None]
+        score = (rules * (gates[:, :-1] + standing)).sum(1) + attention.transpose(1, 2) * gates[:, -1]
         other = (self.bilinear(x)[:, :, None] * pair).sum(-1) + self.plain(pair).squeeze(-1)
         score = (score + other.transpose(1, 2)).float()
         mask = _unless_full(context.cluster_mask)

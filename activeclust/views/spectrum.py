@@ -31,6 +31,7 @@ _DEGREE = 20
 _DEGREE_WARM = 12  # from a start that is near
 _MOST_FILTERS = 12
 _MOST_GROWTH = math.log(1e5)  # of the leading vector in one filter
+_LEAST_GAP = 1e-6
 _LOWEST = -0.8  # a lower bound of the spectrum that neighbour graphs keep well clear of
 
 
@@ -150,6 +151,7 @@ def _ritz(A: Tensor, V: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _filter(A: Tensor, V: Tensor, AV: Tensor, cut: float, degree: int) -> Tensor:
     """The Chebyshev polynomial in A that is small from the spectrum's lower end to ``cut``, times V."""
+    cut = min(cut, 1.0 - _LEAST_GAP)  # where the graph is in many pieces, all vectors of the block have eigenvalue 1
     half, middle = (cut - _LOWEST) / 2, (cut + _LOWEST) / 2
     first = scale = half / (1.0 - middle)
     # float32 loses a vector beside one that grew ten million times as much

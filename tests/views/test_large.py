@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
 from activeclust.resources.progress import listening
@@ -58,7 +59,7 @@ def test_the_filtered_subspace_is_that_of_lanczos(monkeypatch):
     filtered = make_views(X)
     monkeypatch.setattr(spectrum, "FILTERED_FROM", 10**9)
     lanczos = make_views(X)
-    for name in ("graph", "refined"):
+    for name in ("graph", "refined", "angle"):
         one, other = getattr(filtered, name), getattr(lanczos, name)
         np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, atol=5e-4)
         left = one.adjacency @ one.eigenvectors - one.eigenvectors * one.eigenvalues
@@ -82,7 +83,8 @@ def test_the_filter_finds_the_leading_space_of_any_normalised_matrix(seed, n):
     W = sp.csr_array(W + W.T + sp.eye_array(n))
     root = 1 / np.sqrt(W.sum(axis=1))
     S = sp.csr_array(W * root[:, None] * root[None])
-    known = spectrum._component_vectors(S, root**-2)
+    count, component = connected_components(S, directed=False)
+    known = spectrum._component_vectors(component, count, root**-2, 5)
     values, vectors = spectrum._filtered(S, known, 5, None, "")
     np.testing.assert_allclose(values, np.linalg.eigvalsh(S.toarray())[::-1][:5], atol=1e-3)
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-4)
@@ -119,5 +121,5 @@ def test_steps_report_how_far_they_are(as_if_large):
     with listening(lambda step, done, total: told.__setitem__(step, done / total)):
         make_views(groups(2500)[0], landmarks=1500)
     assert told == dict.fromkeys(
-        ["neighbours", "first graph", "refining", "refined graph", "other rows"], 1.0
+        ["neighbours", "first graph", "refining", "refined graph", "sharp graph", "angle graph", "other rows"], 1.0
     )
