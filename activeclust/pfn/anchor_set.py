@@ -4,11 +4,16 @@
 each part made when it is first asked for; :class:`OwnHidden` the same at the anchors themselves, each without what
 it says of itself. A set and its looks belong to one posterior: nothing is shared between calls.
 
-Shapes: n rows, b of them looked at, k anchors, C clusters.
+Where there are more than :data:`MOST_CENTRES` anchors, kernels are taken to that many of them, the *centres*; the
+others still count wherever a sum over anchors is enough (means, ellipsoids, groups, and the labels that kernels
+interpolate).
+
+Shapes: n rows, b of them looked at, k anchors, m centres, C clusters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -18,6 +23,7 @@ from activeclust.pfn.basis import Basis, Columns, Where, divided
 from activeclust.pfn.gaussians import products
 from activeclust.pfn.kernels import KERNELS
 
+MOST_CENTRES = 768
 _FLOOR = 1e-6  # of a kernel's values before a logarithm
 _FAR = 10.0  # the logarithm of relative distance that stands for "not there"
 
@@ -32,17 +38,31 @@ class AnchorSet:
         Distinct row numbers.
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
-    columns : Columns, optional
-        Local parts of the graph kernels at the anchors; made here where not given.
+    columns_at : callable, optional
+        Gives the local parts of the graph kernels at rows (m,); they are made here where not given.
+
+    Attributes
+    ----------
+    centres : Tensor (m,) of int64
+        The anchors that kernels are taken to, as places in ``rows``: all of them, or evenly of each cluster.
     """
 
-    def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
+    def __init__(
+        self,
+        basis: Basis,
+        rows: Tensor,
+        codes: Tensor,
+        columns_at: Callable[[Tensor], Columns] | None = None,
+    ) -> None:
         self.basis, self.rows, self.codes = basis, rows, codes
-        self.columns = Columns.at(basis, rows) if columns is None else columns
         self.k, self.C = len(rows), int(codes.max()) + 1
+        self.centres = _centres(rows, codes)
+        self.m = len(self.centres)
+        self.centre_rows, self.centre_codes = rows[self.centres], codes[self.centres]
+        self.columns = Columns.at(basis, self.centre_rows) if columns_at is None else columns_at(self.centre_rows)
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)
-        self.own = torch.eye(self.k, dtype=torch.bool, device=rows.device)
+        self.own = torch.eye(self.m, dtype=torch.bool, device=rows.device)
         self.groups = basis.groups.with_anchors(rows, self.onehot)
         sample = torch.linspace(0, basis.n - 1, min(basis.n, 512), device=rows.device).long()
         # squared widths of the Gaussian kernels: the median row's squared distance to its nearest anchor
@@ -62,18 +82,18 @@ class AnchorSet:
         return Look(self, at, self.sample)
 
     def squared_distance(self, at: Where) -> Tensor:
-        """(b, k) squared distances in PCA coordinates."""
-        return torch.cdist(self.basis.pca[at], self.basis.pca[self.rows]).square()
+        """(b, m) squared distances in PCA coordinates."""
+        return torch.cdist(self.basis.pca[at], self.basis.pca[self.centre_rows]).square()
 
     def white_distance(self, at: Where) -> Tensor:
-        """(b, k) squared distances in whitened PCA coordinates."""
+        """(b, m) squared distances in whitened PCA coordinates."""
         X, scale = self.basis.pca, self.basis.whitening
-        return torch.cdist(X[at] * scale, X[self.rows] * scale).square()
+        return torch.cdist(X[at] * scale, X[self.centre_rows] * scale).square()
 
     def relevant_distance(self, at: Where) -> Tensor:
-        """(b, k) squared distances in whitened coordinates, each weighed by its relevance."""
+        """(b, m) squared distances in whitened coordinates, each weighed by its relevance."""
         X = self.basis.white
-        return torch.cdist(X[at] * self.relevance, X[self.rows] * self.relevance).square()
+        return torch.cdist(X[at] * self.relevance, X[self.centre_rows] * self.relevance).square()
 
     def _relevance(self) -> Tensor:
         """(a,) root of the share of each whitened coordinate's variance that lies between the clusters.
@@ -98,9 +118,24 @@ class AnchorSet:
         return self.onehot.T @ self.basis.embedding[embedding][self.rows]
 
     def nearest(self, K: Tensor) -> Tensor:
-        """(C, b) largest entry of K (b, k) among each cluster's anchors."""
+        """(C, b) largest entry of K (b, m) among each cluster's centres."""
         out = torch.full((len(K), self.C), -30.0, device=K.device)
-        return out.scatter_reduce(1, self.codes.expand(len(K), -1), K, reduce="amax").T
+        return out.scatter_reduce(1, self.centre_codes.expand(len(K), -1), K, reduce="amax").T
+
+
+def _centres(rows: Tensor, codes: Tensor) -> Tensor:
+    """(m,) places of the centres in ``rows`` (k,), in their order.
+
+    Rows stand in a random order (:mod:`activeclust.views.order`): of each cluster the first ones are taken, whatever
+    the order of the answers was.
+    """
+    if len(rows) <= MOST_CENTRES:
+        return torch.arange(len(rows), device=rows.device)
+    by_row = rows.argsort()
+    by_cluster = by_row[codes[by_row].argsort(stable=True)]
+    count = codes.bincount()
+    place = torch.arange(len(rows), device=rows.device) - (count.cumsum(0) - count)[codes[by_cluster]]
+    return by_cluster[place.argsort(stable=True)][:MOST_CENTRES].sort().values
 
 
 class Look:
@@ -112,7 +147,7 @@ class Look:
         self._kernels: dict[str, Tensor] = {}
 
     def kernel(self, name: str) -> Tensor:
-        """(b, k) values of a kernel of :data:`activeclust.pfn.kernels.KERNELS`."""
+        """(b, m) values of a kernel of :data:`activeclust.pfn.kernels.KERNELS`."""
         if name not in self._kernels:
             self._kernels[name] = self._kernel(name)
         return self._kernels[name]
@@ -130,23 +165,23 @@ class Look:
         return torch.cat([held[old], KERNELS[name].between(self.anchors, rest)])
 
     def log_kernel(self, name: str) -> Tensor:
-        """(b, k) logarithm of a kernel, floored."""
+        """(b, m) logarithm of a kernel, floored."""
         return self.kernel(name).clamp_min(_FLOOR).log()
 
     @cached_property
     def relative(self) -> Tensor:
-        """(b, k) log of the squared PCA distance in units of both rows' scales."""
+        """(b, m) log of the squared PCA distance in units of both rows' scales."""
         scale = self.anchors.basis.scale
         squared = self.anchors.squared_distance(self.at)
-        return torch.log(squared / (scale[self.at][:, None] * scale[self.anchors.rows][None]) + 0.1)
+        return torch.log(squared / (scale[self.at][:, None] * scale[self.anchors.centre_rows][None]) + 0.1)
 
     def embedded(self, name: str) -> Tensor:
         """(b, m) rows of an embedding."""
         return self.anchors.basis.embedding[name][self.at]
 
     def cosine(self, name: str) -> Tensor:
-        """(b, k) cosines to the anchors in an embedding."""
-        return self.embedded(name) @ self.anchors.basis.embedding[name][self.anchors.rows].T
+        """(b, m) cosines to the centres in an embedding."""
+        return self.embedded(name) @ self.anchors.basis.embedding[name][self.anchors.centre_rows].T
 
     @cached_property
     def products(self) -> Tensor:
@@ -160,25 +195,25 @@ class Look:
 
 
 class OwnHidden(Look):
-    """The anchors beside one another: what an anchor is to itself is hidden."""
+    """The centres beside one another: what a centre is to itself is hidden."""
 
     def __init__(self, anchors: AnchorSet) -> None:
-        super().__init__(anchors, anchors.rows)
+        super().__init__(anchors, anchors.centre_rows)
 
     def _kernel(self, name: str) -> Tensor:
         return super()._kernel(name).masked_fill(self.anchors.own, 0.0)
 
     @cached_property
     def relative(self) -> Tensor:
-        """(k, k) as for any rows, with "not there" on the diagonal."""
+        """(m, m) as for any rows, with "not there" on the diagonal."""
         return super().relative.masked_fill(self.anchors.own, _FAR)
 
     @cached_property
     def products(self) -> Tensor:
-        """(k, f + a) as for any rows."""
-        return products(self.anchors.basis.pca[self.anchors.rows])
+        """(m, f + a) as for any rows."""
+        return products(self.anchors.basis.pca[self.anchors.centre_rows])
 
     @cached_property
     def held(self) -> Tensor:
-        """(k, G) as for any rows, each anchor itself left out."""
-        return self.anchors.groups.at_anchors()
+        """(m, G) as for any rows, each centre itself left out."""
+        return self.anchors.groups.at_anchors()[self.anchors.centres]

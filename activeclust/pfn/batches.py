@@ -28,11 +28,11 @@ def batch_of(evidence: Evidence, rows: Where) -> Batch:
     """What the rules say at ``rows`` and at their anchors, as a batch of one."""
     pair, row, bias = evidence.at(rows)
     anchor_pair, anchor_row, anchor_bias = evidence.at_anchors()
-    C, k = evidence.C, evidence.k
+    C, k = evidence.C, evidence.anchors.m
     ones = torch.ones(1, max(C, k), dtype=torch.bool, device=pair.device)
     return Batch(
         pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
-        evidence.anchors.codes[None], evidence.task[None], ones[:, :C], ones[:, :k],
+        evidence.anchors.centre_codes[None], evidence.task[None], ones[:, :C], ones[:, :k],
     )  # fmt: skip
 
 

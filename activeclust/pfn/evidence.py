@@ -8,13 +8,14 @@ All of it is a function of inner products and distances, so it does not change w
 rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every rule is evaluated with
 that anchor left out.
 
-Shapes: b rows, k anchors, C clusters. Features lie one below another in memory, clusters above rows, as they are made;
+Shapes: b rows, k anchors, m of them centres (see :class:`AnchorSet`), C clusters. Features lie one below another in memory, clusters above rows, as they are made;
 to the network they are shown as (b, C, features).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -85,7 +86,7 @@ class Features(NamedTuple):
 
     pair: Tensor  # (b, C, N_PAIR)
     row: Tensor  # (b, N_ROW)
-    bias: Tensor  # (b, k, N_BIAS)
+    bias: Tensor  # (b, m, N_BIAS)
 
 
 class Evidence:
@@ -98,8 +99,8 @@ class Evidence:
         The anchors, as distinct row numbers.
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
-    columns : Columns, optional
-        Made here where not given.
+    columns_at : callable, optional
+        Gives the local parts of the graph kernels at rows; they are made here where not given.
 
     Attributes
     ----------
@@ -110,8 +111,14 @@ class Evidence:
         evenly it divides them.
     """
 
-    def __init__(self, basis: Basis, rows: Tensor, codes: Tensor, columns: Columns | None = None) -> None:
-        self.anchors = AnchorSet(basis, rows, codes, columns)
+    def __init__(
+        self,
+        basis: Basis,
+        rows: Tensor,
+        codes: Tensor,
+        columns_at: Callable[[Tensor], Columns] | None = None,
+    ) -> None:
+        self.anchors = AnchorSet(basis, rows, codes, columns_at)
         self.fitted: dict[str, Fitted] = {}
         for rule in RULES:
             self.fitted[rule.name] = rule.fit(self.anchors, self.fitted)
@@ -137,7 +144,7 @@ class Evidence:
         return self._features(look, {name: fit.at(look) for name, fit in self.fitted.items()})
 
     def at_anchors(self) -> Features:
-        """The same at the anchors, each with itself left out."""
+        """The same at the m anchors that are centres, each with itself left out."""
         return self._at_anchors
 
     def _features(self, look: Look, said: dict[str, Said]) -> Features:
@@ -165,12 +172,12 @@ class Evidence:
 
     def _task_features(self) -> Tensor:
         anchors, R = self.anchors, len(RULES)
-        certain = self._at_anchors.pair[..., R : 2 * R]  # (k, C, rules) log-probabilities
-        own = anchors.codes[:, None, None].expand(-1, 1, R)
-        left_out = certain.gather(1, own).squeeze(1)  # (k, rules)
+        certain = self._at_anchors.pair[..., R : 2 * R]  # (m, C, rules) log-probabilities
+        own = anchors.centre_codes[:, None, None].expand(-1, 1, R)
+        left_out = certain.gather(1, own).squeeze(1)  # (m, rules)
         # where a cluster's only anchor is left out nobody can tell it
-        alone = (anchors.share * anchors.k)[anchors.codes] < 1.5
-        right = (certain.argmax(1) == anchors.codes[:, None]).float()[~alone]
+        alone = (anchors.share * anchors.k)[anchors.centre_codes] < 1.5
+        right = (certain.argmax(1) == anchors.centre_codes[:, None]).float()[~alone]
         told = right.sum(0) / (len(right) + 1.0)
         n, k, C = float(anchors.basis.n), float(anchors.k), float(anchors.C)
         sizes = [

@@ -15,6 +15,8 @@ Shapes: n rows, m coordinates, k anchors, C clusters, G numbers of groups, T gro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -35,8 +37,8 @@ class Groups:
     ----------
     E : Tensor (n, m)
         Unit rows: diffusion coordinates.
-    adjacency : sparse Tensor (n, n)
-        The graph whose share inside the groups is measured.
+    times : callable
+        The product of the adjacency of the graph whose share inside the groups is measured with (n, k) numbers.
     eigenvalues : Tensor
         Its leading ones, descending.
 
@@ -48,22 +50,24 @@ class Groups:
         For each number: log of the graph's share between groups, sharpness, eigengap.
     """
 
-    def __init__(self, E: Tensor, adjacency: Tensor, eigenvalues: Tensor) -> None:
+    def __init__(self, E: Tensor, times: Callable[[Tensor], Tensor], eigenvalues: Tensor) -> None:
         self.E = E
         first = _greedy(E[:_CANDIDATES], max(NUMBERS))
         sizes = [min(number, len(first)) for number in NUMBERS]
         self.centres = torch.cat([_soft_means(E[:_ROWS], first[:size]) for size in sizes])
         of = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(E.device)
         self.blocks = torch.nn.functional.one_hot(of, len(sizes)).float().T  # (G, T)
-        self.quality = self._quality(adjacency, eigenvalues, sizes)
+        self.quality = self._quality(times, eigenvalues, sizes)
 
-    def _quality(self, adjacency: Tensor, eigenvalues: Tensor, sizes: list[int]) -> Tensor:
-        whole = adjacency.values().sum()
+    def _quality(
+        self, times: Callable[[Tensor], Tensor], eigenvalues: Tensor, sizes: list[int]
+    ) -> Tensor:
+        whole = times(self.E.new_ones(len(self.E), 1)).sum()
         inside, sharp = [], []
         for centres in self.centres.split(sizes):  # one number after another: at most 40 columns at a time
             P = _closeness(centres, self.E).T.contiguous()
             P /= P.sum(1, keepdim=True)
-            inside.append((P * (adjacency @ P)).sum() / whole)
+            inside.append((P * times(P)).sum() / whole)
             sharp.append(P[:_ROWS].amax(1).mean())
         between = (1.0 - torch.stack(inside)).clamp(1e-3, 1).log() / 5
         gaps = 1.0 - eigenvalues + 1e-3

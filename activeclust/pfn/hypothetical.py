@@ -35,7 +35,7 @@ def posteriors(
         The known clusters, the one that the answer opens (0 where it opens none), none of these.
     """
     out = np.zeros((len(contexts), len(at), n_clusters + 2))
-    cost = len(at) * numbers_per_row(n_clusters + 1, contexts[0].k)
+    cost = len(at) * numbers_per_row(n_clusters + 1, contexts[0].anchors.m)
     size = max(1, _ELEMENTS // cost)
     for group in _alike(samples):
         for start in range(0, len(group), size):

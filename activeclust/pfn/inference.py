@@ -120,12 +120,18 @@ class Session:
             return self._posterior(self.evidence(rows, codes))
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1."""
+        """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1.
+
+        Of more than 768 anchors only as many take part, see :class:`activeclust.pfn.anchor_set.AnchorSet`.
+        """
         with torch.inference_mode():
             evidence = self.evidence(rows, codes)
             context = self._encode(evidence)
             batch = batch_of(evidence, self._tensor(at))
-            return self.network.model.attention(context, batch)[0].double().cpu().numpy()
+            shares = np.zeros((len(at), evidence.k))
+            mass = self.network.model.attention(context, batch)[0].double().cpu().numpy()
+            shares[:, evidence.anchors.centres.cpu().numpy()] = mass
+            return shares
 
     def resample(
         self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
@@ -160,7 +166,7 @@ class Session:
 
     def evidence(self, rows: np.ndarray, codes: np.ndarray) -> Evidence:
         """What the network reads, of distinct ``rows`` (k,) of clusters ``codes`` (k,)."""
-        return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at(rows))
+        return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at)
 
     def _posterior(self, evidence: Evidence) -> Posterior:
         out = self._decode(evidence, self._encode(evidence))
@@ -182,7 +188,7 @@ class Session:
 
     def _decode(self, evidence: Evidence, context: Context) -> np.ndarray:
         """(n, C + 1) probabilities in float64."""
-        chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.k))
+        chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.anchors.m))
 
         def serve(start: int, end: int) -> np.ndarray:
             log_posterior = self.network.model.decode(context, batch_of(evidence, slice(start, end)))

@@ -1,6 +1,6 @@
 """Kernels between rows and anchors: how close each row is to each answered one, in every geometry.
 
-A kernel is an object with one method, ``between(anchors, at) -> (b, k)``. Three families:
+A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. Three families:
 
 - :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: its leading
   eigenspace exactly, beyond it a few steps of a Chebyshev iteration. A small shift reaches far along the graph; shift -> 0 is Laplace
@@ -8,7 +8,7 @@ A kernel is an object with one method, ``between(anchors, at) -> (b, k)``. Three
 - :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors;
 - :class:`Spherical`, exp((cos - 1) / w) of the angle in an embedding of unit rows.
 
-Shapes: b rows, k anchors.
+Shapes: b rows, m centres (all anchors, or the most that kernels are taken to, see AnchorSet).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Kernel(Protocol):
     """What the rules ask of a kernel."""
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, k) closeness of the rows ``at`` to the anchors."""
+        """(b, m) closeness of the rows ``at`` to the centres."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Green:
     shift: float
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, k) entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
-        graph, rows = anchors.basis.graphs[self.graph], anchors.rows
+        """(b, m) entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
+        graph, rows = anchors.basis.graphs[self.graph], anchors.centre_rows
         weight = 1.0 / (1.0 - graph.values + self.shift)
         K = (graph.vectors[at] * weight) @ graph.vectors[rows].T + anchors.columns.of[self.graph][at]
         return K / graph.root_degree[at][:, None] / graph.root_degree[rows][None]
@@ -63,7 +63,7 @@ class Gaussian:
     width: Callable[[AnchorSet], Tensor]
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, k) values, 1 where distance is 0."""
+        """(b, m) values, 1 where distance is 0."""
         return torch.exp(-0.5 * self.squared(anchors, at) / self.width(anchors))
 
 
@@ -75,9 +75,9 @@ class Spherical:
     width: float
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, k) values, 1 where the angle is 0."""
+        """(b, m) values, 1 where the angle is 0."""
         E = anchors.basis.embedding[self.embedding]
-        return torch.exp_((E[at] @ E[anchors.rows].T - 1.0) / self.width)
+        return torch.exp_((E[at] @ E[anchors.centre_rows].T - 1.0) / self.width)
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Linear:
     """Inner products, plus one, of whitened PCA coordinates: interpolation with it is ridge regression."""
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, k) values, of mean diagonal two."""
+        """(b, m) values, of mean diagonal two."""
         X = anchors.basis.white
-        return X[at] @ X[anchors.rows].T + 1.0
+        return X[at] @ X[anchors.centre_rows].T + 1.0
 
 
 KERNELS: dict[str, Kernel] = {

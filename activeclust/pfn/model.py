@@ -14,8 +14,8 @@ Cost is O(n (k + m)) for n rows and m inducing tokens (Set Transformer, Lee et a
 hears of its neighbours comes through the graph kernels of :mod:`activeclust.pfn.evidence`.
 
 Output: for each row and cluster the sum of (1) the attention mass on the cluster's anchors, (2) the rules'
-log-probabilities under gates that the row's token and what speaks for each rule set, (3) a bilinear form of token and pair vector; and
-one more logit for *none of the clusters seen so far*.
+log-probabilities under gates that the row's token and what speaks for each rule set, (3) a bilinear form of token and
+pair vector; and one more logit for *none of the clusters seen so far*.
 """
 
 from __future__ import annotations
@@ -190,10 +190,10 @@ class PFN(nn.Module):
         super().__init__()
         self.config = config = config or Config()
         d, p = config.width, config.pair_width
-        self.pair = nn.Sequential(nn.Linear(N_PAIR, 2 * p), nn.GELU(), nn.Linear(2 * p, p))
-        self.token = nn.Sequential(nn.Linear(N_ROW + N_TASK + 3 * p, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
-        self.kind = nn.Parameter(torch.zeros(2, d))  # anchor or row
-        self.own = nn.Linear(p, d)  # an anchor's token holds what the others say of its own cluster
+        self.pair_encoder = nn.Sequential(nn.Linear(N_PAIR, 2 * p), nn.GELU(), nn.Linear(2 * p, p))
+        self.row_encoder = nn.Sequential(nn.Linear(N_ROW + N_TASK + 3 * p, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
+        self.roles = nn.Parameter(torch.zeros(2, d))  # of an anchor, of a row
+        self.own_cluster = nn.Linear(p, d)  # an anchor's token holds what the others say of its own cluster
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(d)
         self.query, self.key = nn.Linear(d, d), nn.Linear(d, d)
@@ -202,8 +202,8 @@ class PFN(nn.Module):
         self.gates = nn.Linear(d, len(RULES) + 1)
         self.standing = _Standing()
         self.bilinear = nn.Linear(d, p)
-        self.plain = nn.Sequential(nn.Linear(p, p), nn.GELU(), nn.Linear(p, 1))
-        self.new = nn.Sequential(nn.Linear(d + 2 * p, d), nn.GELU(), nn.Linear(d, 1))
+        self.pair_score = nn.Sequential(nn.Linear(p, p), nn.GELU(), nn.Linear(p, 1))
+        self.new_cluster_head = nn.Sequential(nn.Linear(d + 2 * p, d), nn.GELU(), nn.Linear(d, 1))
         with torch.no_grad():  # begin as an even mixture of the rules
             self.gates.weight.mul_(0.1)
             self.gates.bias.fill_(1.0 / len(RULES))
@@ -218,12 +218,12 @@ class PFN(nn.Module):
 
     def encode(self, batch: Batch) -> Context:
         """Anchors and context rows to a :class:`Context`."""
-        _, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, 1)
+        _, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
         pair_anchors, anchors = self._embed(
-            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, 0
+            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, True
         )
         index = batch.codes[:, :, None, None].expand(-1, -1, 1, pair_anchors.shape[-1])
-        anchors = anchors + self.own(pair_anchors.gather(2, index).squeeze(2))
+        anchors = anchors + self.own_cluster(pair_anchors.gather(2, index).squeeze(2))
         same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
         anchor_bias = torch.cat([batch.anchor_bias, same], -1)
         anchor_mask = _unless_full(batch.anchor_mask)
@@ -257,7 +257,7 @@ class PFN(nn.Module):
 
     def _read(self, context: Context, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Pair vectors, final tokens, and what the last attention adds for distance, of the query rows."""
-        pair, x = self._embed(batch.pair, batch.row, context.task, context.cluster_mask, 1)
+        pair, x = self._embed(batch.pair, batch.row, context.task, context.cluster_mask, False)
         mask = _unless_full(context.anchor_mask)
         *biases, distance = self._row_biases(batch.bias)
         for block, anchors, inducing, bias in zip(
@@ -273,10 +273,10 @@ class PFN(nn.Module):
         return list(mixed(features, torch.cat(weights)).split([len(w) for w in weights], dim=1))
 
     def _embed(
-        self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, kind: int
+        self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, is_anchor: bool
     ) -> tuple[Tensor, Tensor]:
         # the rules give features one below another, along each cluster's rows: read so, nothing is copied
-        e = self.pair(pair.transpose(1, 2)).transpose(1, 2)  # (B, q, C, p)
+        e = self.pair_encoder(pair.transpose(1, 2)).transpose(1, 2)  # (B, q, C, p)
         if _unless_full(cluster_mask) is None:
             mean, best = e.mean(2), e.amax(2)
             spread = torch.sqrt((e - mean[:, :, None]).square().mean(2) + 1e-6)
@@ -286,7 +286,7 @@ class PFN(nn.Module):
             best = e.masked_fill(~mask, -1e4).amax(2)
             spread = torch.sqrt(((e - mean[:, :, None]) * mask).square().sum(2) / mask.sum(2) + 1e-6)
         task = task[:, None].expand(-1, row.shape[1], -1)
-        return e, self.token(torch.cat([row, task, mean, best, spread], -1)) + self.kind[kind]
+        return e, self.row_encoder(torch.cat([row, task, mean, best, spread], -1)) + self.roles[0 if is_anchor else 1]
 
     def _mass(self, x: Tensor, distance: Tensor, context: Context) -> Tensor:
         anchors = self.norm(context.anchors[-1])
@@ -307,7 +307,7 @@ class PFN(nn.Module):
         gates = self.gates(x).transpose(1, 2).contiguous()[:, :, None]
         standing = self.standing(context.task)[:, :, None, None]
         score = (rules * (gates[:, :-1] + standing)).sum(1) + attention.transpose(1, 2) * gates[:, -1]
-        other = (self.bilinear(x)[:, :, None] * pair).sum(-1) + self.plain(pair).squeeze(-1)
+        other = (self.bilinear(x)[:, :, None] * pair).sum(-1) + self.pair_score(pair).squeeze(-1)
         score = (score + other.transpose(1, 2)).float()
         mask = _unless_full(context.cluster_mask)
         best = pair
@@ -317,7 +317,7 @@ class PFN(nn.Module):
         score = torch.log_softmax(score, 1).transpose(1, 2)
         best = best.amax(2)
         mean = (score.exp().unsqueeze(-1) * pair).sum(2)
-        new = self.new(torch.cat([x, best, mean], -1)).float()
+        new = self.new_cluster_head(torch.cat([x, best, mean], -1)).float()
         known = nn.functional.logsigmoid(-new)
         return torch.cat([score + known, nn.functional.logsigmoid(new)], -1), attention.float()
 

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import eigsh
 from sklearn.neighbors import NearestNeighbors
 
 from activeclust.resources.progress import listening
@@ -29,7 +30,6 @@ def groups(n: int, d: int = 12, clusters: int = 8) -> tuple[np.ndarray, np.ndarr
 def as_if_large(monkeypatch):
     """Every set of more than 1,000 rows counts as large."""
     monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", 1000)
-    monkeypatch.setattr(spectrum, "FILTERED_FROM", 1000)
 
 
 def test_the_measured_recall_is_the_true_one(as_if_large):
@@ -53,19 +53,25 @@ def test_crowded_cells_still_give_k_neighbours(as_if_large, monkeypatch):
     assert rows.min() >= 0 and np.isfinite(distances).all()
 
 
-def test_the_filtered_subspace_is_that_of_lanczos(monkeypatch):
-    X, _ = groups(3000)
-    monkeypatch.setattr(spectrum, "FILTERED_FROM", 1000)
-    filtered = make_views(X)
-    monkeypatch.setattr(spectrum, "FILTERED_FROM", 10**9)
-    lanczos = make_views(X)
-    for name in ("graph", "refined", "angle"):
-        one, other = getattr(filtered, name), getattr(lanczos, name)
-        np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, atol=5e-4)
-        left = one.adjacency @ one.eigenvectors - one.eigenvectors * one.eigenvalues
+def test_the_filtered_subspace_is_that_of_lanczos():
+    seen = make_views(groups(1500)[0])
+    for name in ("graph", "refined", "sharp", "angle"):
+        graph = getattr(seen, name)
+        S = graph.adjacency.astype(np.float64)
+        values, vectors = eigsh(S, k=64, which="LA")
+        np.testing.assert_allclose(graph.eigenvalues, values[::-1], atol=5e-4)
+        left = S @ graph.eigenvectors - graph.eigenvectors * graph.eigenvalues
         assert np.linalg.norm(left, axis=0).max() < 2 * spectrum.RESIDUAL
-        inside = np.linalg.svd(other.eigenvectors[:, :32].T @ one.eigenvectors)[1]
+        inside = np.linalg.svd(vectors[:, :-33:-1].T @ graph.eigenvectors)[1]
         assert inside.min() > 0.99
+
+
+@pytest.mark.parametrize("pieces", [70, 120])
+def test_every_piece_of_a_graph_has_a_vector(pieces):
+    rng = np.random.default_rng(0)
+    X = 100.0 * rng.normal(size=(pieces, 6))[np.arange(pieces).repeat(14)] + rng.normal(size=(14 * pieces, 6))
+    for name in ("graph", "refined", "sharp"):
+        assert np.abs(getattr(make_views(X), name).eigenvectors).max(axis=1).min() > 0.01
 
 
 def test_components_keep_their_vectors_in_the_filtered_subspace(as_if_large):

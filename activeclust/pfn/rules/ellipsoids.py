@@ -58,7 +58,7 @@ class _Ellipsoids(Fitted):
         return self._said(*self.gaussians.log_density(look.products))
 
     def without_own(self, look: OwnHidden) -> Said:
-        return self._said(*self.gaussians.log_density_without_own(look.products, look.anchors.codes))
+        return self._said(*self.gaussians.log_density_without_own(look.products, look.anchors.centre_codes))
 
     def _said(self, joint: Tensor, far: Tensor) -> Said:
         return Said(joint[0] / self.temperature, 1.0 - far[0].clamp(0, 16).sqrt())

@@ -2,6 +2,9 @@
 
 With a graph's Green function and s -> 0 this is Laplace learning (Zhu, Ghahramani and Lafferty, ICML 2003). With an
 anchor left out it is Y - (K_AA + s^2 I)^-1 Y / diag((K_AA + s^2 I)^-1) (Rasmussen and Williams, 2006, section 5.4.2).
+
+With more anchors than centres it is the subset of regressors, K_xm (s^2 K_mm + K_mA K_Am)^-1 K_mA Y (section 8.3.1
+there), which is the same where all anchors are centres.
 """
 
 from __future__ import annotations
@@ -26,12 +29,28 @@ class Interpolation(Rule):
     kernel: str
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """One k x k inverse."""
-        K = KERNELS[self.kernel].between(anchors, anchors.rows)
-        A = K + _NOISE * K.diagonal().mean() * torch.eye(anchors.k, device=K.device)
+        """One inverse of m x m for m centres, at most 768."""
+        K = KERNELS[self.kernel].between(anchors, anchors.centre_rows)
+        noise = _NOISE * K.diagonal().mean()
+        if anchors.m < anchors.k:
+            return self._regressed(anchors, K, noise)
+        A = K + noise * torch.eye(anchors.k, device=K.device)
         inverse = torch.linalg.inv(A.double()).float()
         weights = inverse @ anchors.onehot
         return _Interpolated(self.kernel, weights, anchors.onehot - weights / _positive(inverse.diagonal()))
+
+    def _regressed(self, anchors: AnchorSet, K: Tensor, noise: Tensor) -> Fitted:
+        """The labels of all anchors regressed on the kernels of the centres."""
+        beside = KERNELS[self.kernel].between(anchors, anchors.rows)  # (k, m)
+        small = 1e-6 * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
+        A = noise * (K + small) + beside.T @ beside
+        towards = torch.linalg.solve(A.double(), beside.T.double()).float()  # (m, k)
+        weights = towards @ anchors.onehot
+        at = anchors.centres
+        own = (beside[at] * towards[:, at].T).sum(1, keepdim=True)  # how far a label is its own prediction
+        onehot = anchors.onehot[at]
+        left_out = (beside[at] @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
+        return _Interpolated(self.kernel, weights, left_out)
 
     def _logits(self, score: Tensor) -> Tensor:
         return score.clamp_min(1e-5).log()  # the scores are probabilities already
@@ -40,8 +59,8 @@ class Interpolation(Rule):
 @dataclass
 class _Interpolated(Fitted):
     kernel: str
-    weights: Tensor  # (k, C)
-    left_out: Tensor  # (k, C)
+    weights: Tensor  # (m, C)
+    left_out: Tensor  # (m, C)
 
     def at(self, look: Look) -> Said:
         return _said(self.weights.T @ look.kernel(self.kernel).T)

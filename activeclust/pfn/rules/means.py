@@ -45,9 +45,9 @@ def cosines(score: Tensor) -> Said:
 
 
 def cosines_without_own(anchors: AnchorSet, embedding: str) -> Tensor:
-    """(C, k) cosines of the anchors to the cluster means, each left out of its own; 0 where none is left."""
-    E = anchors.basis.embedding[embedding][anchors.rows]
-    total = anchors.sums(embedding)[None] - anchors.onehot[:, :, None] * E[:, None]
+    """(C, m) cosines of the centres to the cluster means, each left out of its own; 0 where none is left."""
+    E = anchors.basis.embedding[embedding][anchors.centre_rows]
+    total = anchors.sums(embedding)[None] - anchors.onehot[anchors.centres][:, :, None] * E[:, None]
     norm = total.norm(dim=-1)
     cosine = (total * E[:, None]).sum(-1) / norm.clamp_min(1e-4)
     return torch.where(norm > 1e-4, cosine, torch.zeros_like(norm)).T
@@ -75,11 +75,10 @@ class _DistanceToMeans(Fitted):
 
     def without_own(self, look: OwnHidden) -> Said:
         anchors = look.anchors
-        at = anchors.basis.pca[anchors.rows]
-        count = (anchors.share * anchors.k)[None] - anchors.onehot
-        centres = (self.sums[None] - anchors.onehot[:, :, None] * at[:, None]) / count.clamp_min(1.0)[
-            ..., None
-        ]
+        at = anchors.basis.pca[anchors.centre_rows]
+        onehot = anchors.onehot[anchors.centres]
+        count = (anchors.share * anchors.k)[None] - onehot
+        centres = (self.sums[None] - onehot[:, :, None] * at[:, None]) / count.clamp_min(1.0)[..., None]
         squared = (at[:, None] - centres).square().sum(-1) / anchors.bandwidth
         return _distances(-torch.where(count > 0, squared, torch.full_like(squared, _NO_MEAN)).T)
 

@@ -21,15 +21,16 @@ class Poisson(Rule):
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
         """Nothing to solve: the Green function has done it."""
-        sources = (anchors.onehot - anchors.share) / anchors.k
-        at_anchors = sources.T @ KERNELS[self.kernel].between(anchors, anchors.rows).T
+        onehot = anchors.onehot[anchors.centres]
+        sources = (onehot - onehot.mean(0)) / anchors.m
+        at_anchors = sources.T @ KERNELS[self.kernel].between(anchors, anchors.centre_rows).T
         return _Poisson(self.kernel, sources / at_anchors.square().mean().sqrt().clamp_min(1e-6))
 
 
 @dataclass
 class _Poisson(Fitted):
     kernel: str
-    sources: Tensor  # (k, C)
+    sources: Tensor  # (m, C)
 
     def at(self, look: Look) -> Said:
         score = self.sources.T @ look.kernel(self.kernel).T

@@ -47,7 +47,7 @@ class Fitted(ABC):
 
     @abstractmethod
     def without_own(self, look: OwnHidden) -> Said:
-        """What it says of each anchor with that anchor left out."""
+        """What it says of each centre with that anchor left out."""
 
 
 @dataclass(frozen=True)
