@@ -22,8 +22,9 @@ from torch import Tensor
 from activeclust.pfn.basis import Basis, Columns, Where, divided
 from activeclust.pfn.gaussians import products
 from activeclust.pfn.kernels import KERNELS
+from activeclust.views.sizes import MOST_KERNELS
 
-MOST_CENTRES = 768
+MOST_CENTRES = MOST_KERNELS
 _FLOOR = 1e-6  # of a kernel's values before a logarithm
 _FAR = 10.0  # the logarithm of relative distance that stands for "not there"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from activeclust.views.projection import N_PCA
+from activeclust.views.projection import N_PCA, N_WIDE
 from activeclust.views.spectrum import N_EIGEN
 from activeclust.views.views import LANDMARKS, LANDMARKS_FROM
 
 _BASE = 300_000_000  # libraries and index structures
-_GRAPH_ROW = 6_000  # bytes: neighbours, two sparse graphs, blocks of vectors, eigenvectors
-_OTHER_ROW = 1_200  # bytes: a row beside the graph, its coordinates, landmarks and weights
+_GRAPH_ROW = 9_000  # bytes: coordinates, neighbours, four sparse graphs, blocks of vectors, eigenvectors
+MOST_KERNELS = 768  #: anchors that have columns of the kernels
+_OTHER_ROW = 1_800  # bytes: a row beside the graph, its coordinates, landmarks and weights
 
 
 def rows_in_graph(n: int, landmarks: int | None) -> int:
@@ -31,8 +32,8 @@ def views_bytes(n: int, d: int, landmarks: int | None = None) -> int:
 
 def posterior_bytes(n: int, graph_rows: int, anchors: int, clusters: int) -> int:
     """Peak bytes of a posterior over ``n`` rows, ``graph_rows`` of which have views of their own."""
-    columns = 2 * 2 * 4 * anchors  # two graphs; a block and the one it is copied from
-    tensors = 4 * (3 * N_EIGEN + 2 * N_PCA + 60)
+    columns = 2 * 4 * 4 * min(anchors, MOST_KERNELS)  # four graphs; a block and the one it is copied from
+    tensors = 4 * (6 * N_EIGEN + 3 * N_PCA + 3 * N_WIDE + 60)
     return _BASE + graph_rows * (columns + tensors + 24 * (clusters + 1)) + 24 * n * (clusters + 1)
 
 

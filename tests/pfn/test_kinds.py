@@ -1,0 +1,64 @@
+"""Kinds of data sets of the prior: what each has and a draw at random has not."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from activeclust.pfn.kinds import KINDS
+from activeclust.pfn.prior import Prior, draw_dataset
+from activeclust.views.views import directions
+
+
+def drawn(kind, clusters, seed, **other):
+    prior = Prior(rows=(600, 600), clusters={f"{clusters}-{clusters}": 1.0}, kinds={kind: 1.0}, **other)
+    return draw_dataset(prior, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("clusters", [1, 2, 7, 60])
+def test_a_kind_gives_finite_rows_and_all_of_its_clusters(kind, clusters):
+    X, y = drawn(kind, clusters, seed=clusters)
+    assert np.isfinite(X).all() and X.std() > 0
+    assert np.unique(y).tolist() == list(range(y.max() + 1))
+    assert y.max() + 1 <= clusters
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_draws_the_same(kind):
+    for one, other in zip(drawn(kind, 5, seed=3), drawn(kind, 5, seed=3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def neighbours_agree(X, y):
+    """Share of rows whose nearest row is of the same cluster, less what chance gives."""
+    model = KNeighborsClassifier(1)
+    return cross_val_score(model, X, y, cv=3).mean() - np.square(np.bincount(y) / len(y)).sum()
+
+
+def test_embeddings_are_told_by_their_directions():
+    gains = [neighbours_agree(directions(X - X.mean(0)), y) for X, y in (drawn("embedding", 6, s) for s in range(12))]
+    assert np.mean(gains) > 0.25 and min(gains) < 0.6  # told, and not all of them easily
+
+
+def test_turning_objects_are_thin_curves():
+    gains = [neighbours_agree(X, y) for X, y in (drawn("turning", 8, s) for s in range(8))]
+    assert np.median(gains) > 0.6
+
+
+def test_tables_hang_on_a_few_columns():
+    """A tree told the table finds its clusters, and not after every column has been shuffled."""
+    told, shuffled = [], []
+    for seed in range(10):
+        X, y = drawn("table", 3, seed)
+        tree = DecisionTreeClassifier(max_depth=6, random_state=0)
+        told.append(cross_val_score(tree, X, y, cv=3).mean())
+        mixed = np.random.default_rng(seed).permuted(X, axis=0)
+        shuffled.append(cross_val_score(tree, mixed, y, cv=3).mean())
+    assert np.mean(told) > np.mean(shuffled) + 0.12
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(ValueError, match="embedding"):
+        Prior(kinds={"embeddings": 1.0})
