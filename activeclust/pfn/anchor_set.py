@@ -60,7 +60,9 @@ class AnchorSet:
         self.centres = _centres(rows, codes)
         self.m = len(self.centres)
         self.centre_rows, self.centre_codes = rows[self.centres], codes[self.centres]
-        self.columns = Columns.at(basis, self.centre_rows) if columns_at is None else columns_at(self.centre_rows)
+        self.columns = (
+            Columns.at(basis, self.centre_rows) if columns_at is None else columns_at(self.centre_rows)
+        )
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)
         self.own = torch.eye(self.m, dtype=torch.bool, device=rows.device)

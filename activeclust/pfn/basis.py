@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.pfn.gaussians import COORDINATES, Gaussians, products
+from activeclust.pfn.gaussians import COORDINATES, Gaussians, products, ridge_of
 from activeclust.pfn.groups import Groups
 from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
@@ -74,7 +74,8 @@ class Basis:
         """The products of the rows that Gaussians are fitted to, and the share of a single Gaussian."""
         self.products = products(self.pca[:_FIT_ROWS])
         ones = torch.ones(1, 1, len(self.products), device=self.device)
-        single, _ = Gaussians.fit(self.products, ones).log_density(self.products)
+        self.ridge = ridge_of(self.products)
+        single, _ = Gaussians.fit(self.products, ones, ridge=self.ridge).log_density(self.products)
         self.single = float(single.mean())  # what the clusters' own must beat
 
     def products_at(self, rows: Where) -> Tensor:

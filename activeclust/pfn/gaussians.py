@@ -63,10 +63,13 @@ class Gaussians:
     coordinates: int
 
     @classmethod
-    def fit(cls, F: Tensor, P: Tensor, more: tuple[Tensor, Tensor] | None = None) -> Gaussians:
+    def fit(
+        cls, F: Tensor, P: Tensor, more: tuple[Tensor, Tensor] | None = None, ridge: float | None = None
+    ) -> Gaussians:
         """From products (m, f + a) and soft assignments (S, C, m), which sum to at most 1 over the clusters.
 
-        ``more`` are products and assignments of further rows.
+        ``more`` are products and assignments of further rows; ``ridge`` is what :func:`ridge_of` says of F, which
+        is made here where not given.
 
         Examples
         --------
@@ -93,7 +96,7 @@ class Gaussians:
         prior_rows = _SHRINK * a
         covariance = (scatter + prior_rows * pooled) / (weight + prior_rows)[..., None, None]
         eye = torch.eye(a, dtype=torch.float64, device=F.device)
-        root = torch.linalg.cholesky(covariance + (_ridge(F, a) * eye))
+        root = torch.linalg.cholesky(covariance + (ridge_of(F) if ridge is None else ridge) * eye)
         inverse = torch.cholesky_inverse(root)
         towards = (inverse @ means[..., None]).squeeze(-1)
         double = 2.0 - (upper[0] == upper[1]).double()
@@ -144,6 +147,8 @@ class Gaussians:
         return torch.add(constant[..., None], squared, alpha=-0.5)
 
 
-def _ridge(F: Tensor, a: int) -> float:
+def ridge_of(F: Tensor) -> float:
+    """What is added to the diagonal of every covariance fitted to the rows of products F (m, f + a)."""
+    a = (math.isqrt(9 + 8 * F.shape[1]) - 3) // 2
     variance = F[:, -a:].var(dim=0, correction=0)
     return _RIDGE * float(variance.mean()) + 1e-9

@@ -59,9 +59,7 @@ class Groups:
         self.blocks = torch.nn.functional.one_hot(of, len(sizes)).float().T  # (G, T)
         self.quality = self._quality(times, eigenvalues, sizes)
 
-    def _quality(
-        self, times: Callable[[Tensor], Tensor], eigenvalues: Tensor, sizes: list[int]
-    ) -> Tensor:
+    def _quality(self, times: Callable[[Tensor], Tensor], eigenvalues: Tensor, sizes: list[int]) -> Tensor:
         whole = times(self.E.new_ones(len(self.E), 1)).sum()
         inside, sharp = [], []
         for centres in self.centres.split(sizes):  # one number after another: at most 40 columns at a time

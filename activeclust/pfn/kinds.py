@@ -138,7 +138,9 @@ def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     X = rng.normal(size=(n, d))
     if rng.random() < 0.7:  # factors behind the columns
         rank = int(rng.integers(1, d + 1))
-        X = rng.uniform(0.2, 1.0) * X + rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) / np.sqrt(rank)
+        X = rng.uniform(0.2, 1.0) * X + rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) / np.sqrt(
+            rank
+        )
     if rng.random() < 0.4:  # groups that are not the clusters
         groups = rng.normal(size=(int(rng.integers(2, 6)), d))
         X += log_uniform((0.5, 3.0), rng) * groups[rng.integers(len(groups), size=n)]

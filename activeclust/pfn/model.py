@@ -191,7 +191,9 @@ class PFN(nn.Module):
         self.config = config = config or Config()
         d, p = config.width, config.pair_width
         self.pair_encoder = nn.Sequential(nn.Linear(N_PAIR, 2 * p), nn.GELU(), nn.Linear(2 * p, p))
-        self.row_encoder = nn.Sequential(nn.Linear(N_ROW + N_TASK + 3 * p, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
+        self.row_encoder = nn.Sequential(
+            nn.Linear(N_ROW + N_TASK + 3 * p, 2 * d), nn.GELU(), nn.Linear(2 * d, d)
+        )
         self.roles = nn.Parameter(torch.zeros(2, d))  # of an anchor, of a row
         self.own_cluster = nn.Linear(p, d)  # an anchor's token holds what the others say of its own cluster
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
@@ -286,7 +288,9 @@ class PFN(nn.Module):
             best = e.masked_fill(~mask, -1e4).amax(2)
             spread = torch.sqrt(((e - mean[:, :, None]) * mask).square().sum(2) / mask.sum(2) + 1e-6)
         task = task[:, None].expand(-1, row.shape[1], -1)
-        return e, self.row_encoder(torch.cat([row, task, mean, best, spread], -1)) + self.roles[0 if is_anchor else 1]
+        return e, self.row_encoder(torch.cat([row, task, mean, best, spread], -1)) + self.roles[
+            0 if is_anchor else 1
+        ]
 
     def _mass(self, x: Tensor, distance: Tensor, context: Context) -> Tensor:
         anchors = self.norm(context.anchors[-1])

@@ -73,7 +73,14 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
     pair, row, bias = evidence.at(torch.as_tensor(queries))
     target = torch.as_tensor(column[y[queries]])
     return Task(
-        pair, row, bias, evidence.at_anchors(), evidence.anchors.centre_codes, evidence.task, target, evidence.C
+        pair,
+        row,
+        bias,
+        evidence.at_anchors(),
+        evidence.anchors.centre_codes,
+        evidence.task,
+        target,
+        evidence.C,
     )
 
 

@@ -17,7 +17,9 @@ from scipy.linalg import eigh
 from sklearn.utils.extmath import randomized_svd
 
 N_PCA = 50  #: coordinates that distances are taken in
-N_WIDE = 128  #: coordinates that angles are taken in: of text embeddings these hold nearly all that 384 or 768 do
+N_WIDE = (
+    128  #: coordinates that angles are taken in: of text embeddings these hold nearly all that 384 or 768 do
+)
 COVARIANCE_COLUMNS = 2_000  #: up to here the covariance of the columns is made
 GRAM_ROWS = 2_000  #: up to here, with more columns, the inner products of the rows are made
 LARGE = 5_000_000  #: numbers; up to here sums of products are taken in float64

@@ -132,7 +132,9 @@ def _ritz(A: sp.csr_array, V: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _filter(A: sp.csr_array, V: Tensor, AV: Tensor, cut: float, degree: int) -> Tensor:
     """The Chebyshev polynomial in A that is small from the spectrum's lower end to ``cut``, times V."""
-    cut = min(cut, 1.0 - _LEAST_GAP)  # where the graph is in many pieces, all vectors of the block have eigenvalue 1
+    cut = min(
+        cut, 1.0 - _LEAST_GAP
+    )  # where the graph is in many pieces, all vectors of the block have eigenvalue 1
     half, middle = (cut - _LOWEST) / 2, (cut + _LOWEST) / 2
     first = scale = half / (1.0 - middle)
     # float32 loses a vector beside one that grew ten million times as much

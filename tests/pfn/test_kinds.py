@@ -6,6 +6,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from activeclust.errors import UnknownName
 from activeclust.pfn.kinds import KINDS
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.views.views import directions
@@ -38,7 +39,10 @@ def neighbours_agree(X, y):
 
 
 def test_embeddings_are_told_by_their_directions():
-    gains = [neighbours_agree(directions(X - X.mean(0)), y) for X, y in (drawn("embedding", 6, s) for s in range(12))]
+    gains = [
+        neighbours_agree(directions(X - X.mean(0)), y)
+        for X, y in (drawn("embedding", 6, s) for s in range(12))
+    ]
     assert np.mean(gains) > 0.25 and min(gains) < 0.6  # told, and not all of them easily
 
 
@@ -60,5 +64,5 @@ def test_tables_hang_on_a_few_columns():
 
 
 def test_an_unknown_kind_is_named():
-    with pytest.raises(ValueError, match="embedding"):
+    with pytest.raises(UnknownName, match="embedding"):
         Prior(kinds={"embeddings": 1.0})

@@ -114,7 +114,9 @@ def test_clusters_by_chance_have_nothing_to_do_with_the_rows():
 
 def test_clusters_without_anchors_are_a_minority():
     rng = np.random.default_rng(0)
-    X, y = draw_dataset(Prior(rows=(400, 400), clusters={"8-8": 1.0}, imbalance=(99.0, 99.0), rounded=0.0, outliers=0.0), rng)
+    X, y = draw_dataset(
+        Prior(rows=(400, 400), clusters={"8-8": 1.0}, imbalance=(99.0, 99.0), rounded=0.0, outliers=0.0), rng
+    )
     views = make_views(X)
     y = distinct_labels(views, y)
     hidden = []

@@ -127,5 +127,14 @@ def test_steps_report_how_far_they_are(as_if_large):
     with listening(lambda step, done, total: told.__setitem__(step, done / total)):
         make_views(groups(2500)[0], landmarks=1500)
     assert told == dict.fromkeys(
-        ["neighbours", "first graph", "refining", "refined graph", "sharp graph", "angle graph", "other rows"], 1.0
+        [
+            "neighbours",
+            "first graph",
+            "refining",
+            "refined graph",
+            "sharp graph",
+            "angle graph",
+            "other rows",
+        ],
+        1.0,
     )

@@ -39,7 +39,7 @@ class Ellipsoids(Rule):
         P = torch.softmax(seed, 1)
         P[..., anchors.rows[inside]] = own[..., inside]
         for step in range(_STEPS):
-            gaussians = Gaussians.fit(basis.products, P, beyond)
+            gaussians = Gaussians.fit(basis.products, P, beyond, basis.ridge)
             joint, _ = gaussians.log_density(basis.products)
             if step + 1 < _STEPS:
                 P = torch.softmax(torch.add(seed, joint, alpha=1 / basis.temperature), 1)
