@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, SPEAKS_FOR, TASK_FEATURES
 from activeclust.pfn.rules import RULES
 
-
 _SIZES = sum(name.startswith("size:") for name in TASK_FEATURES)
 
 

@@ -16,7 +16,6 @@ from activeclust.views.identity import content_hash
 from activeclust.views.projection import Projection
 from activeclust.views.views import Graph, Views
 
-
 _ARRAYS = ("first", "inverse", "pca", "sphere", "neighbors", "scale")
 _GRAPHS = ("graph", "refined", "sharp", "angle")
 
