@@ -8,8 +8,8 @@ All of it is a function of inner products and distances, so it does not change w
 rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every rule is evaluated with
 that anchor left out.
 
-Shapes: b rows, k anchors, m of them centres (see :class:`AnchorSet`), C clusters. Features lie one below another in memory, clusters above rows, as they are made;
-to the network they are shown as (b, C, features).
+Shapes: b rows, k anchors, m of them centres (see :class:`AnchorSet`), C clusters. Features lie one below another in
+memory, clusters above rows, as they are made; to the network they are shown as (b, C, features).
 """
 
 from __future__ import annotations

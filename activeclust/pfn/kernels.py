@@ -1,12 +1,13 @@
 """Kernels between rows and anchors: how close each row is to each answered one, in every geometry.
 
-A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. Three families:
+A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. Four families:
 
 - :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: its leading
-  eigenspace exactly, beyond it a few steps of a Chebyshev iteration. A small shift reaches far along the graph; shift -> 0 is Laplace
-  learning (Zhu, Ghahramani and Lafferty, ICML 2003).
+  eigenspace exactly, beyond it a few steps of a Chebyshev iteration. A small shift reaches far along the graph;
+  shift -> 0 is Laplace learning (Zhu, Ghahramani and Lafferty, ICML 2003);
 - :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors;
-- :class:`Spherical`, exp((cos - 1) / w) of the angle in an embedding of unit rows.
+- :class:`Spherical`, exp((cos - 1) / w) of the angle in an embedding of unit rows;
+- :class:`Linear`, inner products of whitened PCA coordinates.
 
 Shapes: b rows, m centres (all anchors, or the most that kernels are taken to, see AnchorSet).
 """
