@@ -28,7 +28,7 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     apart = np.linalg.norm(centres - centres[near], axis=1)
     noise, breadth = _spread_noise(y, inner, d, rng)
     # how many standard deviations the middle between two neighbouring centres lies from each
-    strength = log_uniform((0.7, 6.0), rng)
+    strength = log_uniform((0.5, 5.0), rng)
     noise *= np.median(apart) / (2 * strength) * np.sqrt(breadth)
     basis = np.linalg.qr(rng.normal(size=(d, inner)))[0]
     X = _subtopics(centres, y, np.median(apart), rng) @ basis.T + noise
@@ -149,7 +149,7 @@ def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     score = _SCORES[rng.integers(len(_SCORES))](X[:, relevant], C, rng)
     score = (score - score.mean(0)) / (score.std(0) + 1e-9)
     score += rng.uniform(0, 0.8) * rng.normal(size=C)  # some clusters are rarer
-    noise = rng.gumbel(size=score.shape) * (log_uniform((0.02, 1.0), rng) if rng.random() < 0.8 else 0.0)
+    noise = rng.gumbel(size=score.shape) * (log_uniform((0.05, 3.0), rng) if rng.random() < 0.85 else 0.0)
     labels = (score + noise).argmax(1)
     for column in range(d):
         X[:, column] = _as_recorded(X[:, column], rng)

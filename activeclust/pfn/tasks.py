@@ -23,7 +23,7 @@ MAX_EACH = 640  # where every cluster has as many as the others
 # Shares of tasks in which some clusters are left without an anchor. Where every seen cluster has as many as
 # the others, the rows alone can tell whether all are seen, and that must be learned; where anchors fall as
 # they may, few of them miss clusters anyhow.
-_HIDING_EACH, _HIDING = 0.3, 0.2
+_HIDING_EACH, _HIDING = 0.25, 0.2
 
 
 @dataclass
