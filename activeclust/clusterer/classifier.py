@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -179,6 +180,7 @@ def _one_column(y: Any) -> Any:
         y = column_or_1d(y, warn=True)
     numbers = np.asarray(y)
     if numbers.dtype.kind == "f" and not np.isnan(numbers).any():
+        assert_all_finite(numbers, input_name="y")
         check_classification_targets(numbers)
     return y
 

@@ -25,7 +25,7 @@ from activeclust.pfn.kernels import KERNELS
 from activeclust.views.sizes import MOST_KERNELS
 
 MOST_CENTRES = MOST_KERNELS
-_FLOOR = 1e-6  # of a kernel's values before a logarithm
+_FLOOR = 1e-5  # of a kernel's values before a logarithm
 _FAR = 10.0  # the logarithm of relative distance that stands for "not there"
 
 

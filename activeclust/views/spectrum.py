@@ -21,7 +21,7 @@ from activeclust.resources.progress import report
 N_EIGEN = 64
 MOST_EIGEN = 256  #: where the graph is in more than 64 pieces: one vector per piece up to here
 DENSE_LIMIT = 300  # rows
-RESIDUAL = 5e-4  # of the wanted vectors; the eigenvalues' errors are of its square, or little more
+RESIDUAL = 1e-4  # of the wanted vectors; the eigenvalues' errors are of its square, or little more
 _SPARE = 16  # vectors in the block beyond the wanted ones
 _DEGREE = 20
 _DEGREE_WARM = 12  # from a start that is near

@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_refused_with_what_does(monkeypatch):
     monkeypatch.setenv(memory.LIMIT, "0.0001")
     assert memory.available() == 0 < free
     with pytest.raises(
-        NotEnoughMemory, match=r"The views of 20,000 x 6 need about 0\.4 GB .* 0\.0 GB are free"
+        NotEnoughMemory, match=r"The views of 20,000 x 6 need about 0\.5 GB .* 0\.0 GB are free"
     ):
         prepared.prepare(X)
     monkeypatch.setattr(prepared, "available", lambda: 600_000_000)

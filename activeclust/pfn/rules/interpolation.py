@@ -53,7 +53,7 @@ class Interpolation(Rule):
         return _Interpolated(self.kernel, weights, left_out)
 
     def _logits(self, score: Tensor) -> Tensor:
-        return score.clamp_min(1e-5).log()  # the scores are probabilities already
+        return score.clamp_min(1e-4).log()  # the scores are probabilities already
 
 
 @dataclass
