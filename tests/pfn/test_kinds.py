@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -10,6 +10,8 @@ from activeclust.errors import UnknownName
 from activeclust.pfn.kinds import KINDS
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.views.views import directions
+
+THIRDS = KFold(3, shuffle=True, random_state=0)
 
 
 def drawn(kind, clusters, seed, **other):
@@ -35,7 +37,7 @@ def test_the_same_seed_draws_the_same(kind):
 def neighbours_agree(X, y):
     """Share of rows whose nearest row is of the same cluster, less what chance gives."""
     model = KNeighborsClassifier(1)
-    return cross_val_score(model, X, y, cv=3).mean() - np.square(np.bincount(y) / len(y)).sum()
+    return cross_val_score(model, X, y, cv=THIRDS).mean() - np.square(np.bincount(y) / len(y)).sum()
 
 
 def test_embeddings_are_told_by_their_directions():
@@ -57,9 +59,9 @@ def test_tables_hang_on_a_few_columns():
     for seed in range(10):
         X, y = drawn("table", 3, seed)
         tree = DecisionTreeClassifier(max_depth=6, random_state=0)
-        told.append(cross_val_score(tree, X, y, cv=3).mean())
+        told.append(cross_val_score(tree, X, y, cv=THIRDS).mean())
         mixed = np.random.default_rng(seed).permuted(X, axis=0)
-        shuffled.append(cross_val_score(tree, mixed, y, cv=3).mean())
+        shuffled.append(cross_val_score(tree, mixed, y, cv=THIRDS).mean())
     assert np.mean(told) > np.mean(shuffled) + 0.12
 
 
