@@ -13,6 +13,7 @@ import numpy as np
 
 from activeclust.annotators.query import SKIP, STOP, UNDO, UNSURE, Query, check_answer
 from activeclust.errors import InvalidInput
+from activeclust.labels import label as label_of
 from activeclust.loop.active_loop import ActiveLoop
 
 __all__ = ["Audit", "audit", "estimate"]
@@ -135,7 +136,7 @@ def audit(
                 loop.undo()
                 judged.pop()
             continue
-        label = labels[row]
+        label = label_of(labels[row])
         loop.tell(query, answer, details={"audit": True, "judged": label})
         known = answer not in (SKIP, UNSURE)
         judged.append(bool(answer == label and type(answer) is type(label)) if known else None)

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "labels", "resources", "validation", "metrics", "strategies", "clusterer", "store", "annotators",
         "datasets", "loop",
     },
-    "audit": {"errors", "annotators", "loop"},
+    "audit": {"errors", "labels", "annotators", "loop"},
     "integrations": {"errors", "labels", "validation", "strategy", "strategies", "views", "clusterer"},
     "web": {
         "errors", "labels", "files", "resources", "validation", "metrics", "clusterer", "store", "annotators",

@@ -188,7 +188,8 @@ def test_history_as_frame_csv_and_area(make, blobs, tmp_path):
 
 def test_metrics_without_truth_are_label_free(make):
     history = make().run(budget=5)
-    assert set(history.last) == {"clusters", "expected_accuracy", "agreement"}
+    expected = {"expected_accuracy", "expected_low", "expected_high", "answers_to_goal"}
+    assert set(history.last) == {"clusters", "agreement", *expected}
     assert set(history[0].metrics) == {*history.last, "expected_gain"}
     assert 0 < history.last["expected_accuracy"] <= 1
 
