@@ -289,11 +289,10 @@ class LanguageModel:
             wait = min(2 * wait, LONGEST_WAIT)
         usage = getattr(reply, "usage", None)
         prompt, completion = (getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
-        counted = isinstance(prompt, int) and isinstance(completion, int)
-        self._count(
-            requests=1, prompt_tokens=prompt if counted else 0, completion_tokens=completion if counted else 0,
-            uncounted=0 if counted else 1,
-        )  # fmt: skip
+        if isinstance(prompt, int) and isinstance(completion, int):
+            self._count(requests=1, prompt_tokens=prompt, completion_tokens=completion)
+        else:
+            self._count(requests=1, uncounted=1)
         return reply
 
     def _count(self, **more: int) -> None:

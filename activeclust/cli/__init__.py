@@ -105,7 +105,7 @@ def _run(args: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.message = masked(error.message)
+        click.ClickException.__init__(error, masked(error.message))
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):

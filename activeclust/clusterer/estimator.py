@@ -89,6 +89,11 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     1.0
     """
 
+    posterior_: np.ndarray
+    new_cluster_proba_: np.ndarray
+    _anchors: np.ndarray
+    _views_of: tuple[str, int | None]
+
     def __init__(
         self,
         device: str = "auto",

@@ -28,7 +28,8 @@ class _Float32:
     """torch's default type is float32 as long as any thread is inside; then it is the caller's again."""
 
     def __init__(self) -> None:
-        self._lock, self._inside, self._callers = threading.Lock(), 0, None
+        self._lock, self._inside = threading.Lock(), 0
+        self._callers: Any = None
 
     def __enter__(self) -> None:
         import torch

@@ -215,7 +215,7 @@ class ActiveLoop:
                 "Give the same, or another name for a new run."
             )
         if stored is not None:
-            told = getattr(self.clusterer, "get_params", dict)()
+            told: Mapping[str, Any] = getattr(self.clusterer, "get_params", dict)()
             if "n_clusters" not in told:
                 raise InvalidInput(
                     f"classes are for a clusterer that can be told n_clusters; {type(self.clusterer).__name__} "

@@ -154,6 +154,8 @@ class _Block(nn.Module):
 class _Standing(nn.Module):
     """What the evidence for and against each rule adds to its gate: the same function for all of them."""
 
+    columns: Tensor
+
     def __init__(self, width: int = 32, named: int = 8) -> None:
         super().__init__()
         self.register_buffer("columns", torch.tensor(SPEAKS_FOR), persistent=False)
@@ -164,9 +166,8 @@ class _Standing(nn.Module):
             nn.Linear(2 * evidence + _SIZES + named, width), nn.GELU(), nn.Linear(width, width), nn.GELU(),
             nn.Linear(width, 1),
         )  # fmt: skip
-        with torch.no_grad():
-            self.layers[-1].weight.zero_()
-            self.layers[-1].bias.zero_()
+        for begun in self.layers[-1].parameters():
+            nn.init.zeros_(begun)
 
     def forward(self, task: Tensor) -> Tensor:
         """(B, rules) from the task features (B, N_TASK)."""

@@ -136,7 +136,7 @@ def place_rows(W: sp.csr_array, start: np.ndarray, tell: Tell | None = None) -> 
 
 def _in_a_process(arrays: dict[str, np.ndarray]) -> np.ndarray:
     given = io.BytesIO()
-    np.savez(given, **arrays)
+    np.savez(given, **arrays)  # type: ignore[arg-type]  # numpy names allow_pickle among the arrays
     # wherever this process finds the package, the other one does
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(

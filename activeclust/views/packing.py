@@ -6,6 +6,7 @@ import functools
 import hashlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -76,9 +77,9 @@ def unpack(arrays) -> Views:
     extension = None
     if "extension.rows" in arrays:
         extension = Extension(*(arrays[f"extension.{field.name}"] for field in fields(Extension)))
+    parts: dict[str, Any] = {name: arrays[name] for name in _ARRAYS} | {name: graph(name) for name in _GRAPHS}
     return Views(
-        **{name: arrays[name] for name in _ARRAYS},
-        **{name: graph(name) for name in _GRAPHS},
+        **parts,
         projection=projection,
         data_hash=str(arrays["data_hash"]),
         recall=float(arrays["recall"]),

@@ -154,7 +154,7 @@ def to_jsonl(table: Mapping[str, list[Any]]) -> bytes:
     lines = (
         dict(zip(names, map(_plain, values), strict=True)) for values in zip(*table.values(), strict=True)
     )
-    return b"".join(json_response(line).body + b"\n" for line in lines)
+    return b"".join(bytes(json_response(line).body) + b"\n" for line in lines)
 
 
 def _plain(value: Any) -> Any:

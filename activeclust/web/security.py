@@ -189,11 +189,6 @@ class Access:
             before, visitor.name, visitor.asked = visitor.name, name, False
             return before
 
-    def people(self) -> list[str]:
-        """Names of those who were here in the last minutes."""
-        with self._lock:
-            return [visitor.name for visitor in self._live()]
-
     def visitor(self, cookies: Iterable[str]) -> Visitor | None:
         """The browser whose secret the Cookie headers hold."""
         pairs = (pair.strip().partition("=") for line in cookies for pair in line.split(";"))
@@ -273,8 +268,8 @@ class Guard:
             return no(problem, 403)
         if scope["method"] in SAFE and site in ("cross-site", "same-site") and not _navigates(headers):
             return no("Nothing here may be embedded by another site.", 403)
-        if (problem := _too_large(headers)) is not None:
-            return no(*problem)
+        if (too_large := _too_large(headers)) is not None:
+            return no(*too_large)
         if scope["path"] in ("/", "/login"):
             return None  # the door itself: the route looks at token, cookie and password
         visitor = self.access.visitor(headers.getlist("cookie"))

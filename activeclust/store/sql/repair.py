@@ -185,8 +185,8 @@ def _make_again(source: Path, made: Path, path: Path) -> int:
     finally:
         reading.dispose()
         target.dispose()
-    with closing(sqlite3.connect(made)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
+    with closing(sqlite3.connect(made)) as plain:
+        plain.execute("PRAGMA journal_mode = DELETE")
     shutil.copymode(path, made)
     return lost
 

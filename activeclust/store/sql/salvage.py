@@ -210,10 +210,12 @@ def _trusted(found: SavedRun, lines: list[tuple[int, Any]]) -> Iterator[tuple[in
     last, doubted = 0, None
     for seq, line in lines:
         if seq != last + 1:
-            possible, doubted = set(), _doubt(found, doubted)
+            _doubt(found, doubted)
+            possible, doubted = set(), None
         last = seq
         if line is None:
-            possible, doubted = set(), _doubt(found, doubted)
+            _doubt(found, doubted)
+            possible, doubted = set(), None
             _tell(found, f"event {seq} cannot be read")
             continue
         item, who, checksum = line
@@ -222,7 +224,8 @@ def _trusted(found: SavedRun, lines: list[tuple[int, Any]]) -> Iterator[tuple[in
             yield doubted[:2]  # only its checksum was damaged
             _tell(found, f"the checksum of event {doubted[0]} is not as it was written")
             doubted = None
-        doubted = _doubt(found, doubted)
+        _doubt(found, doubted)
+        doubted = None
         if fits or not possible:
             if not fits:
                 _tell(found, f"event {seq} cannot be verified, since the one before it is gone")

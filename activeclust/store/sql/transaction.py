@@ -127,9 +127,10 @@ class RunTransaction:
         self._last_checksum = START
         if self.last_seq:
             last = {"the_run": line.id, "last": self.last_seq}
-            self._last_checksum = connection.execute(_LAST_CHECKSUM, last).scalar()
-            if self._last_checksum is None:
+            checksum = connection.execute(_LAST_CHECKSUM, last).scalar()
+            if checksum is None:
                 raise damaged(f"event {self.last_seq} of run {self.spec.name!r} is gone")
+            self._last_checksum = checksum
         self._states: dict[int, RowState] = {}
         self._before: dict[int, RowState] = {}  # as they are in the database
         self._changed: dict[int, None] = {}  # rows to be written
