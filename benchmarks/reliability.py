@@ -257,7 +257,7 @@ def _run_and_kill(work: Callable[[], object], seconds: float) -> None:
     os.waitpid(pid, 0)
 
 
-def _import(sound: Path, path: Path) -> None:
+def _export(sound: Path, _: Path) -> None:
     from activeclust.store.export import export_run
 
     jsonl = sound.with_suffix(".jsonl")
@@ -266,8 +266,11 @@ def _import(sound: Path, path: Path) -> None:
         with jsonl.open("wb") as file:
             export_run(store.open_run("mine"), "jsonl", file)
         store.close()
+
+
+def _import(sound: Path, path: Path) -> None:
     store = open_store(path)
-    with jsonl.open("rb") as file:
+    with sound.with_suffix(".jsonl").open("rb") as file:
         import_run(store, "jsonl", file)
     store.close()
 
@@ -296,7 +299,7 @@ def _as_sound(sound: Path, path: Path) -> bool:
 
 #: what there is before, the command, and whether all is right after it was given twice
 COMMANDS: dict[str, tuple[Callable[..., object], Callable[..., object], Callable[..., bool]]] = {
-    "import": (lambda sound, path: None, _import, _as_sound),
+    "import": (_export, _import, _as_sound),
     "db repair": (_damage, lambda sound, path: repair(path), _as_sound),
     "db backup": (lambda sound, path: None, _backup, _as_sound),
     "db upgrade": (_older, lambda sound, path: upgrade(path), lambda sound, path: check(path).ok),

@@ -28,7 +28,7 @@ DOCUMENTS = [
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "index.md"),
 ]
 FENCE = re.compile(
-    r"(?:<!-- (?P<kind>not run|slow): (?P<why>.+?) -->\n+)?^```(?P<language>\S*)\n(?P<text>.*?)^```$",
+    r"(?:<!-- (?P<kind>not run|slow): (?P<why>.+?) -->\n+)?^```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:activeclust|pip|make|python3?|bash|git|\.ci/\w+) \S", re.MULTILINE)
@@ -149,7 +149,16 @@ def test_commands_stand_in_console_blocks(document):
     for found in FENCE.finditer(text):
         if found["language"] == "console":
             assert commands_of(found["text"]), f"{name_of(document)}: a console block without a `$ `"
-        elif found["language"] not in ("python", "mermaid", "json", "toml", "text", "markdown", "{toctree}"):
+        elif found["language"] not in (
+            "python",
+            "mermaid",
+            "json",
+            "toml",
+            "text",
+            "markdown",
+            "{toctree}",
+            "{csv-table}",
+        ):
             assert not COMMAND.search(found["text"]), f"{name_of(document)}: commands in {found[0][:60]!r}"
     indented = re.findall(r"^(?:    .*\n)+", FENCE.sub("", text), flags=re.MULTILINE)
     for part in indented:

@@ -202,7 +202,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         """The share of the rows of ``X`` whose predicted cluster is the one that ``y`` (n,) names, weighted.
 
         Names count, as for a classifier: after a fit without answers clusters are numbers that mean nothing, and
-        :func:`sklearn.metrics.adjusted_rand_score` is the measure.
+        :func:`sklearn.metrics.adjusted_rand_score` is the measure. ``sample_weight`` (n,) is how much each row counts.
         """
         predicted = self.predict(X)
         truth = labels_of(y, "y", n_rows=len(predicted))
@@ -351,7 +351,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         """(m, C + 1) probabilities of rows ``X`` (m, d) that were never prepared, *none of these* in the last column.
 
         ``posterior`` (n, C) and ``new`` (n,) are what :meth:`posterior` gave at the rows of ``prepared``; see
-        :meth:`predict_proba`.
+        :meth:`predict_proba`. Raises InvalidInput for rows of another number of columns.
         """
         source = prepared.source
         X = check_array(X, dtype=FLOATS, estimator=self)

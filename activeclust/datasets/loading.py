@@ -52,6 +52,8 @@ class Dataset:
         What :func:`load` was given, so that a run can be resumed without naming the data again.
     notes : tuple of str
         What was done to the data on the way, one sentence each.
+    make_ids : callable or None
+        Makes ``row_ids`` when they are first asked for; None for what the rows hold.
     row_ids : RowIds
         What tells the rows apart when the data change: the id column, the pictures' file names, or what the rows hold.
     """

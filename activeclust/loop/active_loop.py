@@ -504,7 +504,8 @@ class ActiveLoop:
     def predict_proba(self, X: Any) -> np.ndarray:
         """(m, C) probability of each of :attr:`clusters` at the rows of ``X`` (m, d), given that it is one of them.
 
-        See :meth:`predict`.
+        See :meth:`predict`. Raises InvalidInput for a clusterer that knows the loop's rows alone, and where no row is
+        answered yet.
         """
         unseen = getattr(self.clusterer, "unseen", None)
         if unseen is None:

@@ -265,7 +265,7 @@ class Run(Protocol):
         """The log from the first event with ``seq > after``, oldest first."""
 
     def stream(self, after: int = 0) -> Iterator[Event]:
-        """The same, one by one: a log may be larger than memory."""
+        """The events after number ``after``, one by one: a log may be larger than memory."""
 
     def answers(self) -> Iterator[Answer]:
         """Everybody's current answers of one moment, one by one, in the order of :meth:`votes`."""
