@@ -106,7 +106,8 @@ class Classifier:
     ) -> tuple[np.ndarray, np.ndarray]:
         """(n, C) probabilities by the classifier fitted on ``rows`` (k,) of clusters ``codes`` (k,), and (n,) zeros.
 
-        ``prepared`` is what :meth:`prepare` gave. Without a row: (n, 0) and ones. With one cluster only, that cluster has probability 1.
+        ``prepared`` is what :meth:`prepare` gave. Without a row: (n, 0) and ones. With one cluster only, that
+        cluster has probability 1.
         """
         n, rows, codes = prepared.n_rows, np.asarray(rows), np.asarray(codes)
         if len(rows) == 0:

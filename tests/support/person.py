@@ -114,6 +114,10 @@ class Person:
         """Wait until so many answers are in the store."""
         wait(lambda: len(self.run.anchors()) == n, f"{n} answers in the store")
 
+    def text(self, selector: str) -> str:
+        """What is written there at this moment; nothing where there is no such element."""
+        return self.js(f"return document.querySelector({selector!r})?.innerText ?? ''")
+
     def settled(self) -> None:
         """Wait until the posterior knows of every answer."""
         wait(lambda: self.later(_STATE)["behind"] is False, "a posterior")
@@ -136,9 +140,10 @@ class Person:
         return found
 
     def problems(self) -> list[str]:
-        """What the browser's console complains of, a lost connection left out."""
+        """What the browser's console complains of; a lost connection and a machine without a graphics card left out."""
         lines = [entry["message"] for entry in self.browser.get_log("browser")]
-        return [line for line in lines if not re.search("ERR_CONNECTION|ERR_SOCKET|401", line)]
+        expected = "ERR_CONNECTION|ERR_SOCKET|401|fallback to software WebGL|GL Driver Message"
+        return [line for line in lines if not re.search(expected, line)]
 
     # ---------------------------------------------------------------- doing
 
