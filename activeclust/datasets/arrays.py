@@ -108,6 +108,9 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
         if matrix.ndim != 2:
             raise ValueError(f"it has {matrix.ndim} axes")
         n, d = matrix.shape
+        offsets = getattr(matrix, "offsets", None)  # of diagonals: these formats have no check of their own
+        if offsets is not None and not ((offsets > -n) & (offsets < d)).all():
+            raise ValueError(f"a diagonal lies outside its {n:,} x {d:,} cells")
         # what the reduction to a few columns takes
         require_memory(
             (n + d) * 8 * (N_COLUMNS + 10) + matrix.nnz * 16,
