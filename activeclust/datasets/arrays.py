@@ -117,8 +117,14 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
             f"The {n:,} x {d:,} cells of {path.name}",
             _LARGE,
         )
-        if matrix.format not in ("csr", "csc", "coo"):  # SciPy does not check the indices of the others in full
-            raise ValueError(f"its format is {matrix.format}; save it with scipy.sparse.save_npz(FILE, X.tocsr())")
+        if matrix.format not in (
+            "csr",
+            "csc",
+            "coo",
+        ):  # SciPy does not check the indices of the others in full
+            raise ValueError(
+                f"its format is {matrix.format}; save it with scipy.sparse.save_npz(FILE, X.tocsr())"
+            )
         if matrix.format != "coo":
             matrix.check_format(full_check=True)
         rows = sp.csr_array(matrix)

@@ -19,6 +19,7 @@ def parts_of(path) -> dict:
         return {name: archive[name] for name in archive.files}
 
 
+@pytest.mark.xfail(run=False, reason="some damaged archives still harm the heap: issue 15, FINDINGS 8.3")
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), format=st.sampled_from(["csr", "csc", "coo", "bsr", "dia"]))
 def test_a_damaged_sparse_matrix_is_refused_or_is_the_matrix_it_says(tmp_path_factory, data, format):
