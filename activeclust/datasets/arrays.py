@@ -108,25 +108,13 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
         if matrix.ndim != 2:
             raise ValueError(f"it has {matrix.ndim} axes")
         n, d = matrix.shape
-        offsets = getattr(matrix, "offsets", None)  # of diagonals: these formats have no check of their own
-        if offsets is not None and not ((offsets > -n) & (offsets < d)).all():
-            raise ValueError(f"a diagonal lies outside its {n:,} x {d:,} cells")
+        _check_indices(matrix)
         # what the reduction to a few columns takes
         require_memory(
             (n + d) * 8 * (N_COLUMNS + 10) + matrix.nnz * 16,
             f"The {n:,} x {d:,} cells of {path.name}",
             _LARGE,
         )
-        if matrix.format not in (
-            "csr",
-            "csc",
-            "coo",
-        ):  # SciPy does not check the indices of the others in full
-            raise ValueError(
-                f"its format is {matrix.format}; save it with scipy.sparse.save_npz(FILE, X.tocsr())"
-            )
-        if matrix.format != "coo":
-            matrix.check_format(full_check=True)
         rows = sp.csr_array(matrix)
         rows.sum_duplicates()
         return rows
@@ -142,6 +130,42 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
         if isinstance(error, DataFileError):
             raise
         raise DataFileError(f"{path} cannot be read as a sparse matrix: {error}.") from error
+
+
+def _check_indices(matrix: Any) -> None:
+    """Raise ValueError where an index leads outside the matrix or its arrays.
+
+    SciPy's own ``check_format(full_check=True)`` looks no further where the last pointer says that there are no
+    entries, and ``dia`` has none.
+    """
+    n, d = matrix.shape
+    if matrix.format == "coo":
+        _check_range(matrix.coords[0], n, "row")
+        _check_range(matrix.coords[1], d, "column")
+    elif matrix.format == "dia":
+        if not ((matrix.offsets > -n) & (matrix.offsets < d)).all():
+            raise ValueError(f"a diagonal lies outside its {n:,} x {d:,} cells")
+    elif matrix.format in ("csr", "csc", "bsr"):
+        high, wide = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+        if n % high or d % wide:
+            raise ValueError(f"its {n:,} x {d:,} cells are no whole number of blocks of {high} x {wide}")
+        major, minor = (d, n) if matrix.format == "csc" else (n // high, d // wide)
+        pointers = matrix.indptr.astype(np.int64)
+        stored = min(len(matrix.indices), len(matrix.data))
+        if len(pointers) != major + 1 or pointers[0] != 0 or pointers[-1] > stored:
+            raise ValueError("its pointers do not fit its entries")
+        if (np.diff(pointers) < 0).any():
+            raise ValueError("its pointers go back")
+        _check_range(matrix.indices[: pointers[-1]], minor, "row" if matrix.format == "csc" else "column")
+    else:
+        raise ValueError(
+            f"its format is {matrix.format}; save it with scipy.sparse.save_npz(FILE, X.tocsr())"
+        )
+
+
+def _check_range(indices: np.ndarray, size: int, what: str) -> None:
+    if len(indices) and (indices.min() < 0 or indices.max() >= size):
+        raise ValueError(f"a {what} index lies outside 0 to {size - 1:,}")
 
 
 class SparseItems(Sequence):
