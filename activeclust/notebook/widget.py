@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 TILES = 24  #: rows of a grid
 FULL = 65_535  #: side of the square that the map's points lie in; also the code of a row without cluster
 STATIC = Path(__file__).parent / "static"
+COLOURS = Path(__file__).parents[1] / "web" / "static" / "colours.js"
+
+
+def _module() -> str:
+    """The widget's JavaScript with that of the page's colours, which it imports: a notebook loads one text alone."""
+    lines = (STATIC / "widget.js").read_text(encoding="utf-8").splitlines()
+    own = [line for line in lines if not line.startswith("import ")]
+    return "\n".join([COLOURS.read_text(encoding="utf-8"), *own])
 
 
 class AnnotationWidget(anywidget.AnyWidget):
@@ -36,7 +44,7 @@ class AnnotationWidget(anywidget.AnyWidget):
         What is shown: the question, the clusters, the progress, and what went wrong.
     """
 
-    _esm = STATIC / "widget.js"
+    _esm = _module()
     _css = STATIC / "widget.css"
     state = traitlets.Dict().tag(sync=True)
 

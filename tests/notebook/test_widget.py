@@ -191,6 +191,8 @@ def browser(front, tmp_path):
         def do_GET(self) -> None:
             if self.path == "/":
                 return self.reply(PAGE, "text/html")
+            if self.path == "/widget.js":  # as a notebook gets it
+                return self.reply(str(module.AnnotationWidget._esm).encode(), "text/javascript")
             file = module.STATIC / self.path.lstrip("/")
             if not file.is_file():
                 return self.send_error(404)

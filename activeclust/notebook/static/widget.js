@@ -1,19 +1,7 @@
 // The widget of activeclust.notebook: Python holds the run, this draws it and sends what is done.
 
-const COLOURS = [
-  "#0072b2",
-  "#e69f00",
-  "#009e73",
-  "#cc79a7",
-  "#d55e00",
-  "#56b4e9",
-  "#a52d1e",
-  "#8c6bb1",
-  "#66a61e",
-  "#17becf",
-];
+import { COLOURS, NO_CLUSTER } from "../../web/static/colours.js";
 const GREY = "#888888";
-const NO_CLUSTER = 65535;
 const [OPEN, ANSWERED] = [0, 1];
 const REACH = 10; // pixels between pointer and point
 const AGAIN = 2000; // ms between looks at how far the layout is
