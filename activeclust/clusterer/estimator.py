@@ -340,10 +340,13 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         tried, at, answers = inverse[np.asarray(tried)], inverse[np.asarray(at)], np.asarray(answers)
         out = self._session(prepared).hypothetical(at_rows, label, tried, answers, at)
         # an answer holds for its row and the copies of it, in a hypothesis too
-        for rows_of, codes_of in ((at_rows[:, None], label[:, None]), (tried[None], answers[None])):
-            for row, code in zip(rows_of, codes_of, strict=True):
-                h, m = np.nonzero(np.broadcast_to(row[:, None] == at[None], out.shape[:2]))
-                out[h, m] = np.eye(out.shape[2])[np.broadcast_to(code, len(out))[h]]
+        certain = np.eye(out.shape[2])
+        given = np.full(len(prepared.source.first), -1)
+        given[at_rows] = label
+        known = given[at]
+        out[:, known >= 0] = certain[known[known >= 0]]
+        h, m = np.nonzero(tried[:, None] == at)
+        out[h, m] = certain[answers[h]]
         return self._known.hypothetical(out, answers)
 
     @under_own_settings

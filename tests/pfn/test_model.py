@@ -1,5 +1,7 @@
 """The network: equivariant by construction, indifferent to padding and chunks; training that resumes."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +127,25 @@ def test_another_network_in_the_folder_is_refused(tmp_path):
 def test_bad_options_are_named():
     with pytest.raises(InvalidInput, match="steps must be at least 1"):
         TrainOptions(steps=0)
+
+
+def test_replayed_steps_are_of_tasks_seen_before(tmp_path, monkeypatch):
+    options = TrainOptions(
+        Prior(rows=(60, 80)),
+        steps=6,
+        tasks_per_step=2,
+        parts=1,
+        live_datasets=1,
+        workers=0,
+        replay=2,
+        remembered=1,
+    )
+    trainer, seen = Trainer(options, tmp_path), []
+    step = trainer._step
+    monkeypatch.setattr(
+        trainer, "_step", lambda parts: seen.append(parts[0][1].numpy().tobytes()) or step(parts)
+    )
+    trainer.run()
+    assert seen[0] == seen[1] == seen[2] != seen[3] == seen[4] == seen[5]
+    card = json.loads(trainer.export(tmp_path / "pfn.safetensors")[1].read_text())
+    assert card["steps"] == 6 and card["tasks"] == 4
