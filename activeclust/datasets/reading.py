@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activeclust.datasets.columns import DATE
+from activeclust.datasets.column_kinds import DATE
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
 from activeclust.files.delimited import find_encoding, find_separator, lines
 from activeclust.validation import counted

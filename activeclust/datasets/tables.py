@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activeclust.datasets.columns import TableEncoder, as_text, find_text_column
+from activeclust.datasets.column_blocks import as_text
+from activeclust.datasets.column_kinds import find_text_column
+from activeclust.datasets.columns import TableEncoder
 from activeclust.datasets.reading import FileOptions, column_named, read_frame, with_plain_names
 from activeclust.datasets.row_content import of_frame
 from activeclust.datasets.source import Source
