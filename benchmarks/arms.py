@@ -40,10 +40,10 @@ def rule_evidence(
     model: PFNClusterer, prepared: Prepared, anchors: np.ndarray, codes: np.ndarray
 ) -> RuleEvidence:
     """The rules fitted to ``anchors``: the only place in the benchmarks that knows how the package keeps them."""
-    from activeclust.clusterer.estimator import _distinct_anchors
+    from activeclust.clusterer.anchors import distinct_anchors
     from activeclust.pfn.evidence import RULE_NAMES
 
-    at, label = _distinct_anchors(prepared, np.asarray(anchors), np.asarray(codes))
+    at, label = distinct_anchors(prepared, np.asarray(anchors), np.asarray(codes))
     session = model._session(prepared)
     R, n = len(RULE_NAMES), session.basis.n
     with torch.inference_mode():

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from nearest_anchor import NearestAnchor
 
 from activeclust import ActiveLoop, LabelOracle
@@ -14,6 +15,10 @@ from activeclust.cli import main
 
 # the views that tests make are not kept in the home of whoever runs them
 os.environ["ACTIVECLUST_CACHE"] = "off"
+
+# no test depends on how busy the machine is
+settings.register_profile("no timing", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no timing")
 
 
 @pytest.fixture

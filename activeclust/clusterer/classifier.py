@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from activeclust.clusterer.estimator import PFNClusterer
 from activeclust.clusterer.known import weights_of
+from activeclust.clusterer.new_rows import PredictsNewRows
+from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.rows import numbers_of
 from activeclust.clusterer.settings import under_own_settings
 from activeclust.errors import InvalidInput
 from activeclust.labels import labels_of
 
 
-class PFNClassifier(ClassifierMixin, BaseEstimator):
+class PFNClassifier(ClassifierMixin, PredictsNewRows):
     """Classify rows from a few labelled ones, and from any number without a label, by a prior-fitted transformer.
 
     The model of :class:`activeclust.PFNClusterer`, for rows whose classes are known: every row is of one of
@@ -88,11 +90,6 @@ class PFNClassifier(ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.pool = pool
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     @under_own_settings
     def fit(self, X, y, sample_weight=None) -> PFNClassifier:
         """Fit labelled rows, and those without a label.
@@ -141,19 +138,11 @@ class PFNClassifier(ClassifierMixin, BaseEstimator):
         self.transduction_ = self.classes_[self.clusterer_.posterior_[n_pool:].argmax(axis=1)]
         return self
 
-    def predict(self, X) -> np.ndarray:
-        """(n,) the likeliest class of each row of ``X`` (n, n_features), seen before or not."""
+    @property
+    def predictor_(self) -> Predictor:
+        """What the prediction of new rows needs of this model; it can be sent to other machines."""
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    @under_own_settings
-    def predict_proba(self, X) -> np.ndarray:
-        """(n, n_classes) probabilities of ``X`` (n, n_features), each row on its own; rows sum to 1.
-
-        See :meth:`activeclust.PFNClusterer.predict_proba`.
-        """
-        check_is_fitted(self)
-        return self.clusterer_.predictor_.full(numbers_of(self, X, fitting=False))[:, :-1]
+        return self.clusterer_.predictor_
 
     def suspect_labels(self, folds: int = 10) -> list[tuple[int, Any, float]]:
         """Labelled rows by how much the others contradict their labels, the most suspect first.

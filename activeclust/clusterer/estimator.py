@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import ClusterMixin
 from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from activeclust.clusterer.anchors import checked_anchors
+from activeclust.clusterer.contradictions import contradictions
 from activeclust.clusterer.known import KnownClusters, weights_of
+from activeclust.clusterer.network import network_of, session_of
+from activeclust.clusterer.new_rows import PredictsNewRows
+from activeclust.clusterer.posteriors import Posteriors
 from activeclust.clusterer.predictor import Predictor
 from activeclust.clusterer.prepared import Prepared, prepare
 from activeclust.clusterer.rows import FLOATS, numbers_of
@@ -22,10 +27,10 @@ from activeclust.validation import generator_of
 from activeclust.views.identity import content_hash, distinct_rows
 
 if TYPE_CHECKING:
-    from activeclust.clusterer.protocol import Clusterer, PreparedRows
+    from activeclust.pfn.inference import Network, Session
 
 
-class PFNClusterer(ClusterMixin, BaseEstimator):
+class PFNClusterer(ClusterMixin, PredictsNewRows):
     """Cluster rows from a few labelled ones by a prior-fitted transformer.
 
     A transformer trained on synthetic clustering tasks gives, in one forward pass, the posterior over
@@ -118,13 +123,10 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.classifier_tags = (
             ClassifierTags()
         )  # scikit-learn's checks look here where there is predict_proba
         return tags
-
-    # -- scikit-learn ----------------------------------------------------------------------------
 
     @under_own_settings
     def fit(self, X, y=None, sample_weight=None) -> PFNClusterer:
@@ -150,7 +152,9 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             list, and negative weights.
         """
         X = numbers_of(self, X, fitting=True)
-        return self.fit_labels(X, _answers(y, len(X)), weights_of(sample_weight, len(X)))
+        n = len(X)
+        labels = np.full(n, None, dtype=object) if y is None else labels_of(y, "y", n_rows=n, unlabelled=-1)
+        return self.fit_labels(X, labels, weights_of(sample_weight, n))
 
     @under_own_settings
     def fit_labels(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PFNClusterer:
@@ -181,22 +185,6 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     def fit_predict(self, X, y=None, sample_weight=None) -> np.ndarray:
         """``fit(X, y, sample_weight).labels_``."""
         return self.fit(X, y, sample_weight).labels_
-
-    def predict(self, X) -> np.ndarray:
-        """(n,) the likeliest cluster of each row of ``X`` (n, n_features), seen before or not."""
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    @under_own_settings
-    def predict_proba(self, X) -> np.ndarray:
-        """(n, n_clusters) posteriors of ``X``: each that of the fitted rows near it.
-
-        How many of them are heard is learned from the fitted rows, each left out in turn
-        (:mod:`activeclust.clusterer.predictor`). A row that equals a fitted one gets that one's. Each row is served
-        on its own, whichever rows come with it.
-        """
-        check_is_fitted(self)
-        return self.predictor_.full(numbers_of(self, X, fitting=False))[:, :-1]
 
     def score(self, X, y, sample_weight=None) -> float:
         """The share of the rows of ``X`` whose predicted cluster is the one that ``y`` (n,) names, weighted.
@@ -231,7 +219,7 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         answered = len(rows) > 0
         if answered:
             present, recoded = np.unique(codes, return_inverse=True)
-            posterior, new = self._at_distinct(prepared, rows, recoded, weights[rows])
+            posterior, new = self._posteriors(prepared).at_distinct_rows(rows, recoded, weights[rows])
             posterior, new = known.widened(posterior, new, present)
             votes = np.bincount(source.inverse[rows], weights[rows], len(source.first))
             self._votes = np.where(votes > 0, votes, 1.0)
@@ -258,14 +246,12 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     @property
     @under_own_settings
     def predictor_(self) -> Predictor:
-        """What rows that were never seen need of this model; it can be sent to other machines."""
+        """What the prediction of new rows needs of this model; it can be sent to other machines."""
         check_is_fitted(self)
         if not self._predictors:
             source = self.prepared_.source
             self._predictors.append(Predictor.fit(source, self._distinct, self.classes_, self._votes))
         return self._predictors[0]
-
-    # -- the loop --------------------------------------------------------------------------------
 
     @under_own_settings
     def prepare(self, X) -> Prepared:
@@ -291,26 +277,11 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
             the cluster that most of them were given.
         new_cluster_proba : ndarray (n,)
         """
-        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
+        rows, codes = checked_anchors(rows, codes, prepared.n_rows)
         if len(rows) == 0:
             return np.zeros((prepared.n_rows, 0)), np.ones(prepared.n_rows)
-        known, new = self._at_distinct(prepared, rows, codes, np.ones(len(rows)))
+        known, new = self._posteriors(prepared).at_distinct_rows(rows, codes, np.ones(len(rows)))
         return prepared.source.spread(known), prepared.source.spread(new)
-
-    def _at_distinct(
-        self, prepared: Prepared, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior at the distinct rows, from answers of these ``weights`` (k,)."""
-        C = int(codes.max()) + 1
-        at, label = _distinct_anchors(prepared, rows, codes)
-        prepared.ask_for_posterior(len(at), C)
-        out = self._session(prepared).posterior(at, label)
-        # answers that weigh w are as likely to come as answers w times as many (Saerens, Latinne and
-        # Decaestecker, Neural Computation 14, 2002)
-        known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
-        known /= known.sum(axis=1, keepdims=True)
-        known, new = _copies_share(prepared, rows, codes, weights, known, out.new)
-        return known, self._known.new(new, C)
 
     @under_own_settings
     def resample(self, prepared: Prepared, rows, codes, times: int, rng: np.random.Generator) -> np.ndarray:
@@ -318,14 +289,10 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
 
         ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`; ``rng`` draws the coordinates.
         """
-        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
+        rows, codes = checked_anchors(rows, codes, prepared.n_rows)
         if len(rows) == 0:
             return np.zeros((times, prepared.n_rows, 0))
-        at, label = _distinct_anchors(prepared, rows, codes)
-        passes = self._session(prepared).resample(at, label, times, rng)
-        ones = np.ones(len(rows))
-        shared = (_copies_share(prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
-        return np.stack([prepared.source.spread(known) for known in shared])
+        return self._posteriors(prepared).resampled(rows, codes, times, rng)
 
     @under_own_settings
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
@@ -334,20 +301,9 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`. One pass for all H. Columns: the
         C clusters, the one that an answer C opens (else 0), none of these.
         """
-        rows, codes = _check_anchors(rows, codes, prepared.n_rows)
-        inverse = prepared.source.inverse
-        at_rows, label = _distinct_anchors(prepared, rows, codes)
-        tried, at, answers = inverse[np.asarray(tried)], inverse[np.asarray(at)], np.asarray(answers)
-        out = self._session(prepared).hypothetical(at_rows, label, tried, answers, at)
-        # an answer holds for its row and the copies of it, in a hypothesis too
-        certain = np.eye(out.shape[2])
-        given = np.full(len(prepared.source.first), -1)
-        given[at_rows] = label
-        known = given[at]
-        out[:, known >= 0] = certain[known[known >= 0]]
-        h, m = np.nonzero(tried[:, None] == at)
-        out[h, m] = certain[answers[h]]
-        return self._known.hypothetical(out, answers)
+        rows, codes = checked_anchors(rows, codes, prepared.n_rows)
+        hypotheses = np.asarray(tried), np.asarray(answers), np.asarray(at)
+        return self._posteriors(prepared).hypothetical(rows, codes, *hypotheses)
 
     @under_own_settings
     def unseen(self, prepared: Prepared, X, posterior: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -432,17 +388,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         place = int(np.searchsorted(self._kept, row))
         if place == len(self._kept) or self._kept[place] != row:
             raise InvalidInput(f"Row {row} has weight 0 and was not fitted.")
-        prepared, inverse = self.prepared_, self.prepared_.source.inverse
-        at, codes = _distinct_anchors(prepared, self._anchors, self.anchor_codes_)
-        share = self._session(prepared).attention(at, codes, inverse[[place]])[0]
-        first = {
-            (int(inverse[kept]), int(code)): int(given)
-            for kept, given, code in zip(
-                self._anchors[::-1], self.anchors_[::-1], self.anchor_codes_[::-1], strict=True
-            )
-        }
-        order = np.argsort(-share, kind="stable")
-        return [(first[int(at[i]), int(codes[i])], self.classes_[codes[i]], float(share[i])) for i in order]
+        told = self._posteriors(self.prepared_).attention(self._anchors, self.anchor_codes_, place)
+        return [(int(self.anchors_[i]), self.classes_[self.anchor_codes_[i]], share) for i, share in told]
 
     @property
     @under_own_settings
@@ -453,6 +400,9 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
     def _prepare(self, X: np.ndarray) -> Prepared:
         return prepare(X, self.landmarks, self.cache)
 
+    def _posteriors(self, prepared: Prepared) -> Posteriors:
+        return Posteriors(prepared, self._session(prepared), self._known)
+
     def _discover(self, prepared: Prepared):
         from activeclust.zeroshot.discover import discover
         from activeclust.zeroshot.selector import WEIGHTS, load_selector
@@ -462,98 +412,8 @@ class PFNClusterer(ClusterMixin, BaseEstimator):
         selector = load_selector(self.partition_weights or WEIGHTS)
         return discover(self._session(prepared), selector, self.max_clusters, self._known.n)
 
-    def _network(self):
-        from activeclust.pfn.inference import WEIGHTS, load_network
-        from activeclust.pfn.train import pick_device
+    def _network(self) -> Network:
+        return network_of(self.weights, self.device)
 
-        return load_network(self.weights or WEIGHTS, str(pick_device(self.device)))
-
-    def _session(self, prepared: Prepared):
-        from activeclust.pfn.inference import Session
-        from activeclust.pfn.train import pick_device
-
-        network = self._network()
-        if prepared._session is None or prepared._session.network is not network:
-            prepared._session = Session(prepared.source, network, pick_device(self.device))
-        return prepared._session
-
-
-def contradictions(
-    clusterer: Clusterer,
-    prepared: PreparedRows,
-    rows: np.ndarray,
-    codes: np.ndarray,
-    folds: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """(k,) probability that each anchor is of another cluster, by the anchors outside its fold."""
-    if folds < 2:
-        raise InvalidInput(f"folds must be at least 2, got {folds}.")
-    rows, codes = np.asarray(rows), np.asarray(codes)
-    fold = rng.permutation(np.arange(len(rows)) % folds)
-    result = np.zeros(len(rows))
-    for f in np.unique(fold):
-        hidden, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
-        if len(kept) == 0:
-            continue
-        present, recoded = np.unique(codes[kept], return_inverse=True)
-        posterior, _ = clusterer.posterior(prepared, rows[kept], recoded)
-        for i in hidden:
-            column = np.flatnonzero(present == codes[i])
-            if len(column):
-                result[i] = 1.0 - posterior[rows[i], column[0]]
-    return result
-
-
-def _check_anchors(rows, codes, n: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, codes = np.asarray(rows, dtype=np.int64).ravel(), np.asarray(codes, dtype=np.int64).ravel()
-    if len(rows) != len(codes):
-        raise InvalidInput(
-            f"Expected one cluster code per anchor, got {len(rows)} anchors and {len(codes)} codes."
-        )
-    if len(rows) and (rows.min() < 0 or rows.max() >= n):
-        raise InvalidInput(f"Anchors are row numbers from 0 to {n - 1}, got {rows.min()} to {rows.max()}.")
-    if len(codes) and not np.array_equal(np.unique(codes), np.arange(codes.max() + 1)):
-        raise InvalidInput(
-            "Cluster codes must be 0 to C - 1 with none left out; np.unique(return_inverse=True) renumbers."
-        )
-    return rows, codes
-
-
-def _distinct_anchors(
-    prepared: Prepared, rows: np.ndarray, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The anchors as distinct rows; equal rows with equal answers count once, with different ones each."""
-    pairs = np.stack([prepared.source.inverse[rows], codes], axis=1)
-    pairs = np.unique(pairs, axis=0)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _copies_share(
-    prepared: Prepared,
-    rows: np.ndarray,
-    codes: np.ndarray,
-    weights: np.ndarray,
-    known: np.ndarray,
-    new: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The posterior of the distinct rows, where an answer holds for every copy of its row.
-
-    Copies that were given different clusters are of the one whose answers weigh most; of several such, of the
-    likeliest.
-    """
-    answered, at = np.unique(prepared.source.inverse[rows], return_inverse=True)
-    votes = known[answered] * (weights.min() / 2)
-    np.add.at(votes, (at, codes), weights)
-    known, new = known.copy(), new.copy()
-    known[answered] = 0.0
-    known[answered, votes.argmax(axis=1)] = 1.0
-    new[answered] = 0.0
-    return known, new
-
-
-def _answers(y, n: int) -> np.ndarray:
-    """(n,) the cluster of each row, None where it is not answered."""
-    if y is None:
-        return np.full(n, None, dtype=object)
-    return labels_of(y, "y", n_rows=n, unlabelled=-1)
+    def _session(self, prepared: Prepared) -> Session:
+        return session_of(prepared, self._network(), self.device)

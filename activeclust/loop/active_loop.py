@@ -7,7 +7,7 @@ user interface, no SQL and no torch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,16 +15,17 @@ import numpy as np
 
 from activeclust import strategies
 from activeclust._version import __version__
-from activeclust.annotators.calling import AnnotatorCaller
-from activeclust.annotators.oracles import LabelOracle
 from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
-from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.identities import RowIds, ids_of
-from activeclust.labels import label, labels_of
+from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
+from activeclust.loop.classes import check_classes, distinct_classes
+from activeclust.loop.driver import AnnotatorDriver, Progress, caller_of
 from activeclust.loop.history import History
 from activeclust.loop.items import items_of
 from activeclust.loop.limits import Limits, positive
+from activeclust.loop.model import clusterer_of, tell_classes
+from activeclust.loop.new_rows import names_at, probabilities_of, typed
 from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.questions import Questions
 from activeclust.loop.resume import find_seed, find_store, open_run
@@ -32,15 +33,12 @@ from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
 from activeclust.strategy.state import PoolState
-from activeclust.validation import check_new_rows, check_rows, counted, generator_of
+from activeclust.validation import check_new_rows, check_rows
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer
 
 __all__ = ["ActiveLoop", "History"]
-
-#: ``progress(answered, budget, metrics)``, after every answer
-Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
 class ActiveLoop:
@@ -148,50 +146,41 @@ class ActiveLoop:
         self.X = check_rows(X)
         n = len(self.X)
         self.annotator = annotator
-        self._caller = None if annotator is None else AnnotatorCaller(annotator)
+        self._caller = None if annotator is None else caller_of(annotator, n)
         self.items = self.X if items is None else items_of(items, n)
         self.batch_size = positive(batch_size, "batch_size")
-        self.labels_true = (
-            None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n).tolist()
-        )
+        given = None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n)
+        self.labels_true = None if given is None else given.tolist()
         self.who = who
         chosen = strategies.get(strategy)
-        if isinstance(annotator, LabelOracle) and len(annotator.labels) != n:
-            raise InvalidInput(
-                f"the oracle has {len(annotator.labels):,} entries for {counted(n, 'row')}; expected one per row."
-            )
         store, name = find_store(store, name), name or "run"
-        seed = find_seed(store, name, resume, _seed_of(random_state))
-        known = None if classes is None else _distinct(classes)
-        self.clusterer = _default_clusterer(seed) if clusterer is None else _copy_of(clusterer)
+        known = None if classes is None else distinct_classes(classes)
+        asked = {"annotators": annotators, "classes": known}
+        self.clusterer = clusterer_of(clusterer)
         self.prepared = self.clusterer.prepare(self.X)
         spec = RunSpec(
             name=name,
             strategy=strategies.name_of(strategy),
-            seed=seed,
+            seed=find_seed(store, name, resume, random_state),
             n_rows=n,
             data_hash=self.prepared.data_hash,
             model_hash=self.clusterer.model_hash,
             batch_size=self.batch_size,
             source=source,
             package_version=__version__,
-            options=dict(options or {})
-            | ({} if annotators is None else {"annotators": annotators})
-            | ({} if known is None else {"classes": known}),
+            options=dict(options or {}) | {key: value for key, value in asked.items() if value is not None},
             row_ids=None if row_ids is None else ids_of(row_ids, n),
         )
         self.stored, self.carried_over = open_run(
             store, spec, resume=resume, strict=strict, seed_given=random_state is not None
         )
         self.seed = self.stored.spec.seed
-        if (
-            clusterer is None and self.seed != seed
-        ):  # another process has made the run meanwhile, with its seed
-            self.clusterer = _default_clusterer(self.seed)
-            self.prepared = self.clusterer.prepare(self.X)
-        self._know_classes(known)
+        if clusterer is None:
+            self.clusterer.set_params(random_state=self.seed)  # type: ignore[attr-defined]
+        check_classes(self.stored.spec, known)
+        tell_classes(self.clusterer, self.stored.spec)
         self._anchors = Anchors(self.stored)
-        self._begin_with(anchors or {})
+        self._anchors.begin_with(anchors or {}, who)
         self._posteriors = PosteriorCache(self.clusterer, self.prepared)
         self._rounds = Rounds(
             self.stored,
@@ -205,34 +194,6 @@ class ActiveLoop:
         )
         self._questions = Questions(self._anchors, self._rounds, self.items)
 
-    def _know_classes(self, given: list[Cluster] | None) -> None:
-        """Tell the model how many clusters there are, where the run knows them."""
-        stored = self.stored.spec.options.get("classes")
-        if given is not None and (stored is None or {*map(repr, stored)} != {*map(repr, given)}):
-            made = "no classes" if stored is None else f"the classes {', '.join(map(repr, stored))}"
-            raise RunMismatch(
-                f"Run {self.stored.spec.name!r} was made with {made}, now it is to have {', '.join(map(repr, given))}. "
-                "Give the same, or another name for a new run."
-            )
-        if stored is not None:
-            told: Mapping[str, Any] = getattr(self.clusterer, "get_params", dict)()
-            if "n_clusters" not in told:
-                raise InvalidInput(
-                    f"classes are for a clusterer that can be told n_clusters; {type(self.clusterer).__name__} "
-                    "has no such setting."
-                )
-            self.clusterer.set_params(n_clusters=len(stored))  # type: ignore[attr-defined]
-
-    def _begin_with(self, anchors: Mapping[int, Cluster]) -> None:
-        """Write the answers that are known, about rows without one."""
-        events = [
-            Event(Kind.LABEL, row=row, cluster=label(cluster, f"anchors[{row!r}]"), annotator=self.who)
-            for row, cluster in anchors.items()
-        ]
-        new = [event for event in events if event.row is not None and self._anchors.is_open(event.row)]
-        if new:
-            self._anchors.write(*new)
-
     def __repr__(self) -> str:
         spec = self.stored.spec
         return (
@@ -245,8 +206,6 @@ class ActiveLoop:
         from activeclust.loop.cards import loop_html
 
         return loop_html(self)
-
-    # ---------------------------------------------------------------- running
 
     def run(
         self, budget: int, progress: Progress | None = None, *, stop: str | StopRule | None = None
@@ -273,15 +232,10 @@ class ActiveLoop:
         AnnotatorFailed
             The annotator raised; the message names the row, and every earlier answer is kept.
         """
-        caller, limits = self._start(budget, stop)
-        try:
-            with caller:
-                while queries := self._next(caller, limits):
-                    self._tell_all(queries, caller.ask(queries), budget, progress)
-        except KeyboardInterrupt:
-            self._interrupted()
-        finally:
-            self._leave()
+        driver = self._driver(budget, progress, stop)
+        with driver, driver.caller:
+            while queries := driver.next():
+                driver.tell(queries, driver.caller.ask(queries))
         return self.history
 
     async def arun(
@@ -291,52 +245,14 @@ class ActiveLoop:
 
         ``budget``, ``progress`` and ``stop`` mean what they mean there.
         """
-        caller, limits = self._start(budget, stop)
-        try:
-            while queries := self._next(caller, limits):
-                self._tell_all(queries, await caller.ask_async(queries), budget, progress)
-        except KeyboardInterrupt:
-            self._interrupted()
-        finally:
-            self._leave()
+        with self._driver(budget, progress, stop) as driver:
+            while queries := driver.next():
+                driver.tell(queries, await driver.caller.ask_async(queries))
         return self.history
 
-    def _start(self, budget: int, stop: str | StopRule | None) -> tuple[AnnotatorCaller, Limits]:
-        if self._caller is None:
-            raise InvalidInput("This loop has no annotator: use ask() and tell(), or make it with one.")
-        wanted = self.stored.spec.options.get("annotators", 1)
-        if wanted != 1 and not self.who:
-            raise InvalidInput(
-                f"Every row of run {self.stored.spec.name!r} is answered by {wanted} annotators: give each a name, "
-                'who="..." (--who NAME).'
-            )
+    def _driver(self, budget: int, progress: Progress | None, stop: str | StopRule | None) -> AnnotatorDriver:
         limits = Limits.of(budget, stop, len(self.X))
-        self._questions.ended = None
-        return self._caller, limits
-
-    def _next(self, caller: AnnotatorCaller, limits: Limits) -> list[Query]:
-        due = self._questions.due(limits)
-        return due if caller.whole_batches else due[:1]
-
-    def _tell_all(
-        self, queries: list[Query], answers: Iterable[Answer], budget: int, progress: Progress | None
-    ) -> None:
-        for query, answer in zip(queries, answers, strict=False):
-            self.tell(query, answer)
-            if self._questions.ended == "stop":
-                return
-            if progress is not None:
-                progress(len(self._anchors), budget, self._rounds.records[-1].metrics)
-
-    def _interrupted(self) -> None:
-        self._questions.ended = "interrupted"
-        self._questions.reload()  # the interrupt may have come between writing an answer and counting it
-
-    def _leave(self) -> None:
-        if self.who:
-            self.stored.release(self.who)
-
-    # ---------------------------------------------------------------- asking and telling
+        return AnnotatorDriver(self._caller, self._questions, self.tell, limits, progress, self.who)
 
     def ask(self) -> list[Query]:
         """The open questions of this round; those of the next one where none is open.
@@ -441,8 +357,6 @@ class ActiveLoop:
         self._questions.ended = None
         return written
 
-    # ---------------------------------------------------------------- what is known now
-
     @property
     def state(self) -> PoolState:
         """What a strategy sees now."""
@@ -465,7 +379,7 @@ class ActiveLoop:
         Integers where all clusters are, texts where all are; objects where both are among them, and None in every
         row before any answer.
         """
-        return _typed(self._posteriors.of(self._anchors).labels()[0], self.clusters)
+        return typed(self._posteriors.of(self._anchors).labels()[0], self.clusters)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
@@ -499,7 +413,7 @@ class ActiveLoop:
         >>> loop.predict([[0.1, 0.3], [8.0, 9.0]]).tolist()
         ['left', 'right']
         """
-        return _typed(_objects(self.clusters)[self.predict_proba(X).argmax(axis=1)], self.clusters)
+        return names_at(self.predict_proba(X).argmax(axis=1), self.clusters)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(m, C) probability of each of :attr:`clusters` at the rows of ``X`` (m, d), given that it is one of them.
@@ -507,62 +421,10 @@ class ActiveLoop:
         See :meth:`predict`. Raises InvalidInput for a clusterer that knows the loop's rows alone, and where no row is
         answered yet.
         """
-        unseen = getattr(self.clusterer, "unseen", None)
-        if unseen is None:
-            raise InvalidInput(
-                f"{type(self.clusterer).__name__} knows the loop's rows alone: it has no method unseen(prepared, X, "
-                "posterior, new)."
-            )
-        if not len(self._anchors):
-            raise InvalidInput("No row is answered yet: there is no cluster to predict.")
         X = check_new_rows(X, self.X.shape[1])
-        if len(X) == 0:
-            return np.empty((0, len(self.clusters)))
-        known = unseen(self.prepared, X, self.posterior, self.new_cluster_proba)[:, :-1]
-        return known / np.maximum(known.sum(axis=1, keepdims=True), 1e-300)
+        return probabilities_of(X, self.clusterer, self.prepared, self._posteriors.of(self._anchors))
 
     def metrics(self) -> dict[str, float | int | None]:
         """Metrics of the present answers, as the next round will record them."""
         self.refresh()
         return self._rounds.measure()
-
-
-def _default_clusterer(seed: int) -> Clusterer:
-    from activeclust.clusterer.estimator import PFNClusterer
-
-    return PFNClusterer(random_state=seed)
-
-
-def _copy_of(clusterer: Clusterer) -> Clusterer:
-    """A scikit-learn estimator's unfitted copy; any other clusterer itself."""
-    if not hasattr(clusterer, "get_params"):
-        return clusterer
-    from sklearn.base import clone
-
-    return clone(clusterer)
-
-
-def _seed_of(random_state: Any) -> int | None:
-    """A seed as it is; one drawn from a RandomState or a Generator."""
-    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
-        return int(generator_of(random_state).integers(2**31))
-    return random_state
-
-
-def _distinct(classes: Sequence[Cluster]) -> list[Cluster]:
-    names = labels_of(classes, "classes").tolist()
-    if not names or None in names or len(set(names)) < len(names):
-        raise InvalidInput(f"classes are the distinct names of one cluster or more, got {names!r}.")
-    return names
-
-
-def _objects(clusters: Sequence[Cluster]) -> np.ndarray:
-    names = np.empty(len(clusters), dtype=object)
-    names[:] = clusters
-    return names
-
-
-def _typed(names: np.ndarray, clusters: Sequence[Cluster]) -> np.ndarray:
-    """Names as integers or as texts, where all clusters are such."""
-    kinds = {type(cluster) for cluster in clusters}
-    return names.astype(kinds.pop()) if len(kinds) == 1 else names

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from activeclust.labels import label
 from activeclust.store.base import Anchor, Cluster, Event, Kind, Run, Snapshot
 
 
@@ -62,6 +65,16 @@ class Anchors:
         else:
             self.reload()
         return written
+
+    def begin_with(self, anchors: Mapping[int, Cluster], who: str) -> None:
+        """Write answers that are known beforehand, about the rows among them that are open."""
+        events = [
+            Event(Kind.LABEL, row=row, cluster=label(cluster, f"anchors[{row!r}]"), annotator=who)
+            for row, cluster in anchors.items()
+        ]
+        new = [event for event in events if event.row is not None and self.is_open(event.row)]
+        if new:
+            self.write(*new)
 
     def _add(self, anchor: Anchor) -> None:
         self._codes[anchor.row] = self._clusters.setdefault(anchor.cluster, len(self._clusters))

@@ -15,7 +15,7 @@ from activeclust.identities import moved
 from activeclust.loop.carry import CarriedOver, carry_over
 from activeclust.store import DATABASE, open_store
 from activeclust.store.base import Run, RunSpec, Store
-from activeclust.validation import counted
+from activeclust.validation import counted, generator_of
 
 #: what must agree for the resumed run to ask what the uninterrupted one would have asked
 _SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size", "model_hash": "model"}
@@ -36,14 +36,23 @@ def find_store(store: Store | str | os.PathLike[str] | None, name: str | None) -
     return open_store(store)
 
 
-def find_seed(store: Store, name: str, resume: bool | Literal["auto"], random_state: int | None) -> int:
+def find_seed(
+    store: Store,
+    name: str,
+    resume: bool | Literal["auto"],
+    random_state: int | np.random.RandomState | np.random.Generator | None,
+) -> int:
     """The seed that was asked for, else the one of the run that is resumed, else a fresh one.
+
+    A RandomState or a Generator draws the seed.
 
     Examples
     --------
     >>> find_seed(open_store(), "run", False, 7)
     7
     """
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        return int(generator_of(random_state).integers(2**31))
     if random_state is None:
         if resume:
             with contextlib.suppress(RunNotFound):  # open_run says it, or makes the run

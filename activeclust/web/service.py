@@ -321,7 +321,7 @@ class AnnotationService:
 
     def suspects(self, limit: int) -> list[tuple[int, Cluster, float]]:
         """Answered rows that the other answers contradict most: (row, cluster, contradiction)."""
-        from activeclust.clusterer.estimator import contradictions
+        from activeclust.clusterer.contradictions import contradictions
 
         state = self.page_state
         if len(state.answered) < 3:

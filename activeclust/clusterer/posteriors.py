@@ -1,0 +1,89 @@
+"""The network's posteriors at prepared rows, where equal rows are one row and share their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activeclust.clusterer.anchors import distinct_anchors, shared_by_copies
+from activeclust.clusterer.known import KnownClusters
+from activeclust.clusterer.prepared import Prepared
+
+if TYPE_CHECKING:
+    from activeclust.pfn.inference import Session
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """What the network says about the rows of one data set.
+
+    Attributes
+    ----------
+    prepared : Prepared
+    session : Session
+        The network on the views of ``prepared``.
+    known : KnownClusters
+        What is known of the clusters beforehand.
+    """
+
+    prepared: Prepared
+    session: Session
+    known: KnownClusters
+
+    def at_distinct_rows(
+        self, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(m, C) and (m,) at the m distinct rows, from anchors (k,) whose answers have ``weights`` (k,), k > 0."""
+        C = int(codes.max()) + 1
+        at, label = distinct_anchors(self.prepared, rows, codes)
+        self.prepared.ask_for_posterior(len(at), C)
+        out = self.session.posterior(at, label)
+        # answers that weigh w are as likely to come as answers w times as many (Saerens, Latinne and
+        # Decaestecker, Neural Computation 14, 2002)
+        known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
+        known /= known.sum(axis=1, keepdims=True)
+        known, new = shared_by_copies(self.prepared, rows, codes, weights, known, out.new)
+        return known, self.known.new(new, C)
+
+    def resampled(
+        self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(times, n, C) from passes that each see a random part of the views' coordinates."""
+        at, label = distinct_anchors(self.prepared, rows, codes)
+        passes = self.session.resample(at, label, times, rng)
+        ones = np.ones(len(rows))
+        shared = (shared_by_copies(self.prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
+        return np.stack([self.prepared.source.spread(known) for known in shared])
+
+    def hypothetical(
+        self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
+    ) -> np.ndarray:
+        """(H, m, C + 2) at the rows ``at`` (m,), had each of ``tried`` (H,) been given the cluster in ``answers``."""
+        inverse = self.prepared.source.inverse
+        at_rows, label = distinct_anchors(self.prepared, rows, codes)
+        tried, at = inverse[tried], inverse[at]
+        out = self.session.hypothetical(at_rows, label, tried, answers, at)
+        # an answer holds for its row and the copies of it, in a hypothesis too
+        certain = np.eye(out.shape[2])
+        given = np.full(len(self.prepared.source.first), -1)
+        given[at_rows] = label
+        known = given[at]
+        out[:, known >= 0] = certain[known[known >= 0]]
+        h, m = np.nonzero(tried[:, None] == at)
+        out[h, m] = certain[answers[h]]
+        return self.known.hypothetical(out, answers)
+
+    def attention(self, rows: np.ndarray, codes: np.ndarray, row: int) -> list[tuple[int, float]]:
+        """The places in ``rows`` of the distinct anchors, with their shares of the attention of ``row``.
+
+        The first of equal anchors with equal answers stands for all; the largest share comes first.
+        """
+        inverse = self.prepared.source.inverse
+        at, label = distinct_anchors(self.prepared, rows, codes)
+        share = self.session.attention(at, label, inverse[[row]])[0]
+        pairs = zip(inverse[rows][::-1].tolist(), codes[::-1].tolist(), strict=True)
+        first = {pair: len(rows) - 1 - i for i, pair in enumerate(pairs)}
+        order = np.argsort(-share, kind="stable")
+        return [(first[int(at[i]), int(label[i])], float(share[i])) for i in order]
