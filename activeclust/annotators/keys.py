@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import unicodedata
 from collections.abc import Sequence
 
 Cluster = str | int
@@ -58,8 +60,8 @@ class ClusterKeys:
 
     def _free(self, cluster: Cluster, clusters: Sequence[Cluster]) -> str | None:
         used = {*self._keys.values(), *COMMANDS}
-        name = str(cluster).lower()
-        numbered = any(str(other)[:1].isdigit() for other in clusters)
+        name = _plain(cluster)
+        numbered = any(_plain(other)[:1].isdigit() for other in clusters)
         own = (
             [name]
             if len(name) == 1
@@ -77,3 +79,17 @@ class ClusterKeys:
         if not gone:
             return None
         return self._keys.pop(gone[0])
+
+
+def _plain(cluster: Cluster) -> str:
+    """A name from its first letter or digit on, small, without accents.
+
+    Examples
+    --------
+    >>> _plain("<b>"), _plain("École"), _plain("?")
+    ('b>', 'ecole', '?')
+    """
+    name = "".join(
+        letter for letter in unicodedata.normalize("NFKD", str(cluster)) if not unicodedata.combining(letter)
+    )
+    return re.sub(r"^[\W_]+(?=[^\W_])", "", name.casefold())

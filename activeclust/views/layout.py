@@ -4,7 +4,8 @@ t-SNE (van der Maaten and Hinton, JMLR 2008) by openTSNE (Policar, Strazar and Z
 interpolation of Linderman et al. (Nature Methods 2019). The affinities are those of the graph that the views hold
 already, p_ij = w_ij / sum w, and the start is the first two principal axes (Kobak and Berens, Nature Communications
 2019), so that nothing is random and no neighbour is looked for twice. The attraction stays doubled to the end
-(Boehm, Berens and Kobak, JMLR 2022), which leaves more room between groups.
+(Boehm, Berens and Kobak, JMLR 2022), which leaves more room between groups. Of fewer than about 150 rows most are
+neighbours of one another: there it is weaker, since otherwise all rows would fall into one point.
 
 It takes minutes for 70,000 rows on one core, so it runs in a process of its own, at low priority.
 Where there are landmarks, they are laid out, and every other row is a weighted mean of those near it.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # the other process starts without torch
     from activeclust.views.views import Views
 
 FIRST, REST = (250, 12.0, 0.5), (500, 2.0, 0.8)  #: iterations, exaggeration of the attraction, momentum
+JOINED = 0.1  #: share of all pairs that the graph may join before the attraction is weakened, lest rows fall together
 INTERPOLATED_FROM = (
     10_000  #: rows; fewer repel one another through a tree (Barnes and Hut), which is quicker there
 )
@@ -111,6 +113,7 @@ def place_rows(W: sp.csr_array, start: np.ndarray, tell: Tell | None = None) -> 
     if len(begin) < 4:  # nothing to arrange
         return begin
     begin *= 1e-4 / max(float(begin[:, 0].std()), 1e-12)
+    weaker = min(1.0, JOINED * len(begin) * (len(begin) - 1) / max(W.nnz, 1))
     total = FIRST[0] + REST[0]
     passed = 0
 
@@ -124,7 +127,7 @@ def place_rows(W: sp.csr_array, start: np.ndarray, tell: Tell | None = None) -> 
     )  # fmt: skip
     for iterations, exaggeration, momentum in (FIRST, REST):
         embedding = embedding.optimize(
-            iterations, exaggeration=exaggeration, momentum=momentum, callbacks=count,
+            iterations, exaggeration=exaggeration * weaker, momentum=momentum, callbacks=count,
             callbacks_every_iters=_EVERY,
         )  # fmt: skip
         passed += iterations

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.requests import Request
 from starlette.routing import Route
 
-from activeclust.store.base import Event
-from activeclust.store.log import explain, sentence
-from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
+from activeclust.store.base import Event, Kind
+from activeclust.store.log import sentence
+from activeclust.store.outcomes import ON_CLUSTER, ON_ROW, Policy
 from activeclust.web.payload import cluster_id, number_of
 from activeclust.web.tiles import Tiles
 
@@ -63,22 +63,36 @@ class Panels:
         return {"clusters": shown}
 
     def answers(self, request: Request) -> dict[str, Any]:
-        """The log from event ``before`` back, newest first."""
+        """The log from event ``before`` back, newest first: read by event number, however long it is."""
         before = request.query_params.get("before")
-        lines = [line for line in explain(self.service.log.events()) if line.event.kind.value != "undo"]
-        if before is not None:
-            first = number_of(before, "before")
-            lines = [line for line in lines if (line.event.seq or 0) < first]
-        shown = lines[::-1][:MOST_LINES]
-        current = {line.event.row: line.event.seq for line in lines if line.undone_by is None}
+        end = self.service.run.last_seq + 1
+        end = end if before is None else min(end, number_of(before, "before"))
+        shown: list[Event] = []
+        while end > 1 and len(shown) <= MOST_LINES:
+            begin = max(1, end - MOST_LINES)
+            found = self.service.run.find(seqs=range(begin, end))
+            shown += [event for event in reversed(found) if event.kind is not Kind.UNDO]
+            end = begin
+        page, more = shown[:MOST_LINES], len(shown) > MOST_LINES
+        undone = self.service.run.find(targets=[event.seq for event in page if event.seq is not None])
+        taken_back = {event.target for event in undone}
+        current = self._current([event.row for event in page if event.row is not None])
         return {
-            "lines": [self._line(line.event, line.undone_by, current) for line in shown],
-            "more": len(lines) > MOST_LINES,
+            "lines": [self._line(event, event.seq in taken_back, current) for event in page],
+            "more": more,
         }
 
-    def _line(
-        self, event: Event, undone_by: int | None, current: dict[int | None, int | None]
-    ) -> dict[str, Any]:
+    def _current(self, rows: Sequence[int]) -> set[int]:
+        """The events that are what somebody says of rows now; of one annotator a row, what was said last."""
+        votes = self.service.run.votes(list(dict.fromkeys(rows))) if rows else []
+        if Policy.of(self.service.run.spec.options).annotators > 1:
+            return {vote.seq for vote in votes}
+        last: dict[int, int] = {}
+        for vote in votes:
+            last[vote.row] = max(vote.seq, last.get(vote.row, 0))
+        return set(last.values())
+
+    def _line(self, event: Event, undone: bool, current: Collection[int]) -> dict[str, Any]:
         assert event.at is not None
         line: dict[str, Any] = {
             "seq": event.seq,
@@ -86,16 +100,16 @@ class Panels:
             "says": sentence(event),
             "who": event.annotator,
             "at": event.at.isoformat(),
-            "undone": undone_by is not None,
+            "undone": undone,
             "note": str(event.details.get("note", "")),
             "check": "check" in event.details,
         }
         if event.kind in ON_ROW and event.row is not None:
             line |= self._item(event.row)
-            line["replaced"] = undone_by is None and current.get(event.row) != event.seq
+            line["replaced"] = not undone and event.seq not in current
             if event.cluster is not None:
                 line["cluster"] = {"id": cluster_id(event.cluster), "text": str(event.cluster)}
-        line["can_undo"] = undone_by is None and (event.kind in ON_ROW or event.kind in ON_CLUSTER)
+        line["can_undo"] = not undone and (event.kind in ON_ROW or event.kind in ON_CLUSTER)
         return line
 
     def curves(self, request: Request) -> dict[str, Any]:

@@ -22,9 +22,8 @@ class Reasons:
 
     def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
         self.service, self.tiles = service, tiles
-        self._nearest: tuple[int, np.ndarray] | None = (
-            None  # of one posterior: the sample's distances to answers
-        )
+        self._known: set[int] = set()  # answered rows that the next one knows of
+        self._nearest: np.ndarray | None = None  # the sample's distances to the nearest of them
         self._lock = threading.Lock()
 
     def of(self, row: int, state: PageState) -> dict[str, Any]:
@@ -38,12 +37,12 @@ class Reasons:
         step = max(1, len(points) // SAMPLE)
         some = points[::step]
         with self._lock:
-            if self._nearest is None or self._nearest[0] != state.version:
-                nearest = np.full(len(some), np.inf)
-                for other in state.answered:
-                    np.minimum(nearest, _far(some, points[other]), out=nearest)
-                self._nearest = state.version, nearest
-            nearest = self._nearest[1]
+            if self._nearest is None or not self._known <= state.answered.keys():
+                self._known, self._nearest = set(), np.full(len(some), np.inf)
+            nearest = self._nearest
+            for other in state.answered.keys() - self._known:  # after an answer, that one alone
+                nearest = np.minimum(nearest, _far(some, points[other]))
+            self._known, self._nearest = set(state.answered), nearest
         return int((_far(some, points[row]) < nearest).sum()) * step
 
     def _near(self, row: int, state: PageState) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ class Result:
                 check |= {"asked": audit.asked, "right": audit.right}
                 check |= {name: round(getattr(audit, name), 4) for name in ("accuracy", "low", "high")}
         expected = float(state.confidence.mean()) if state.clusters else None
+        last = state.rounds[-1] if state.rounds else {}
         aside = int((state.kinds == 2).sum())
         return {
             "clusters": clusters,
@@ -76,6 +77,8 @@ class Result:
             "answered": len(state.answered),
             "aside": aside,
             "expected": expected,
+            "expected_low": last.get("expected_low"),
+            "expected_high": last.get("expected_high"),
             "check": check,
             "forms": [form for form in FORMS if form != "parquet" or find_spec("pyarrow")],
         }

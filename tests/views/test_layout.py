@@ -64,6 +64,14 @@ def test_weights_are_those_of_the_graph():
     np.testing.assert_allclose(W.sum(1) / W.sum(1).mean(), views.graph.degree, rtol=1e-4)
 
 
+@pytest.mark.parametrize("n", [8, 18, 40, 100])
+def test_rows_that_are_all_neighbours_of_one_another_do_not_fall_together(n):
+    X, _ = groups(n // 2, 2)
+    points = layout(make_views(X))
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
+    assert spread.min() > 1, "on both axes, where the layout's unit is the reach of a row"
+
+
 @pytest.mark.parametrize("n", [2, 3, 4, 7])
 def test_a_few_rows_have_a_layout_too(n):
     points = layout(make_views(np.arange(2 * n, dtype=float).reshape(n, 2) ** 1.5))

@@ -3,8 +3,8 @@
 // The person never waits: the next rows are here before they are asked about, and an answer is kept in this
 // browser (the outbox) until the server has it in its store.
 
-import { $, choose, count, h, percent, say, short, toast } from "./dom.js";
-import { itemView, prepare, showWhole, tileView } from "./items.js";
+import { $, choose, count, h, percent, range, say, short, toast } from "./dom.js";
+import { itemView, prepare, scrollable, showWhole, tileView } from "./items.js";
 import { flush, handlers, isSending, later, outbox, reached } from "./outbox.js";
 import { call, parting } from "./server.js";
 import { clusters, keyOf, keys, named, page, remember } from "./state.js";
@@ -379,13 +379,7 @@ export function showState(state) {
   );
   const { expected_low: low, expected_high: high, answers_to_goal: more, agreement } = state.metrics;
   $("sure").replaceChildren(
-    ...(low == null
-      ? []
-      : [
-          "the model expects ",
-          h("b", { textContent: `${percent(low)} to ${percent(high)}` }),
-          " to be right",
-        ]),
+    ...(low == null ? [] : ["the model expects ", h("b", { textContent: range(low, high) }), " to be right"]),
     ...(more ? [`, 95 % after about ${more.toLocaleString("en")} more answers`] : []),
   );
   $("stop-signal").className = state.converged ? "fact done" : "fact";
@@ -419,9 +413,7 @@ export function showQuestion(said = "") {
   if (item.dataset.row !== String(query.row)) item.scrollTop = 0;
   item.dataset.row = query.row;
   item.replaceChildren(itemView(query.item));
-  if (item.scrollHeight > item.clientHeight + 1)
-    item.tabIndex = 0; // to scroll by key
-  else item.removeAttribute("tabindex");
+  scrollable(item);
   showWhy(query);
   showChoices(query);
   showKeys();
@@ -518,7 +510,15 @@ function showChoices(query) {
       ),
     ),
   );
+  filterOthers();
   $("cluster-names").replaceChildren(...clusters().map((c) => h("option", { value: c.text })));
+}
+
+/** Of the other clusters, those whose name holds what is being typed. */
+export function filterOthers() {
+  const typed = $("new-name").value.trim().toLowerCase();
+  for (const button of $("others").children)
+    button.hidden = !button.querySelector(".name").textContent.toLowerCase().includes(typed);
 }
 
 const clusterKey = (id) => h("kbd", { "data-cluster": id, textContent: keys.of(id) });

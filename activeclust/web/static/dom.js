@@ -25,6 +25,9 @@ export function svg(tag, given = {}, ...children) {
 }
 
 export const percent = (p) => (p >= 0.995 ? ">99 %" : p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
+/** "81 % to 93 %", or one of them where both are shown alike. */
+export const range = (low, high) =>
+  percent(low) === percent(high) ? percent(low) : `${percent(low)} to ${percent(high)}`;
 export const short = (text, n = 24) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

@@ -1,14 +1,13 @@
 // Many rows that look alike, answered at once; those that are something else are clicked, and may get another label.
 
-import { $, count, h, percent, short, toast } from "./dom.js";
-import { isCut, tileView } from "./items.js";
+import { $, count, h, short, toast } from "./dom.js";
+import { byLabel, LEAVE, pickTile } from "./pick.js";
 import { call } from "./server.js";
 import { clusters, page } from "./state.js";
 import { labelMany } from "./answer.js";
-import { views, wholeButton } from "./views.js";
+import { views } from "./views.js";
 
 const GRID = 24;
-const LEAVE = ""; // ask about the row on its own
 const grid = { rows: [], out: new Map(), cluster: null }; // out: row -> cluster id, or LEAVE
 
 views.grid = {
@@ -96,52 +95,8 @@ function hint(cluster) {
     : "Name some rows first: this view shows many that look like them.";
 }
 
-function gridTile(q) {
-  const out = grid.out.has(q.row);
-  const share = q.suggestions.find((s) => s.id === grid.cluster)?.p;
-  return h(
-    "div",
-    { class: out ? "grid-tile out" : "grid-tile", "data-row": q.row },
-    h(
-      "button",
-      {
-        type: "button",
-        class: `grid-pick ${q.item.kind}`,
-        "aria-pressed": out,
-        title: "Something else",
-        onclick: () => {
-          if (!grid.out.delete(q.row)) grid.out.set(q.row, LEAVE);
-          drawGrid();
-          document.querySelector(`#view-grid [data-row="${q.row}"] .grid-pick`)?.focus();
-        },
-      },
-      tileView(q.item),
-      h("span", { class: "tile-note", textContent: share === undefined ? "" : percent(share) }),
-      h("span", { class: "visually-hidden", textContent: ` ${q.item.title}: something else` }),
-    ),
-    isCut(q.item) ? wholeButton(q.item) : null,
-    out ? elsewhere(q) : null,
-  );
-}
-
-/** What a wrong tile is instead. */
-function elsewhere(q) {
-  const others = clusters().filter((c) => c.id !== grid.cluster);
-  const choice = h(
-    "select",
-    { "aria-label": `What ${q.item.title} is instead` },
-    h("option", { value: LEAVE, textContent: "ask later" }),
-    others.map((c) =>
-      h("option", { value: c.id, textContent: short(c.text, 40), selected: grid.out.get(q.row) === c.id }),
-    ),
-  );
-  choice.addEventListener("change", () => {
-    grid.out.set(q.row, choice.value);
-    drawGrid();
-    document.querySelector(`#view-grid [data-row="${q.row}"] select`)?.focus();
-  });
-  return choice;
-}
+const gridTile = (q) =>
+  pickTile(q, { cluster: grid.cluster, out: grid.out, leave: "ask later", redraw: drawGrid });
 
 async function fetchGrid() {
   giveBack();
@@ -158,14 +113,11 @@ async function fetchGrid() {
 }
 
 function takeGrid() {
-  const groups = new Map();
-  for (const { row } of grid.rows) {
-    const to = grid.out.get(row) ?? grid.cluster;
-    groups.set(to, [...(groups.get(to) ?? []), row]);
-  }
+  const rows = grid.rows.map((q) => q.row);
+  const groups = byLabel(rows, grid.cluster, grid.out);
   const later = grid.rows.filter((q) => grid.out.get(q.row) === LEAVE);
   groups.delete(LEAVE);
-  for (const [cluster, rows] of groups) labelMany(rows, { cluster }, "grid");
+  for (const [cluster, some] of groups) labelMany(some, { cluster }, "grid");
   page.ahead.unshift(...later.map((q) => ({ ...q, own: true }))); // these are asked about one by one
   if (later.length) toast(`${count(later.length, "row is", "rows are")} asked about next.`);
   grid.rows = [];

@@ -60,12 +60,19 @@ export function showWhole(item, more = []) {
       h("h2", { id: "whole-title", textContent: item.title }),
       h("button", { type: "button", onclick: close, textContent: "Close" }),
     ),
-    h("div", { class: "item" }, itemView(item)),
+    h("div", { class: "item", role: "region", "aria-label": "The row" }, itemView(item)),
     more,
   );
   document.body.append(dialog);
   dialog.showModal();
+  scrollable(dialog.querySelector(".item"));
   return dialog;
+}
+
+/** What is longer than its box can be reached and scrolled by key. */
+export function scrollable(box) {
+  if (box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
 }
 
 function picture(item, size) {

@@ -1,7 +1,7 @@
 // The page begins: listeners, what waits from last time, the first row.
 
 import { $ } from "./dom.js";
-import { act, answerTyped, follow, leave, refill, showKeys, showRecent } from "./answer.js";
+import { act, answerTyped, filterOthers, follow, leave, refill, showKeys, showRecent } from "./answer.js";
 import { zoomable } from "./items.js";
 import { flush, online, outbox } from "./outbox.js";
 import { claim, welcome } from "./settings.js";
@@ -22,8 +22,10 @@ $("new-form").addEventListener("submit", (event) => {
   if (!name || !page.current) return;
   $("new-name").value = "";
   $("new-name").blur();
+  filterOthers();
   answerTyped(name);
 });
+$("new-name").addEventListener("input", filterOthers);
 $("new-name").addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   event.target.blur();

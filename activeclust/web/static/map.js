@@ -1,8 +1,9 @@
 // The map of all rows: pan, zoom, look, ask, and label what a lasso holds. By keyboard too: the arrows go from row to
 // row, Enter asks, Space picks. The keys act only while the map has the focus.
 
-import { $, h, percent, say, short, toast } from "./dom.js";
-import { itemView, tileView } from "./items.js";
+import { $, count, h, percent, say, short, toast } from "./dom.js";
+import { itemView } from "./items.js";
+import { byLabel, LEAVE, pickTile } from "./pick.js";
 import { bytes, call, RUN } from "./server.js";
 import { clusters, keys, page } from "./state.js";
 import { askAboutRow, labelMany } from "./answer.js";
@@ -14,7 +15,7 @@ const LAYOUT = "layout/0"; // keeps neighbours together; PCA is shown until it h
 const AXES = { pca: "PCA", diffusion: "Diffusion" };
 const PAIRS = 3;
 const MOST = 5000; // rows that are labelled at once
-const SAMPLES = 12; // rows of a selection that are shown
+const SAMPLES = 12; // rows of a selection that are shown at once
 const STEP = 60; // pixels a key pans
 const ASK_AGAIN = 1500; // ms between looks at how far the layout is
 const LONGEST = 24; // letters of a name on the map
@@ -29,6 +30,9 @@ export const map = {
   items: new Map(), // row -> question, the last ones that were looked at
   cursor: -1, // the row that the keyboard is at
   withAnswered: false,
+  out: new Map(), // rows of the selection that are something else -> cluster id, or LEAVE
+  from: 0, // the first row of the selection that is shown
+  samples: [], // their questions
   near: null, // the rows that are shown beside their points
   layout: { ready: false, done: 0, why: "" },
 };
@@ -221,8 +225,7 @@ async function find(text) {
     if (code >= 0) show();
     const members = code < 0 ? [] : [...map.codes.keys()].filter((row) => map.codes[row] === code);
     if (rows.length || members.length) map.plot.zoomTo(rows.length ? rows : members);
-    const count = `${rows.length.toLocaleString("en")}${rows.length === most ? " or more" : ""}`;
-    const found = `${count} row${rows.length === 1 ? "" : "s"} with “${short(text, 40)}”`;
+    const found = `${count(rows.length, "row")}${rows.length === most ? " or more" : ""} with “${short(text, 40)}”`;
     say("map-found", code < 0 ? found : `The cluster ${text.trim()} alone. ${rows.length ? found : ""}`);
   } catch (error) {
     toast(error.message);
@@ -289,14 +292,20 @@ function cursor(row) {
 // ------------------------------------------------------------------ many rows
 
 function select(rows, added = false) {
-  if (!added) map.plot.selected = new Set();
+  if (!added) {
+    map.plot.selected = new Set();
+    map.out.clear();
+  }
+  map.from = 0;
   for (const row of rows) map.plot.selected.add(row);
   showSelection();
 }
 
-/** Rows of the selection that an answer would go to: answered ones are left alone unless they are wanted. */
+/** Rows of the selection that an answer would go to, the least certain first; answered ones only where they are wanted. */
 const wanted = () =>
-  [...map.plot.selected].filter((row) => map.withAnswered || map.kinds?.[row] !== ANSWERED);
+  [...map.plot.selected]
+    .filter((row) => map.withAnswered || map.kinds?.[row] !== ANSWERED)
+    .sort((a, b) => (map.certainty?.[a] ?? 0) - (map.certainty?.[b] ?? 0) || a - b);
 
 let sampling = 0;
 
@@ -305,7 +314,7 @@ function showSelection() {
   showPicked();
 }
 
-async function showPicked() {
+function showPicked() {
   const all = map.plot.selected.size,
     rows = wanted(),
     answered = [...map.plot.selected].filter((row) => map.kinds?.[row] === ANSWERED).length;
@@ -314,18 +323,16 @@ async function showPicked() {
   const words =
     rows.length > MOST
       ? `${rows.length.toLocaleString("en")} rows: at most ${MOST.toLocaleString("en")} at once, draw a smaller lasso`
-      : `${rows.length.toLocaleString("en")} row${rows.length === 1 ? "" : "s"} picked`;
+      : `${count(rows.length, "row")} picked`;
   say("map-picked", all ? words : "");
   $("map-with-answered").parentElement.hidden = !answered;
-  say(
-    "map-answered-count",
-    `Change ${answered.toLocaleString("en")} answered one${answered === 1 ? "" : "s"} too`,
-  );
+  say("map-answered-count", `Change ${count(answered, "answered one")} too`);
   const can = rows.length > 0 && rows.length <= MOST;
   for (const field of box.querySelectorAll("#map-name-form input, #map-name-form button"))
     field.disabled = !can;
+  const ranked = likely(rows);
   $("map-clusters").replaceChildren(
-    ...likely(rows).map((c) =>
+    ...ranked.map((c) =>
       h(
         "button",
         { type: "button", disabled: !can, onclick: () => label({ cluster: c.id }, c.text) },
@@ -334,63 +341,103 @@ async function showPicked() {
       ),
     ),
   );
-  if (!all) {
-    $("map-samples").replaceChildren();
-    return;
-  }
-  const turn = ++sampling,
-    step = Math.max(1, rows.length / SAMPLES);
-  const some = Array.from({ length: Math.min(SAMPLES, rows.length) }, (_, i) => rows[Math.floor(i * step)]);
+  return fetchSamples(rows, ranked[0]?.id);
+}
+
+/** The page of the selection that is looked at. */
+async function fetchSamples(rows, cluster) {
+  const turn = ++sampling;
+  map.from = Math.max(0, Math.min(map.from, SAMPLES * Math.floor((rows.length - 1) / SAMPLES)));
   try {
-    const queries = some.length ? (await call(`/api/rows?of=${some.join(",")}`)).queries : [];
-    if (turn !== sampling) return;
-    $("map-samples").replaceChildren(
-      ...queries.map((q) =>
-        h(
-          "button",
-          {
-            type: "button",
-            class: "tile",
-            title: "Leave this row out",
-            "aria-label": `Leave out ${q.item.title}`,
-            onclick: () => {
-              map.plot.selected.delete(q.row);
-              showSelection();
-            },
-          },
-          tileView(q.item),
-        ),
-      ),
-    );
+    map.samples = await questions(rows.slice(map.from, map.from + SAMPLES));
+    if (turn === sampling) drawSamples(rows, cluster);
   } catch (error) {
     toast(error.message);
   }
 }
 
+function drawSamples(rows, cluster) {
+  const last = Math.min(map.from + SAMPLES, rows.length);
+  const turn = (text, from) =>
+    h("button", {
+      type: "button",
+      textContent: text,
+      disabled: from < 0 || from >= rows.length,
+      onclick: async () => {
+        map.from = from;
+        await fetchSamples(rows, cluster);
+        $("map-shown").focus();
+      },
+    });
+  $("map-samples").replaceChildren(
+    ...map.samples.map((q) =>
+      pickTile(q, {
+        cluster,
+        out: map.out,
+        leave: "leave out",
+        redraw: () => drawSamples(rows, cluster),
+      }),
+    ),
+  );
+  const [left, others] = outside(rows);
+  $("map-pages").replaceChildren(
+    h("span", {
+      id: "map-shown",
+      class: "hint",
+      tabIndex: -1,
+      textContent: rows.length
+        ? `${(map.from + 1).toLocaleString("en")} to ${last.toLocaleString("en")}, the least certain first. ` +
+          (left + others
+            ? [left ? `${left} left out` : "", others ? `${others} as something else` : ""]
+                .filter(Boolean)
+                .join(", ")
+            : "Click what does not belong.")
+        : "",
+    }),
+    ...(rows.length > SAMPLES
+      ? [turn("Earlier", map.from - SAMPLES), turn("Further", map.from + SAMPLES)]
+      : []),
+  );
+}
+
+/** How many of the rows are left out, and how many are something else. */
+function outside(rows) {
+  const to = rows.filter((row) => map.out.has(row)).map((row) => map.out.get(row));
+  const left = to.filter((id) => id === LEAVE).length;
+  return [left, to.length - left];
+}
+
 /** Clusters, those that most of the rows look like first. */
 function likely(rows) {
-  const count = new Map();
+  const among = new Map();
   for (const row of rows) {
     const id = map.ids[map.codes?.[row]];
-    count.set(id, (count.get(id) ?? 0) + 1);
+    among.set(id, (among.get(id) ?? 0) + 1);
   }
   return clusters()
-    .map((c, i) => [count.get(c.id) ?? 0, -i, c])
+    .map((c, i) => [among.get(c.id) ?? 0, -i, c])
     .sort((a, b) => b[0] - a[0] || b[1] - a[1])
     .map(([, , c]) => c);
 }
 
+/** The answer for all rows that are picked, but for those that are something else. */
 function label(given, name) {
   const rows = wanted();
   if (!rows.length || rows.length > MOST) return;
-  labelMany(rows, given, "lasso");
-  const code = map.ids.findIndex((id) => clusters().find((c) => c.id === id)?.text === name);
-  for (const row of rows) {
-    // at once; the next posterior says the same
-    map.kinds[row] = ANSWERED;
-    if (code >= 0) {
-      map.codes[row] = code;
-      map.certainty[row] = 255;
+  const groups = byLabel(rows, "them", map.out);
+  groups.delete(LEAVE);
+  for (const [id, some] of groups) {
+    labelMany(some, id === "them" ? given : { cluster: id }, "lasso");
+    const code = map.ids.findIndex((other) =>
+      id === "them" ? clusters().find((c) => c.id === other)?.text === name : other === id,
+    );
+    for (const row of some) {
+      // at once; the next posterior says the same
+      map.kinds[row] = ANSWERED;
+      if (code >= 0) {
+        map.codes[row] = code;
+        map.certainty[row] = 255;
+      }
     }
   }
   select([]);
@@ -621,7 +668,8 @@ function build() {
           "section",
           { id: "map-selection", class: "panel pad", hidden: true },
           h("h3", { id: "map-picked", role: "status" }),
-          h("div", { class: "tiles", id: "map-samples" }),
+          h("div", { class: "grid-tiles", id: "map-samples" }),
+          h("div", { class: "row-start", id: "map-pages" }),
           h(
             "label",
             { class: "check", hidden: true },

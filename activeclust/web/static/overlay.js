@@ -57,9 +57,11 @@ export function drawNames(ink, plot, names) {
   ink.lineJoin = "round";
   const taken = [];
   for (const { text, at } of names) {
-    const x = plot.x0 + plot.scale * at[0],
+    const half = ink.measureText(text).width / 2 + 4,
+      there = plot.x0 + plot.scale * at[0],
       y = plot.y0 - plot.scale * at[1];
-    const half = ink.measureText(text).width / 2 + 4;
+    const inside = there > 0 && there < plot.width; // its name is read whole, then
+    const x = inside ? Math.max(half, Math.min(plot.width - half, there)) : there;
     const box = [x - half, y - 10, x + half, y + 10];
     if (box[2] < 0 || box[0] > plot.width || box[3] < 0 || box[1] > plot.height) continue;
     if (taken.some((o) => box[0] < o[2] && box[2] > o[0] && box[1] < o[3] && box[3] > o[1])) continue;

@@ -1,6 +1,6 @@
 // The result: the clusters, how right they are, and files with every row.
 
-import { $, count, h, percent, toast } from "./dom.js";
+import { $, count, h, percent, range, toast } from "./dom.js";
 import { address, call } from "./server.js";
 import { keys, page } from "./state.js";
 import { beginCheck, goOn } from "./answer.js";
@@ -41,8 +41,9 @@ panel("result", async (place) => {
 });
 
 /** How right the labels are, in words. */
-function trust({ expected, check, rows, aside }) {
+function trust({ expected, expected_low: low, expected_high: high, check, rows, aside }) {
   const done = check && check.said >= check.of;
+  const guess = low == null ? percent(expected) : range(low, high);
   const share = (p) => `${Math.round(100 * p)} %`;
   return h(
     "section",
@@ -59,13 +60,13 @@ function trust({ expected, check, rows, aside }) {
           "p",
           {},
           "The model expects ",
-          h("b", { textContent: percent(expected) }),
+          h("b", { textContent: guess }),
           " of the rows to be right. It marks its own work, and is often too sure: only a check with rows drawn at random tells.",
         ),
     check?.asked
       ? h("p", {
           class: "hint",
-          textContent: `The model itself expects ${percent(expected)}. Your check's answers are kept as answers, so the result is now a little better than what was checked.`,
+          textContent: `The model itself expects ${guess}. Your check's answers are kept as answers, so the result is now a little better than what was checked.`,
         })
       : null,
     aside

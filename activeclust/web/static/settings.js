@@ -127,7 +127,8 @@ async function about() {
   const { rows, source, notes, kind, embedded, people } = await call("/api/about");
   $("about-data").textContent =
     `${rows.toLocaleString("en")} rows${source ? ` of ${source}` : ""}. ${notes.join(" ")}`.trim();
-  $("about-hint").textContent = embedded ? "" : HINTS[kind];
+  const told = notes.some((note) => note.includes("--"));
+  $("about-hint").textContent = embedded || told ? "" : HINTS[kind];
   $("people").replaceChildren(...people.map((name) => h("option", { value: name })));
 }
 
