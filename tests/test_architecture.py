@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": {"errors", "labels", "identities", "files", "resources", "validation", "metrics"},
     "loop": {
         "errors", "_version", "labels", "identities", "resources", "validation", "metrics", "strategy", "strategies",
-        "clusterer", "store", "annotators",
+        "datasets", "clusterer", "store", "annotators",
     },
     "compare": {
         "errors", "labels", "resources", "validation", "metrics", "strategies", "clusterer", "store", "annotators",

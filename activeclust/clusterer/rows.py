@@ -33,8 +33,19 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
     least = 2 if fitting else 1
     preparation = estimator.preparation_
     if preparation is None:
-        X = X.toarray() if hasattr(X, "toarray") else X
+        X = _dense(X)
         return validate_data(estimator, X, dtype=FLOATS, reset=fitting, ensure_min_samples=least)
     made = preparation.fit(X) if fitting else preparation.transform(X)
     validate_data(estimator, X, skip_check_array=True, reset=fitting)
     return check_array(made, dtype=FLOATS, ensure_min_samples=least, estimator=estimator, input_name="X")
+
+
+def _dense(X: Any) -> Any:
+    """Sparse rows and columns as dense ones, masked numbers as NaN: what lies under a mask is no value."""
+    if isinstance(X, np.ma.MaskedArray):
+        return X.astype(np.float64).filled(np.nan)
+    if hasattr(X, "dtypes") and hasattr(X, "iloc") and any(hasattr(kind, "fill_value") for kind in X.dtypes):
+        return X.astype(
+            {name: kind.subtype for name, kind in X.dtypes.items() if hasattr(kind, "fill_value")}
+        )
+    return X.toarray() if hasattr(X, "toarray") else X

@@ -63,10 +63,13 @@ class _Standardised:
         )
 
     def fit(self, table: np.ndarray) -> np.ndarray:
-        return self._steps.fit_transform(table)
+        largest = np.nanmax(np.abs(table), axis=0)
+        # a power of two, so that nothing is rounded, and the squares of any floats have room
+        self._unit = np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1.0))))
+        return self._steps.fit_transform(table / self._unit)
 
     def transform(self, table: np.ndarray) -> np.ndarray:
-        return self._steps.transform(table)
+        return self._steps.transform(table / self._unit)
 
 
 class _Numbers(Block):

@@ -94,6 +94,11 @@ class Preparation:
             raise InvalidInput(
                 f"The rows were a table with named columns before; expected a DataFrame, got {type(X).__name__}."
             )
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InvalidInput(
+                f"The table has two columns {twice[0]!r}: rename one of them, or leave it out."
+            )
         return frame
 
 
@@ -107,6 +112,6 @@ def _frame(X: Any) -> pd.DataFrame | None:
         X = X.to_pandas()
     if not (hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2):
         return None
-    frame = X.reset_index(drop=True)
+    frame = X.reset_index(drop=True).infer_objects()
     frame.columns = [str(name) for name in frame.columns]
     return frame

@@ -16,6 +16,7 @@ import numpy as np
 from activeclust import strategies
 from activeclust._version import __version__
 from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
+from activeclust.datasets.preparation import Preparation
 from activeclust.identities import RowIds, ids_of
 from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
@@ -51,8 +52,9 @@ class ActiveLoop:
 
     Parameters
     ----------
-    X : array-like (n, d)
-        Rows to be clustered.
+    X : array-like, DataFrame or sparse matrix (n, d)
+        Rows to be clustered. A table with categories, dates, texts or gaps, and a sparse matrix, go through
+        :class:`activeclust.datasets.preparation.Preparation`, as files do through ``load``.
     annotator : callable Query -> answer, or None
         See :mod:`activeclust.annotators`; None where only :meth:`ask` and :meth:`tell` are used.
     strategy : str or callable
@@ -65,8 +67,9 @@ class ActiveLoop:
     name : str, optional
         The run's name in the store.
     items : sequence of length n, optional
-        What a person looks at; the rows of X without it. The n-th entry belongs to the n-th row, whatever the
-        index of a Series or DataFrame says; a row of a DataFrame is shown as a dict.
+        What a person looks at; the rows of X without it, of a prepared table as they were given. The n-th entry
+        belongs to the n-th row, whatever the index of a Series or DataFrame says; a row of a DataFrame is shown as a
+        dict.
     batch_size : int
         Questions a round.
     random_state : int, RandomState or Generator, optional
@@ -98,6 +101,10 @@ class ActiveLoop:
 
     Attributes
     ----------
+    X : ndarray (n, d)
+        The rows as numbers.
+    preparation : Preparation or None
+        What was done to a table or a sparse matrix; its ``notes`` say it. New rows take the same way.
     carried_over : CarriedOver or None
         What became of the answers of a run that was resumed with other rows.
 
@@ -143,11 +150,13 @@ class ActiveLoop:
         source: str = "",
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.X = check_rows(X)
+        self.preparation = Preparation() if Preparation.needed_by(X) else None
+        self.X = check_rows(X if self.preparation is None else self.preparation.fit(X))
         n = len(self.X)
         self.annotator = annotator
         self._caller = None if annotator is None else caller_of(annotator, n)
-        self.items = self.X if items is None else items_of(items, n)
+        table = items is None and self.preparation is not None and hasattr(X, "columns")
+        self.items = items_of(X if table else self.X if items is None else items, n)
         self.batch_size = positive(batch_size, "batch_size")
         given = None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n)
         self.labels_true = None if given is None else given.tolist()
@@ -399,7 +408,8 @@ class ActiveLoop:
     def predict(self, X: Any) -> np.ndarray:
         """(m,) the likeliest cluster of each row of ``X`` (m, d), one of the loop's rows or not.
 
-        Each row is served on its own, by the posteriors of the loop's rows near it.
+        ``X`` is held as the loop's rows were: a table where they were one. Each row is served on its own,
+        by the posteriors of the loop's rows near it.
 
         Raises
         ------
@@ -421,6 +431,8 @@ class ActiveLoop:
         See :meth:`predict`. Raises InvalidInput for a clusterer that knows the loop's rows alone, and where no row is
         answered yet.
         """
+        if self.preparation is not None:
+            X = self.preparation.transform(X)
         X = check_new_rows(X, self.X.shape[1])
         return probabilities_of(X, self.clusterer, self.prepared, self._posteriors.of(self._anchors))
 

@@ -47,7 +47,7 @@ def items_of(items: Any, n_rows: int) -> Sequence[Any] | np.ndarray:
 
     Parameters
     ----------
-    items : list, tuple, ndarray, pandas Series or DataFrame, or any sequence of length ``n_rows``
+    items : list, tuple, ndarray, Series, DataFrame, pyarrow array or table, or any sequence of length ``n_rows``
     n_rows : int
 
     Raises
@@ -60,6 +60,10 @@ def items_of(items: Any, n_rows: int) -> Sequence[Any] | np.ndarray:
     >>> items_of(("a", "b"), 2)[1]
     'b'
     """
+    if hasattr(items, "to_pandas") and not hasattr(
+        items, "iloc"
+    ):  # pyarrow, polars: by index they give columns
+        items = items.to_pandas()
     if isinstance(items, (str, bytes, Mapping, AbstractSet)) or not (
         hasattr(items, "__len__") and hasattr(items, "__getitem__")
     ):
