@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from activeclust.errors import RunMismatch
 from activeclust.identities import moved
-from activeclust.store.answers import add_answers, current_answers
+from activeclust.store.answers import current_answers, settled, to_events
 from activeclust.store.base import Run, RunSpec, Store
 from activeclust.store.checks import NAME_LIMIT
 from activeclust.validation import counted
@@ -50,7 +50,7 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
     """A run over the rows of ``spec`` under the name of ``run``, with those of its answers whose rows are there.
 
     What everybody says of each row now is carried over. The log and the rounds stay with the run as it was, which
-    gets another name. Both names change at one moment, and nothing of the old run is lost where that fails.
+    gets another name. All of it happens at one moment, or nothing does.
 
     Parameters
     ----------
@@ -74,11 +74,7 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
             f"Run {spec.name!r} does not tell what its rows are called, so its answers cannot be carried over "
             "to other rows: give the same data, or another name for a new run."
         )
-    if holders := sorted(set(run.leased().values())):
-        raise RunMismatch(
-            f"Questions of run {spec.name!r} are being answered now, by "
-            f"{', '.join(who or 'somebody' for who in holders)}: its rows can change when nobody answers."
-        )
+    last_seq = run.last_seq
     at = moved(then, now)
     answers = current_answers(run)
     kept = [replace(answer, row=at[answer.row]) for answer in answers if answer.row in at]
@@ -90,14 +86,9 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
         )
     taken = {info.spec.name for info in store.runs()}
     stem = f"{spec.name[: NAME_LIMIT - 30]} until {datetime.now(timezone.utc):%Y-%m-%d}"
-    before, between = _free(stem, taken), _free(f"{spec.name[: NAME_LIMIT - 30]} with its new rows", taken)
-    made = store.create_run(replace(spec, name=between, options={**run.spec.options, **spec.options}))
-    try:
-        add_answers(made, kept)
-        store.rename_runs({spec.name: before, between: spec.name})
-    except BaseException:
-        store.delete_run(between)
-        raise
+    new = replace(spec, options={**run.spec.options, **spec.options})
+    before = _free(stem, taken)
+    made = store.supersede(new, to_events(settled(kept)), before=before, last_seq=last_seq)
     carried = CarriedOver(
         answers=len(kept),
         lost=len(answers) - len(kept),
@@ -106,7 +97,7 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
         by=now.words,
         before=before,
     )
-    return store.open_run(spec.name), carried
+    return made, carried
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -333,11 +333,14 @@ class Store(Protocol):
     def delete_run(self, name: str) -> None:
         """Remove the run ``name`` with all its events."""
 
-    def rename_runs(self, names: Mapping[str, str]) -> None:
-        """Give runs other names, old -> new, all at one moment; two runs may change places.
+    def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> Run:
+        """A new run of that ``spec`` in the place of the one of its name, which is kept as ``before``: at one moment.
 
-        :class:`~activeclust.errors.RunNotFound` and :class:`~activeclust.errors.RunExists` where one of them cannot
-        be renamed; then none is. Who holds a run goes on with it under its new name.
+        ``last_seq`` is the number of the last event that is known of the run as it was.
+        :class:`~activeclust.errors.RunMismatch` where it holds others since, or where somebody holds rows of it;
+        :class:`~activeclust.errors.RunNotFound` where there is none of that name,
+        :class:`~activeclust.errors.RunExists` where ``before`` is taken, and
+        :class:`~activeclust.errors.InvalidInput` where an event cannot be stored. Then nothing has changed.
         """
 
     def close(self) -> None:

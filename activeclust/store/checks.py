@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -200,15 +200,17 @@ def _without_passwords(value: Any) -> Any:
     return masked(value) if isinstance(value, str) and "://" in value else value
 
 
-def check_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Runs' names, old -> new; no two of the new ones alike."""
-    checked = {
-        check_text(old, "A run's name"): check_text(new, "A run's name", limit=NAME_LIMIT)
-        for old, new in names.items()
-    }
-    if len(set(checked.values())) < len(checked):
-        raise InvalidInput(f"Two runs cannot bear one name: {', '.join(checked.values())}.")
-    return checked
+def check_superseded(name: str, last_seq: int, known: int, holders: Iterable[str]) -> None:
+    """RunMismatch where a run has gone on since event ``known``, or somebody is at it."""
+    if holders := sorted(set(holders)):
+        raise RunMismatch(
+            f"Questions of run {name!r} are being answered now, by "
+            f"{', '.join(who or 'somebody' for who in holders)}: its rows can change when nobody answers."
+        )
+    if last_seq != known:
+        raise RunMismatch(
+            f"Run {name!r} was answered at this very moment: it has {last_seq} events, not {known}. Try again."
+        )
 
 
 def _check_row_ids(given: RowIds | None, n_rows: int) -> RowIds | None:

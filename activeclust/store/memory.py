@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -22,13 +22,14 @@ from activeclust.store.base import (
     Vote,
 )
 from activeclust.store.checks import (
+    NAME_LIMIT,
     check_again,
     check_event,
     check_int,
-    check_names,
     check_place,
     check_round,
     check_spec,
+    check_superseded,
     check_text,
     described,
 )
@@ -96,18 +97,20 @@ class MemoryStore:
             self.open_run(name)._deleted = True
             del self._runs[name]
 
-    def rename_runs(self, names: Mapping[str, str]) -> None:
-        """Give runs other names, all at one moment."""
-        names = check_names(names)
+    def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> MemoryRun:
+        """A new run in the place of the one of its name, which is kept as ``before``."""
+        before = check_text(before, "A run's name", limit=NAME_LIMIT)
+        made = MemoryRun(check_spec(spec))
+        made.extend(events)
         with self._lock:
-            for old in names:
-                self.open_run(old)
-            if taken := sorted((self._runs.keys() - names.keys()) & set(names.values())):
-                raise RunExists(f"There is a run {taken[0]!r} already: take another name.")
-            for old, new in names.items():
-                self._runs[old].spec = replace(self._runs[old].spec, name=new)
+            old = self.open_run(spec.name)
+            if before in self._runs:
+                raise RunExists(f"There is a run {before!r} already: take another name.")
+            check_superseded(spec.name, old.last_seq, last_seq, old.leased().values())
+            old.spec = replace(old.spec, name=before)
             # in the order in which they were made
-            self._runs = {run.spec.name: run for run in self._runs.values()}
+            self._runs = {run.spec.name: run for run in (*self._runs.values(), made)}
+            return made
 
     def close(self) -> None:
         """Nothing to let go of."""

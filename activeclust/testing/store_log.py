@@ -83,35 +83,45 @@ class RunContract:
         assert store.create_run(spec()).spec.row_ids is None
         assert store.open_run("mine").spec.row_ids is None
 
-    def test_runs_change_places(self, store: Store) -> None:
-        first, second = store.create_run(spec("a")), store.create_run(spec("b", seed=8))
+    def test_a_run_takes_the_place_of_another(self, store: Store) -> None:
+        first = store.create_run(spec())
         first.append(label(1, "cat"))
-        store.rename_runs({"a": "a before", "b": "a"})
-        assert [info.spec.name for info in store.runs()] == ["a before", "a"]
-        assert clusters(store.open_run("a before")) == {1: "cat"} and clusters(store.open_run("a")) == {}
-        store.rename_runs({"a": "a before", "a before": "a"})
-        assert store.open_run("a").spec == spec("a") and store.open_run("a before").spec.seed == 8
+        store.create_run(spec("later"))
+        second = store.supersede(spec(seed=8), [label(3, "dog")], before="mine before", last_seq=1)
+        assert [info.spec.name for info in store.runs()] == ["mine before", "later", "mine"]
+        assert clusters(second) == clusters(store.open_run("mine")) == {3: "dog"}
+        assert store.open_run("mine").spec.seed == 8
+        assert store.open_run("mine before").spec == spec("mine before")
         assert first.append(label(2, "dog")).seq == 2
-        assert second.events() == []
+        assert clusters(store.open_run("mine before")) == {1: "cat", 2: "dog"}
 
     @pytest.mark.parametrize(
-        ("names", "error"),
+        ("name", "before", "last_seq", "row", "error"),
         [
-            ({"a": "b"}, RunExists),
-            ({"a": "x", "nobody": "y"}, RunNotFound),
-            ({"a": "x", "b": "x"}, InvalidInput),
-            ({"a": " "}, InvalidInput),
+            ("a", "b", 1, 0, RunExists),
+            ("a", "a", 1, 0, RunExists),
+            ("nobody", "x", 1, 0, RunNotFound),
+            ("a", " ", 1, 0, InvalidInput),
+            ("a", "x", 0, 0, RunMismatch),
+            ("a", "x", 1, N_ROWS, InvalidInput),
         ],
     )
-    def test_names_that_cannot_be_given_leave_all_as_it_was(
-        self, store: Store, names: dict[str, str], error: type[Exception]
+    def test_a_run_that_cannot_take_the_place_leaves_all_as_it_was(
+        self, store: Store, name: str, before: str, last_seq: int, row: int, error: type[Exception]
     ) -> None:
-        for name in ("a", "b"):
-            store.create_run(spec(name))
+        for known in ("a", "b"):
+            store.create_run(spec(known), [label(1, "cat")])
         with pytest.raises(error):
-            store.rename_runs(names)
+            store.supersede(spec(name), [label(row, "dog")], before=before, last_seq=last_seq)
         assert [info.spec.name for info in store.runs()] == ["a", "b"]
-        assert store.open_run("a").spec.name == "a"
+        assert clusters(store.open_run("a")) == {1: "cat"}
+
+    def test_nobody_is_superseded_who_holds_rows(self, store: Store) -> None:
+        run = store.create_run(spec())
+        run.lease([1], 1, "eva", 60)
+        with pytest.raises(RunMismatch, match="answered now, by eva"):
+            store.supersede(spec(seed=8), [], before="mine before", last_seq=0)
+        assert store.open_run("mine").spec.seed == 7
 
     def test_name_is_taken_once(self, store: Store) -> None:
         store.create_run(spec())

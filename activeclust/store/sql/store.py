@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,16 @@ from sqlalchemy.engine import Connection
 
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
 from activeclust.store.base import Event, Kind, Round, RunInfo, RunSpec
-from activeclust.store.checks import check_event, check_names, check_round, check_spec
+from activeclust.store.checks import (
+    NAME_LIMIT,
+    check_event,
+    check_round,
+    check_spec,
+    check_superseded,
+    check_text,
+)
 from activeclust.store.sql.engine import make_engine, parse_url, shown, transaction, translated, url_of
+from activeclust.store.sql.leases import held
 from activeclust.store.sql.run import SqlRun
 from activeclust.store.sql.schema import (
     APPLICATION_ID,
@@ -27,7 +35,7 @@ from activeclust.store.sql.schema import (
     run,
 )
 from activeclust.store.sql.specs import forget_unused_data, read_row_ids, select_runs
-from activeclust.store.sql.transaction import insert_run, refresh_checksum, sound_spec
+from activeclust.store.sql.transaction import insert_run, refresh_checksum, run_line, sound_spec
 
 version_table = sa.table(VERSION_TABLE, sa.column("version_num"))
 
@@ -142,23 +150,25 @@ class SqlStore:
         if gone is None:
             raise RunNotFound(f"There is no run {name!r} in {self.url}.")
 
-    def rename_runs(self, names: Mapping[str, str]) -> None:
-        """Give runs other names, all at one moment."""
-        names = check_names(names)
+    def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> SqlRun:
+        """A new run in the place of the one of its name, which is kept as ``before``."""
+        spec, before = check_spec(spec), check_text(before, "A run's name", limit=NAME_LIMIT)
+        first = [check_event(event, spec.n_rows) for event in events]
         with transaction(self.engine, write=True) as connection:
-            aside = {old: f"\x01{i}" for i, old in enumerate(names)}  # two runs may change places
-            for old, between in aside.items():
-                if (line := connection.execute(select_runs().where(run.c.name == old)).first()) is not None:
-                    sound_spec(line)  # what is damaged stays recognisable as such
-                found = run.update().where(run.c.name == old).values(name=between)
-                if connection.execute(found).rowcount == 0:
-                    raise RunNotFound(f"There is no run {old!r} in {self.url}.")
-            for old, new in names.items():
-                if connection.execute(sa.select(run.c.id).where(run.c.name == new)).first() is not None:
-                    raise RunExists(f"There is a run {new!r} already: take another name.")
-                connection.execute(run.update().where(run.c.name == aside[old]).values(name=new))
-            for line in connection.execute(select_runs().where(run.c.name.in_(names.values()))).all():
-                refresh_checksum(connection, line)
+            named = sa.select(run.c.id).where(run.c.name == sa.bindparam("of"))
+            old = connection.execute(named.with_for_update(), {"of": spec.name}).scalar()
+            if old is None:
+                raise RunNotFound(f"There is no run {spec.name!r} in {self.url}.")
+            if connection.execute(named, {"of": before}).first() is not None:
+                raise RunExists(f"There is a run {before!r} already: take another name.")
+            line = run_line(connection, old, spec.name)
+            sound_spec(line)  # what is damaged stays recognisable as such
+            check_superseded(spec.name, line.last_seq, last_seq, held(connection, old, None).values())
+            connection.execute(run.update().where(run.c.id == old).values(name=before))
+            refresh_checksum(connection, run_line(connection, old, before))
+            run_id = insert_run(connection, spec, first, ())
+            assert run_id is not None  # its name has just become free
+        return SqlRun(self, run_id, spec)
 
     def close(self) -> None:
         """Let go of connections; what was committed stays."""
