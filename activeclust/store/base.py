@@ -276,12 +276,17 @@ class Run(Protocol):
         seqs: Sequence[int] | None = None,
         targets: Sequence[int] | None = None,
         client_prefix: str | None = None,
+        noted: str | None = None,
     ) -> list[Event]:
         """The events that fulfil every condition given, oldest first, without reading the whole log.
 
         ``seqs``: those of these numbers. ``targets``: the UNDO events that took one of these back.
         ``client_prefix``: those whose ``client_id`` begins so, e.g. of one gesture that answered many rows.
+        ``noted``: those with this key in their ``details``.
         """
+
+    def recent(self, n: int, before: int | None = None) -> list[Event]:
+        """The newest ``n`` events that are no UNDO, newest first; those before event ``before`` where it is given."""
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE (of ``annotator``) that has not been undone."""

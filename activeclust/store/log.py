@@ -54,37 +54,59 @@ def explain(events: Iterable[Event]) -> Iterator[LogLine]:
         yield LogLine(event, replaced, undone_by.get(event.seq))
 
 
+@dataclass(frozen=True)
+class Noted:
+    """Events of one sort, oldest first, and which of them were taken back."""
+
+    events: tuple[Event, ...]
+    undone: frozenset[int]  #: numbers of events that an UNDO took back, these and maybe others
+
+
 class LogReader:
-    """A run's log for those who look at it again and again: only what is new since then is read.
+    """The events of a run that bear a note, for those who look again and again: only what is new is read each time.
 
     Events are never changed or removed, so what was read once stays true. Safe among threads.
 
     Parameters
     ----------
     run : Run
+    key : str
+        Which key of ``details`` is the note.
 
     Examples
     --------
     >>> from activeclust.store import open_store
     >>> from activeclust.store.base import RunSpec
     >>> run = open_store(None).create_run(RunSpec("mine", "random", 0, 10, "hash", "model"))
-    >>> reader = LogReader(run)
-    >>> _ = run.append(Event(Kind.LABEL, row=1, cluster="cat"))
-    >>> [sentence(event) for event in reader.events()]
+    >>> reader = LogReader(run, "check")
+    >>> written = run.extend([Event(Kind.LABEL, row=1, cluster="cat", details={"check": "1-eva"}),
+    ...                       Event(Kind.LABEL, row=2, cluster="cat")])
+    >>> [sentence(event) for event in reader.read().events]
     ["row 1 is 'cat'"]
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._read: list[Event] = []
+    def __init__(self, run: Run, key: str) -> None:
+        self._run, self._key = run, key
+        self._noted = Noted((), frozenset())
+        self._last: int | None = None  # the newest event that was looked at
         self._lock = threading.Lock()
 
-    def events(self) -> list[Event]:
-        """The whole log, oldest first."""
+    def read(self) -> Noted:
+        """All of them."""
         with self._lock:
-            last = self._read[-1].seq if self._read else 0
-            self._read += self._run.events(after=last or 0)
-            return list(self._read)
+            if self._last is None:
+                last = self._run.last_seq
+                found = [event for event in self._run.find(noted=self._key) if (event.seq or 0) <= last]
+                undone = self._run.find(targets=[event.seq for event in found if event.seq is not None])
+                self._last = last
+            else:
+                new = self._run.events(after=self._last)
+                found = [event for event in new if self._key in event.details]
+                undone = [event for event in new if event.kind is Kind.UNDO]
+                self._last = new[-1].seq if new else self._last
+            taken_back = {event.target for event in undone if event.target is not None}
+            self._noted = Noted((*self._noted.events, *found), self._noted.undone | taken_back)
+            return self._noted
 
 
 def sentence(event: Event) -> str:

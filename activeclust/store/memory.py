@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -328,6 +329,7 @@ class MemoryRun:
         seqs: Sequence[int] | None = None,
         targets: Sequence[int] | None = None,
         client_prefix: str | None = None,
+        noted: str | None = None,
     ) -> list[Event]:
         """The events that fulfil every condition given, oldest first."""
         with self._lock:
@@ -337,7 +339,14 @@ class MemoryRun:
                 if (seqs is None or event.seq in seqs)
                 and (targets is None or event.target in targets)
                 and (client_prefix is None or _begins(event.client_id, client_prefix))
+                and (noted is None or noted in event.details)
             ]
+
+    def recent(self, n: int, before: int | None = None) -> list[Event]:
+        """The newest events that are no UNDO, newest first."""
+        with self._lock:
+            earlier = reversed(self._events[: None if before is None else max(before - 1, 0)])
+            return list(itertools.islice((event for event in earlier if event.kind is not Kind.UNDO), n))
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""

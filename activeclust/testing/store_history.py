@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,23 @@ class HistoryContract:
         mine.add_round(Round(1, 6, {}), replaces=None)
         assert mine.rounds() == yours.rounds() == [second, Round(1, 6, {})]
 
+    def test_past_is_found_after_clusters_were_moved_on_and_put_back(self, store: Store) -> None:
+        run = store.create_run(spec())
+        seen = [run.snapshot()]
+        for event in (
+            label(1, "a"), label(2, "b"), label(3, "c"), label(4, 1), label(4, "a", annotator="eva"),
+            Event(Kind.RENAME, cluster="a", new_cluster="d"), label(5, "a"), label(6, "d"),
+            Event(Kind.MERGE, cluster="b", new_cluster="d"), Event(Kind.UNDO, target=6), label(1, "c"),
+            Event(Kind.SPLIT, cluster="d", new_cluster="e", rows=(6,)),
+            Event(Kind.RENAME, cluster="e", new_cluster="b"),
+            Event(Kind.UNDO, target=9), Event(Kind.RENAME, cluster=1, new_cluster="1"), Event(Kind.UNDO, target=11),
+            Event(Kind.UNDO, target=12), Event(Kind.SKIP, row=6), Event(Kind.MERGE, cluster="a", new_cluster="c"),
+        ):  # fmt: skip
+            run.append(event)
+            seen.append(run.snapshot())
+        for at, was in enumerate(seen):
+            assert run.snapshot(at) == was, at
+
     def test_past_is_what_the_present_was(self, store: Store) -> None:
         run = store.create_run(spec())
         seen = [run.snapshot()]
@@ -74,6 +92,18 @@ class HistoryContract:
         assert run.find(seqs=[6, 1, 99]) == [log[0], log[5]] and run.find(seqs=[]) == []
         assert run.find(targets=[1, 2, 5]) == log[7:] and run.find(targets=[2], client_prefix="b") == [log[7]]
         assert run.find(targets=[2], client_prefix="a") == [] and run.find() == log
+
+    def test_newest_events_and_those_with_a_note_are_found(self, store: Store) -> None:
+        run = store.create_run(spec())
+        notes: list[dict[str, Any]] = [
+            {"a%_\"é": 1}, {"x": {"a%_\"é": 1}}, {"x": '"a%_\\"é"'}, {}, {"é": None, "a%_\"é": None},
+        ]  # fmt: skip
+        log = [run.append(label(row, "cat", details=note)) for row, note in enumerate(notes)]
+        run.append(Event(Kind.UNDO, target=4))
+        assert run.find(noted='a%_"é') == [log[0], log[4]] and run.find(noted="a") == []
+        assert run.find(noted='a%_"é', seqs=[2, 5]) == [log[4]]
+        assert run.recent(9) == log[::-1] and run.recent(2) == log[:2:-1]
+        assert run.recent(2, before=4) == log[2:0:-1] and run.recent(9, before=1) == run.recent(0) == []
 
     @pytest.mark.parametrize(
         "record", [Round(-1, 0, {}), Round(0, 0, {"a": "b"}), Round(0, 0, {}, (N_ROWS,))]  # type: ignore[dict-item]

@@ -7,7 +7,6 @@ What the model believes is not shown, since it would sway the answer. See :mod:`
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from activeclust.audit import Audit, estimate
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Cluster, Event, Kind
+from activeclust.store.base import Cluster, Kind
+from activeclust.store.log import Noted
 from activeclust.web.page_state import OPEN
 
 if TYPE_CHECKING:
@@ -97,19 +97,19 @@ class Checked:
     audit: Audit | None
 
 
-def newest(events: Sequence[Event]) -> Checked | None:
-    """The newest check in a log; answers that were taken back do not count, nor those of people who could not tell.
+def newest(log: Noted) -> Checked | None:
+    """The newest check among the events of checks; answers that were taken back do not count, nor those of people who
+    could not tell.
 
     Examples
     --------
     >>> kept = Check("1-", "", {3: "cat", 5: "dog"}, rows=100, answered=20)
     >>> log = [Event(Kind.LABEL, row=row, cluster="cat", details=kept.details(row), seq=row) for row in (3, 5)]
-    >>> found = newest(log)
+    >>> found = newest(Noted(tuple(log), frozenset()))
     >>> found.said, found.audit.right, found.audit.accuracy
     (2, 1, 0.6)
     """
-    undone = {event.target for event in events if event.kind is Kind.UNDO}
-    standing = [event for event in events if "check" in event.details and event.seq not in undone]
+    standing = [event for event in log.events if event.seq not in log.undone]
     if not standing:
         return None
     name = standing[-1].details["check"]
@@ -121,6 +121,6 @@ def newest(events: Sequence[Event]) -> Checked | None:
     return Checked(name, len(mine), last["of"], audit)
 
 
-def checked_rows(events: Sequence[Event]) -> set[int]:
+def checked_rows(log: Noted) -> set[int]:
     """Rows that checks have asked about; a budget does not count them."""
-    return {event.row for event in events if "check" in event.details and event.row is not None}
+    return {event.row for event in log.events if event.row is not None}

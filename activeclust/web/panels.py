@@ -9,7 +9,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.routing import Route
 
-from activeclust.store.base import Event, Kind
+from activeclust.store.base import Event
 from activeclust.store.log import sentence
 from activeclust.store.outcomes import ON_CLUSTER, ON_ROW, Policy
 from activeclust.web.payload import cluster_id, number_of
@@ -63,17 +63,11 @@ class Panels:
         return {"clusters": shown}
 
     def answers(self, request: Request) -> dict[str, Any]:
-        """The log from event ``before`` back, newest first: read by event number, however long it is."""
+        """The log from event ``before`` back, newest first: only these lines are read, however long it is."""
         before = request.query_params.get("before")
-        end = self.service.run.last_seq + 1
-        end = end if before is None else min(end, number_of(before, "before"))
-        shown: list[Event] = []
-        while end > 1 and len(shown) <= MOST_LINES:
-            begin = max(1, end - MOST_LINES)
-            found = self.service.run.find(seqs=range(begin, end))
-            shown += [event for event in reversed(found) if event.kind is not Kind.UNDO]
-            end = begin
-        page, more = shown[:MOST_LINES], len(shown) > MOST_LINES
+        first = None if before is None else number_of(before, "before")
+        found = self.service.run.recent(MOST_LINES + 1, first)
+        page, more = found[:MOST_LINES], len(found) > MOST_LINES
         undone = self.service.run.find(targets=[event.seq for event in page if event.seq is not None])
         taken_back = {event.target for event in undone}
         current = self._current([event.row for event in page if event.row is not None])

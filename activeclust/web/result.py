@@ -61,7 +61,7 @@ class Result:
                     "doubtful": self.tiles.many(order[::-1][: min(SHOWN, len(order) - half)], state),
                 }
             )
-        found = newest(self.service.log.events())
+        found = newest(self.service.checked.read())
         check = None
         if found is not None:
             check = {"said": found.said, "of": found.of}

@@ -51,9 +51,9 @@ class AnnotationService:
         self, loop: ActiveLoop, *, budget: int | None = None, stop: str | None = None, ahead: int = AHEAD
     ) -> None:
         self.loop, self.run, self.items = loop, loop.stored, loop.items
-        self.log = LogReader(self.run)
+        self.checked = LogReader(self.run, "check")
         # rows that were asked about in checks are beyond the budget
-        self.budget = None if budget is None else budget + len(checked_rows(self.log.events()))
+        self.budget = None if budget is None else budget + len(checked_rows(self.checked.read()))
         self._stop = parse_stop(stop) if stop else None
         self.n_rows = self.run.spec.n_rows
         self.keys = ClusterKeys()
@@ -205,7 +205,7 @@ class AnnotationService:
         Rows of a check are beyond the budget.
         """
         if self.budget is not None and event.row is not None and "check" in event.details:
-            if event.row not in checked_rows(self.log.events()):
+            if event.row not in checked_rows(self.checked.read()):
                 self.budget += 1
             return self.write(event)[0]
         if self.budget is not None and event.row is not None and event.kind is Kind.LABEL:

@@ -18,31 +18,30 @@ def run(tmp_path):
     store.close()
 
 
-def test_each_event_is_read_once(run, monkeypatch):
-    reader, asked = LogReader(run), []
+def noted(row: int) -> Event:
+    return Event(Kind.LABEL, row=row, cluster="cat", details={"check": row})
+
+
+def test_only_events_with_the_note_are_read_and_each_once(run, monkeypatch):
+    run.extend([noted(0), Event(Kind.LABEL, row=1, cluster="check", details={"note": '"check"'}), noted(2)])
+    run.append(Event(Kind.UNDO, target=3))
+    reader, asked = LogReader(run, "check"), []
     read = run.events
     monkeypatch.setattr(run, "events", lambda after=0: asked.append(after) or read(after))
-    for row in range(5):
-        run.append(Event(Kind.LABEL, row=row, cluster="cat"))
-        assert reader.events() == read()
-    run.append(Event(Kind.RENAME, cluster="cat", new_cluster="dog"))
-    run.append(Event(Kind.UNDO, target=2))
-    assert reader.events() == reader.events() == read()
-    assert asked == [0, 1, 2, 3, 4, 5, 7]
-
-
-def test_what_a_caller_does_to_its_list_stays_there(run):
-    reader = LogReader(run)
-    run.append(Event(Kind.LABEL, row=1, cluster="cat"))
-    reader.events().clear()
-    assert len(reader.events()) == 1
+    assert [event.seq for event in reader.read().events] == [1, 3]
+    assert reader.read().undone == {3}
+    run.extend([noted(5), Event(Kind.SKIP, row=7), Event(Kind.UNDO, target=1)])
+    for _ in range(2):
+        found = reader.read()
+        assert [event.seq for event in found.events] == [1, 3, 5] and found.undone == {1, 3}
+    assert asked == [4, 4, 7]
 
 
 def test_readers_among_threads_double_nothing(run):
-    reader, seen = LogReader(run), []
-    threads = [threading.Thread(target=lambda: seen.append(reader.events())) for _ in range(8)]
+    reader, seen = LogReader(run, "check"), []
+    threads = [threading.Thread(target=lambda: seen.append(reader.read().events)) for _ in range(8)]
     for row in range(20):
-        run.append(Event(Kind.LABEL, row=row, cluster=row))
+        run.append(noted(row))
     for thread in threads:
         thread.start()
     for thread in threads:

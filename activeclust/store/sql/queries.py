@@ -7,6 +7,7 @@ it was written.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -200,18 +201,31 @@ def find_events(
     seqs: Sequence[int] | None,
     targets: Sequence[int] | None,
     client_prefix: str | None,
+    noted: str | None,
 ) -> list[Event]:
     """See :meth:`activeclust.store.base.Run.find`."""
     query = select_events(run_id).order_by(None)  # by seq the whole log would be read
     if client_prefix is not None:
-        begin = sa.func.substr(event.c.client_id, 1, len(client_prefix))  # LIKE takes % and _ for more
-        query = query.where(begin == client_prefix)
+        query = query.where(*_begins(connection, event.c.client_id, client_prefix))
+    if noted is not None:
+        text = sa.type_coerce(event.c.details, sa.Text)
+        query = query.where(text.contains(json.dumps(noted), autoescape=True))
     parts = [query]
     for column, values in ((event.c.seq, seqs), (event.c.target, targets)):
         if values is not None:
             parts = [part.where(column.in_(some)) for part in parts for some in chunks(values)]
     found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
+    if noted is not None:  # and not deeper within, or in a text
+        found = [item for item in found if noted in item.details]
     return sorted(found, key=lambda item: item.seq or 0)
+
+
+def _begins(connection: Connection, column: Any, prefix: str) -> list[sa.ColumnElement[bool]]:
+    """Conditions for texts that begin so."""
+    exact = sa.func.substr(column, 1, len(prefix)) == prefix  # LIKE takes % and _ for more
+    if connection.dialect.name != "sqlite":  # its order of texts may be that of a language
+        return [exact]
+    return [exact, column >= prefix, column < prefix + "\U0010ffff"]  # what the index finds
 
 
 def given_events(

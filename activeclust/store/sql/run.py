@@ -221,10 +221,19 @@ class SqlRun:
         seqs: Sequence[int] | None = None,
         targets: Sequence[int] | None = None,
         client_prefix: str | None = None,
+        noted: str | None = None,
     ) -> list[Event]:
         """The events that fulfil every condition given, oldest first."""
         with transaction(self._engine, write=False) as connection:
-            return find_events(connection, self._id, self.spec.name, seqs, targets, client_prefix)
+            return find_events(connection, self._id, self.spec.name, seqs, targets, client_prefix, noted)
+
+    def recent(self, n: int, before: int | None = None) -> list[Event]:
+        """The newest events that are no UNDO, newest first."""
+        query = select_events(self._id).where(event.c.kind != Kind.UNDO)
+        if before is not None:
+            query = query.where(event.c.seq < before)
+        found = self._read(query.order_by(None).order_by(event.c.seq.desc()).limit(n))
+        return [to_event(line, self.spec.name) for line in found]
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE that has not been undone."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from activeclust.errors import DataFileError, InvalidInput
 from activeclust.store.base import Event, Kind
 from activeclust.store.label_studio import CONTROL, UNSURE_CONTROL, from_tasks
+from activeclust.store.log import LogReader
 from activeclust.web import payload
 from activeclust.web.label_studio.project import Control, find_control
 
@@ -46,6 +47,7 @@ class Backend:
         self.control = Control()
         self._deleted: set[Any] = set()  # annotations whose deletion came before they themselves
         self._rows: dict[int, int] = {}  # task id -> row, for webhooks that bring no task
+        self._log = LogReader(service.run, "label_studio")
         self._turn = threading.Lock()
 
     @property
@@ -151,17 +153,27 @@ class Backend:
         given = _of(event.details, "label_studio")
         if given["annotation"] in self._deleted:  # an id is never given again: what was deleted stays so
             return False
-        log = self.service.log.events()
-        undone = {other.target: other for other in log if other.kind is Kind.UNDO}
+        log = self._events_of(given["annotation"])
+        undone = self._undone(log)
         for other in log:
-            said = _of(other.details, "label_studio")
-            if other.kind is Kind.UNDO or said.get("annotation") != given["annotation"]:
-                continue
             if str(getattr(undone.get(other.seq), "client_id", "")).startswith(UNDONE):
                 return False
+            said = _of(other.details, "label_studio")
             if other.client_id != event.client_id and _time(said.get("moment")) > _time(given["moment"]):
                 return False
         return True
+
+    def _events_of(self, annotation: Any) -> list[Event]:
+        """The answers that an annotation was, one for each time it was changed."""
+        found = self.service.run.find(client_prefix=_client_id(annotation, ""))
+        return [
+            event for event in found if _of(event.details, "label_studio").get("annotation") == annotation
+        ]
+
+    def _undone(self, events: Sequence[Event]) -> dict[int | None, Event]:
+        """By the number of an event, what took it back."""
+        undos = self.service.run.find(targets=[event.seq for event in events if event.seq is not None])
+        return {undo.target: undo for undo in undos}
 
     def _event(self, annotation: Any, tasks: Mapping[Any, Any]) -> Event:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("id"), int):
@@ -181,7 +193,7 @@ class Backend:
             row=row,
             cluster=cluster,
             annotator=answer.annotator,
-            client_id=f"label-studio-{annotation['id']}-{moment}"[:200],
+            client_id=_client_id(annotation["id"], moment),
             details={**answer.details, "label_studio": _source(annotation)},
         )
 
@@ -191,9 +203,11 @@ class Backend:
             return self._row(tasks[number])
         if number in self._rows:
             return self._rows[number]
-        for event in reversed(self.service.log.events()):
-            if event.row is not None and _of(event.details, "label_studio").get("task") == number:
-                return event.row
+        answered = {
+            _of(event.details, "label_studio").get("task"): event.row for event in self._log.read().events
+        }
+        if (row := answered.get(number)) is not None:  # from before a restart
+            return row
         raise InvalidInput(f"Which row task {number} shows is not known: no prediction was asked for it yet.")
 
     def _ours(self, annotation: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,18 +223,14 @@ class Backend:
 
     def _take_back(self, body: Mapping[str, Any]) -> list[int | None]:
         given = _listed(body.get("annotations", body.get("annotation")))
-        gone = {_id(annotation) for annotation in given if isinstance(annotation, dict)} - {None}
+        ids = [_id(annotation) for annotation in given if isinstance(annotation, dict)]
+        gone = {number for number in ids if isinstance(number, int)}  # as those that are taken
         self._deleted |= gone
-        events = self.service.log.events()
-        undone = {event.target for event in events if event.kind is Kind.UNDO}
+        events = [event for annotation in gone for event in self._events_of(annotation)]
+        undone = self._undone(events)
         # the newest first: an answer that another one replaced comes back for a moment and goes as well
-        targets = [
-            event
-            for event in reversed(events)
-            if _of(event.details, "label_studio").get("annotation") in gone
-            and event.seq not in undone
-            and event.kind is not Kind.UNDO
-        ]
+        events.sort(key=lambda event: event.seq or 0, reverse=True)
+        targets = [event for event in events if event.seq not in undone]
         blank = Event(Kind.UNDO)
         made = [
             replace(blank, target=e.seq, annotator=e.annotator, client_id=f"{UNDONE}{e.seq}") for e in targets
@@ -250,6 +260,11 @@ class Scores:
         if self.state.kinds[row]:
             return 1.0
         return round(0.5 + 0.49 * float(self.state.confidence[row]), 6)
+
+
+def _client_id(annotation: Any, moment: object) -> str:
+    """The ``client_id`` of what an annotation said at a moment; without one, how they all begin."""
+    return f"label-studio-{annotation}-{moment}"[:200]
 
 
 def _id(holder: Mapping[str, Any], name: str = "id") -> int | str | None:
