@@ -97,6 +97,7 @@ class StoreMachine(RuleBasedStateMachine):
         options = {"annotators": people, "resolve": resolve}
         name = f"run {next(_number)}"
         self.run_ = self.store.create_run(RunSpec(name, "entropy", 0, ROWS, "h", "m", options=options))
+        self.was = {}  # by the number of the last event, the snapshot of that time
 
     @rule(event=events)
     def append(self, event: Event) -> None:
@@ -141,6 +142,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert [type(a.cluster) for a in snapshot.anchors] == [type(line[1]) for line in expected]
         assert snapshot.withdrawn == {row: o[0] for row, o in outcomes.items() if o[0] is not Kind.LABEL}
         assert snapshot.last_seq == len(self.model.log)
+        self.was[snapshot.last_seq] = snapshot
+
+    @rule(at=st.integers(0, 20))
+    def look_back(self, at: int) -> None:
+        if at in self.was:
+            assert self.run_.snapshot(at) == self.was[at]
 
     @invariant()
     def everybody_is_heard(self) -> None:
