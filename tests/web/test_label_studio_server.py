@@ -1,0 +1,223 @@
+"""The back end with Label Studio itself: a project, 30 answers, a restart, and both exports compared.
+
+Label Studio is heavy and wants other versions of libraries than this package; so it is installed apart, and the test
+skipped where it is not::
+
+    python -m venv ls && ls/bin/pip install label-studio
+    ACTIVECLUST_LABEL_STUDIO=ls/bin/label-studio pytest tests/web/test_label_studio_server.py
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.datasets import make_blobs
+
+pytest.importorskip("starlette", reason="the back end needs activeclust[web]")
+
+COMMAND = os.environ.get("ACTIVECLUST_LABEL_STUDIO")
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+NAMES = ("cat", "dog", "Hündin & co")
+ROWS, ANSWERS = 60, 30
+PATIENCE = 600  #: seconds; Label Studio takes minutes to start on a busy machine
+
+pytestmark = pytest.mark.skipif(
+    COMMAND is None, reason="ACTIVECLUST_LABEL_STUDIO does not name a label-studio command"
+)
+
+
+class Studio:
+    """Label Studio's own interface for programs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """The answer to a request, as JSON."""
+        request = urllib.request.Request(
+            self.url + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as got:
+                return json.loads(got.read() or b"null")
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"{path}: {error.code} {error.read()[:2000]!r}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> None:
+    end = time.monotonic() + PATIENCE
+    while not what():
+        assert process is None or process.poll() is None, "it has ended"
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.2)
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as got:
+            return got.status == 200
+    except OSError:
+        return False
+
+
+@contextmanager
+def running(command: list[str], health: str, log: Path, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, from when it answers until it is told to end."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, **more)
+        try:
+            wait_for(lambda: is_up(health), process)
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        print(log.read_text(errors="replace")[-4000:])
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    port = free_port()
+    surroundings = {
+        "LABEL_STUDIO_BASE_DATA_DIR": str(tmp_path / "studio"),
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "ML_BLOCK_LOCAL_IP": "false",
+        "COLLECT_ANALYTICS": "false",
+        "LATEST_VERSION_CHECK": "false",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+    }
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    (tmp_path / "studio").mkdir()
+    account = ["--username", "eva@example.com", "--password", "correct horse 1", "--user-token", TOKEN]
+    command = [
+        str(COMMAND),
+        "start",
+        "--no-browser",
+        "--internal-host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *account,
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with running(
+        command, f"{url}/health", tmp_path / "studio.log", env=inherited | surroundings, cwd=tmp_path
+    ):
+        yield Studio(url)
+
+
+def test_thirty_tasks_answered_with_a_restart_in_between(studio: Studio, tmp_path: Path) -> None:
+    X, y = make_blobs(ROWS, 4, centers=3, random_state=0)
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as out:
+        csv.writer(out).writerows([["a", "b", "c", "d"], *X.tolist()])
+    truth = [NAMES[code] for code in y]
+    activeclust = [sys.executable, "-m", "activeclust"]
+    db = ["--db", str(tmp_path / "answers.db")]
+    subprocess.run(
+        [*activeclust, "label-studio", file, *db, "--write", "project", "--clusters", ",".join(NAMES)],
+        cwd=tmp_path, check=True,
+    )  # fmt: skip
+    config = (tmp_path / "project/config.xml").read_text()
+    project = studio.ask(
+        "/api/projects", {"title": "mine", "label_config": config, "sampling": "Uncertainty sampling"}
+    )["id"]
+    tasks = json.loads((tmp_path / "project/tasks.json").read_text())
+    assert studio.ask(f"/api/projects/{project}/import", tasks)["task_count"] == ROWS
+
+    port = free_port()
+    serve = [
+        *activeclust,
+        "label-studio",
+        str(file),
+        *db,
+        "--port",
+        str(port),
+        "--seed",
+        "0",
+        "--device",
+        "cpu",
+    ]
+    here, log = f"http://127.0.0.1:{port}", tmp_path / "backend.log"
+    done: dict[int, str] = {}
+
+    def stored() -> dict[int, str]:
+        got = subprocess.run(
+            [*activeclust, "export", *db, "--name", "rows"], check=True, capture_output=True, text=True
+        )
+        return {int(line["row"]): line["cluster"] for line in csv.DictReader(got.stdout.splitlines())}
+
+    def answer(n: int) -> None:
+        for _ in range(n):
+            task = studio.ask(f"/api/projects/{project}/next")
+            row = task["data"]["row"]
+            choice = {
+                "from_name": "cluster", "to_name": "item", "type": "choices", "value": {"choices": [truth[row]]}
+            }  # fmt: skip
+            assert row not in done
+            studio.ask(f"/api/tasks/{task['id']}/annotations", {"result": [choice], "lead_time": 2.5})
+            done[row] = truth[row]
+
+    def order() -> None:
+        """Have the predictions of all tasks made anew."""
+        everything = {"selectedItems": {"all": True, "excluded": []}}
+        studio.ask(f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything)
+
+    with running(serve, f"{here}/health", log):
+        studio.ask("/api/ml", {"url": here, "project": project, "title": "activeclust"})
+        order()
+        answer(15)
+        wait_for(lambda: stored() == done)
+    answer(1)  # while nobody listens: this answer is in Label Studio alone
+    (missed,) = done.keys() - stored().keys()
+    with running(serve, f"{here}/health", log):
+        answer(13)
+        wait_for(lambda: stored().keys() == done.keys() - {missed})
+        order()
+        task = studio.ask(f"/api/tasks?project={project}&page_size=1&fields=all")["tasks"][0]
+        assert task["predictions"], task
+        answer(ANSWERS - len(done))
+        wait_for(lambda: stored().keys() == done.keys() - {missed})
+
+    exported = studio.ask(f"/api/projects/{project}/export?exportType=JSON")
+    theirs = {
+        task["data"]["row"]: annotation["result"][0]["value"]["choices"][0]
+        for task in exported
+        for annotation in task["annotations"]
+    }
+    assert theirs == done and len(done) == ANSWERS
+    (tmp_path / "export.json").write_text(json.dumps(exported))
+    for added in ("1 answer", "0 answers"):  # what was missed, and nothing the second time
+        told = subprocess.run(
+            [*activeclust, "import", str(tmp_path / "export.json"), *db, "--name", "rows"],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        assert added in told.stderr, told.stderr
+        assert stored() == theirs
