@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from activeclust.store.base import Event
 from activeclust.store.log import sentence
-from activeclust.store.outcomes import ON_CLUSTER, ON_ROW, Policy
+from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
 from activeclust.web.payload import cluster_id, number_of
 from activeclust.web.tiles import Tiles
 
@@ -79,7 +79,7 @@ class Panels:
     def _current(self, rows: Sequence[int]) -> set[int]:
         """The events that are what somebody says of rows now; of one annotator a row, what was said last."""
         votes = self.service.run.votes(list(dict.fromkeys(rows))) if rows else []
-        if Policy.of(self.service.run.spec.options).annotators > 1:
+        if self.service.several:
             return {vote.seq for vote in votes}
         last: dict[int, int] = {}
         for vote in votes:

@@ -20,6 +20,7 @@ from activeclust.web.checks import newest
 from activeclust.web.items import shown_name
 from activeclust.web.page_state import OPEN
 from activeclust.web.payload import cluster_id, json_response
+from activeclust.web.rows import disputed
 from activeclust.web.service import AnnotationService
 from activeclust.web.tiles import Tiles
 
@@ -76,6 +77,7 @@ class Result:
             "rows": self.service.n_rows,
             "answered": len(state.answered),
             "aside": aside,
+            "disputed": len(disputed(self.service.run.votes())) if self.service.several else 0,
             "expected": expected,
             "expected_low": last.get("expected_low"),
             "expected_high": last.get("expected_high"),

@@ -20,7 +20,7 @@ from activeclust.loop.stopping import parse_stop
 from activeclust.store import LEASE_SECONDS
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
-from activeclust.store.outcomes import ANSWERS
+from activeclust.store.outcomes import ANSWERS, Policy
 from activeclust.web.checks import checked_rows
 from activeclust.web.page_state import OPEN, PageState
 from activeclust.web.worker import AHEAD, PosteriorWorker
@@ -77,6 +77,11 @@ class AnnotationService:
     def page_state(self) -> PageState:
         """The run as the newest posterior sees it."""
         return self.worker.page_state
+
+    @property
+    def several(self) -> bool:
+        """Whether several people answer each row."""
+        return Policy.of(self.run.spec.options).annotators > 1
 
     @property
     def behind(self) -> bool:

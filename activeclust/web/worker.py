@@ -159,7 +159,9 @@ class PosteriorWorker:
         state = PageState.of(self.loop, self._version, seq, order, time.perf_counter() - began)
         if self._version > 1:
             before = self.page_state
-            moved = before.moved if before.seq == seq else state.moved_since(before)
+            # a turn may know of an answer already that was written while it began: the next one moves nothing
+            news = before.answered != state.answered or before.clusters != state.clusters
+            moved = state.moved_since(before) if news else before.moved
             state = replace(state, moved=moved)
         self.page_state = state
 

@@ -41,7 +41,7 @@ panel("result", async (place) => {
 });
 
 /** How right the labels are, in words. */
-function trust({ expected, expected_low: low, expected_high: high, check, rows, aside }) {
+function trust({ expected, expected_low: low, expected_high: high, check, rows, aside, disputed }) {
   const done = check && check.said >= check.of;
   const guess = low == null ? percent(expected) : range(low, high);
   const share = (p) => `${Math.round(100 * p)} %`;
@@ -85,6 +85,13 @@ function trust({ expected, expected_low: low, expected_high: high, check, rows, 
         textContent: check ? "Check 30 other rows" : "Check 30 random rows",
         onclick: beginCheck,
       }),
+      disputed
+        ? h("button", {
+            type: "button",
+            textContent: `Decide ${count(disputed, "dispute")}`,
+            onclick: () => views.rows.look({ state: "disputed", order: "row" }),
+          })
+        : null,
       page.state.ended
         ? h("button", { type: "button", textContent: "Go on answering", onclick: goOn })
         : null,
