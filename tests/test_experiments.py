@@ -68,6 +68,21 @@ def test_every_experiment_is_in_the_list():
     assert "experiments:" in make
 
 
+def test_the_method_states_the_prior_that_ships():
+    from activeclust.pfn import tasks
+    from activeclust.pfn.prior import PACKAGE_PRIOR
+
+    text = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    told = [int(share) for share in re.findall(r"\*\*(\d+) %\*\*", text)]
+    share: dict[str, float] = {}
+    for weight, prior in zip(*PACKAGE_PRIOR.variants(), strict=True):
+        (kind,) = prior.kinds
+        share[kind] = share.get(kind, 0.0) + 100 * weight
+    hidden = [100 * tasks._HIDING_EACH, 100 * tasks._HIDING]
+    expected = [share[kind] for kind in ("modes", "embedding", "turning", "table")] + hidden
+    assert told == pytest.approx(expected)
+
+
 def test_a_quick_run_does_not_touch_the_pages():
     words = [sys.executable, str(SCRIPTS / "variance.py"), "--quick"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,10 @@ class TaskStream(torch.utils.data.IterableDataset):
     Seeded by (seed, worker, start), so that a resumed training goes on with tasks not seen before.
     """
 
+    #: How a task is made of a data set, and several tasks a batch; a stream of another kind has its own.
+    draw_task = staticmethod(draw_task)
+    collate = staticmethod(collate)
+
     def __init__(self, options: TrainOptions, start: int = 0) -> None:
         self.options, self.start = options, start
 
@@ -125,7 +129,7 @@ class TaskStream(torch.utils.data.IterableDataset):
             drawn = [next(tasks) for _ in range(self.options.tasks_per_step)]
             drawn.sort(key=lambda t: t.C * (len(t.codes) + 8))
             cuts = np.array_split(np.arange(len(drawn)), min(self.options.parts, len(drawn)))
-            yield [halved(*collate([drawn[i] for i in part])) for part in cuts]
+            yield [halved(*self.collate([drawn[i] for i in part])) for part in cuts]
 
     def _tasks(self, rng: np.random.Generator) -> Iterator[Task]:
         live: list[list] = []
@@ -136,7 +140,7 @@ class TaskStream(torch.utils.data.IterableDataset):
             for _ in range(self.options.tasks_per_dataset if len(live) == self.options.live_datasets else 2):
                 chosen = int(rng.integers(len(live)))
                 views, basis, y, _ = live[chosen]
-                yield draw_task(views, basis, y, rng)
+                yield self.draw_task(views, basis, y, rng)
                 live[chosen][3] -= 1
                 if live[chosen][3] <= 0:
                     live.pop(chosen)
@@ -158,7 +162,7 @@ def halved(batch: Batch, targets: Tensor) -> tuple[Batch, Tensor]:
 
 
 def _each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    return Batch(**{name: change(getattr(batch, name)) for name in batch.__dataclass_fields__})
+    return replace(batch, **{name: change(getattr(batch, name)) for name in batch.__dataclass_fields__})
 
 
 class Trainer:
@@ -169,6 +173,8 @@ class Trainer:
     options : TrainOptions
     folder : path
         Made where it is not there; a checkpoint in it is resumed.
+    network : type
+        The network's class, made from ``options.config``; it has the ``with_attention`` of :class:`PFN`.
 
     Examples
     --------
@@ -181,13 +187,13 @@ class Trainer:
     1
     """
 
-    def __init__(self, options: TrainOptions, folder: str | Path) -> None:
+    def __init__(self, options: TrainOptions, folder: str | Path, network: type[PFN] = PFN) -> None:
         self.options, self.folder = options, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.device = pick_device(options.device)
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
-            self.model = PFN(options.config).to(self.device)
+            self.model = network(options.config).to(self.device)
         if options.init is not None:
             self.model.load_state_dict(_weights_to_begin_from(options))
         self.averaged = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
