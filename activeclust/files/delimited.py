@@ -10,9 +10,13 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from activeclust.errors import DataFileError, InvalidInput
+from activeclust.files.latin import ENCODINGS, is_latin, likeliest_latin
+
+if TYPE_CHECKING:
+    from charset_normalizer import CharsetMatch
 
 SEPARATORS = (",", ";", "\t")
 SAMPLE_LINES = 50  #: lines by which separators are told apart
@@ -26,10 +30,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: encodings of other scripts than Latin that are looked for
-_OTHER_SCRIPTS = [
-    "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr",
-    "utf_16_le", "utf_16_be",
-]  # fmt: skip
+_OTHER_SCRIPTS = (
+    "cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030",
+    "big5", "euc_kr", "utf_16_le", "utf_16_be",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,19 +80,25 @@ def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encodi
     """
     if asked is not None:
         try:
-            name = codecs.lookup(asked).name
+            found = codecs.lookup(asked)
+            "".encode(asked)  # codecs such as hex and rot13, which make no text of bytes, raise here
+            name = found.name
         except (LookupError, ValueError):
             raise InvalidInput(
                 f"There is no encoding {asked!r}; there are utf-8, utf-16, cp1252 (Windows, western Europe), cp1250, "
                 "cp1251, mac-roman, shift-jis, gb18030 and others."
             ) from None
-    start = file.read(4)
+    start = file.read(_BLOCK)
     file.seek(0)
     marked = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
     if asked is None and marked:
         name = marked
     elif asked is None or name == "utf-8":
         name = "utf-8-sig"
+    elif (
+        name == "utf-16" and not marked and 0 in start
+    ):  # letters of ASCII have their zero behind them, or before
+        name = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     wrong = _first_wrong(file, name)
     if wrong is None:
         return Encoding(name)
@@ -105,10 +115,15 @@ def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
     sample = _lines_beyond_ascii(file)
     high = [byte > 127 for byte in sample]
     beside = sum(one and other for one, other in itertools.pairwise(high))
-    name: str | None = "cp1252"
-    if beside > sum(high) / 2 or 0 in sample:  # not single accents among Latin letters
-        best = from_bytes(sample, cp_isolation=_OTHER_SCRIPTS).best()
-        name = best.encoding if best else None
+    name = None
+    if beside > sum(high) / 4 or 0 in sample:  # more than single accents among Latin letters
+        found = list(from_bytes(sample, cp_isolation=[*_OTHER_SCRIPTS, *ENCODINGS]))
+        if found and _cases(found[0]) == {"upper"}:  # the letters of Hebrew and Arabic are capitals in koi8-r
+            like = [m for m in found if m.chaos <= found[0].chaos and 2 * m.coherence > found[0].coherence]
+            found = [m for m in like if not _cases(m)] + found
+        name = found[0].encoding if found and (0 in sample or not is_latin(str(found[0]))) else None
+    if name is None and 0 not in sample:
+        name = likeliest_latin(sample)
     if name is None or _first_wrong(file, name) is not None:
         raise DataFileError(
             f"{what} is not text in UTF-8 (line {wrong} holds other bytes), and what else it is cannot be guessed: "
@@ -121,6 +136,12 @@ def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
     )
 
 
+def _cases(match: CharsetMatch) -> set[str]:
+    """Which of "upper" and "lower" its letters beyond ASCII are."""
+    letters = [c for c in str(match) if not c.isascii() and c.isalpha()]
+    return {"upper" if c.isupper() else "lower" for c in letters if c.isupper() or c.islower()}
+
+
 def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
     """The line of the first byte that is no text, or None; the file is left at its beginning."""
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -131,12 +152,14 @@ def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
                 text = decoder.decode(block)
             except UnicodeDecodeError as error:
                 return line + error.object[: error.start].count(b"\n")
+            except UnicodeError:  # UTF-16 without a mark, and codecs that name no place
+                return line
             if "\0" in text:  # UTF-16 without a mark is UTF-8 with NULs
                 return line + text[: text.index("\0")].count("\n")
             line += text.count("\n")
         try:
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
+        except UnicodeError:
             return line
         return None
     finally:
