@@ -161,9 +161,12 @@ def import_run(
     if format == "csv":
         answers = read_csv(_text(file), _ids_of(store, name))
     elif format == "parquet":
-        answers, stated = read_parquet(file)
+        answers, stated = read_parquet(
+            file, lambda spec: _ids_of(store, name or (spec.name if spec else None))
+        )
     else:
-        answers = from_tasks(from_json(_decoded(file), "the file"), control=control)
+        given = from_json(_decoded(file), "the file")
+        answers = from_tasks(given, control=control, ids=_ids_of(store, name))
     return _import_answers(store, stated, answers, name, n_rows)
 
 
@@ -225,7 +228,7 @@ def _import_answers(
 
 
 def _check_same_rows(there: RunSpec, given: RunSpec | None) -> None:
-    if given is None:
+    if given is None or (_has_ids(there) and _has_ids(given)):  # answers have found their rows by id
         return
     hashes = {there.data_hash, given.data_hash} - {""}
     if there.n_rows != given.n_rows or len(hashes) > 1:
@@ -243,6 +246,10 @@ def _decoded(file: BinaryIO) -> str:
     for note in notes:
         warnings.warn(note.partition(":")[0] + ".", stacklevel=4)
     return text
+
+
+def _has_ids(spec: RunSpec) -> bool:
+    return spec.row_ids is not None and spec.row_ids.named
 
 
 def _ids_of(store: Store, name: str | None) -> RowIds | None:

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, TextIO
@@ -74,13 +74,14 @@ def write_csv(answers: Iterable[Answer], file: TextIO, own: RowsOwn | None = Non
 def read_csv(file: TextIO, ids: RowIds | None = None) -> list[Answer]:
     """Answers from a file with at least the columns ``row`` and ``cluster``.
 
-    Where ``ids`` are those of the run's rows and the file has a column ``id``, rows are found by it. Fields are
-    separated by commas, or by semicolons or tabs where the header says so. Without ``cluster_type`` a cluster is a
-    text; without ``kind`` a line with a cluster is a label, and one without says nothing.
+    Where ``ids`` are those of the run's rows and the file has a column ``id``, rows are found by it, and the file
+    needs no column ``row``. Fields are separated by commas, or by semicolons or tabs where the header says so. Without
+    ``cluster_type`` a cluster is a text; without ``kind`` a line with a cluster is a label, and one without says
+    nothing.
     """
     limit = csv.field_size_limit(2**31 - 1)  # a label may be longer than the module's 131,072 characters
     try:
-        return _read_csv(csv.DictReader(file, strict=True, delimiter=_delimiter(file)), _places(ids))
+        return _read_csv(csv.DictReader(file, strict=True, delimiter=_delimiter(file)), places_of(ids))
     finally:
         csv.field_size_limit(limit)
 
@@ -94,14 +95,15 @@ def _delimiter(file: TextIO) -> str:
     return next((mark for mark, names in columns.items() if names >= _NEEDED), ",")
 
 
-def _places(ids: RowIds | None) -> dict[str, int] | None:
+def places_of(ids: RowIds | None) -> dict[str, int] | None:
+    """The row of each id, where the rows have ids."""
     return {name: row for row, name in enumerate(ids.values)} if ids is not None and ids.named else None
 
 
 def _read_csv(reader: csv.DictReader[str], places: Mapping[str, int] | None) -> list[Answer]:
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-        _check_columns(names, "CSV")
+        _check_columns(names, "CSV", places)
         reader.fieldnames = names
         answers = []
         for line in reader:
@@ -117,8 +119,9 @@ def _read_csv(reader: csv.DictReader[str], places: Mapping[str, int] | None) -> 
     return [answer for answer in answers if answer is not None]
 
 
-def _check_columns(names: Sequence[str], what: str) -> None:
-    if missing := sorted(_NEEDED - set(names)):
+def _check_columns(names: Sequence[str], what: str, places: Mapping[str, int] | None) -> None:
+    found = {*names, "row"} if places is not None and "id" in names else set(names)
+    if missing := sorted(_NEEDED - found):
         there = ", ".join(map(shown, names[:20])) or "none"
         raise DataFileError(
             f"The {what} has no column {missing[0]!r}; it needs 'row' and 'cluster'. Its columns: {there}."
@@ -152,17 +155,23 @@ def write_parquet(
             )
 
 
-def read_parquet(file: BinaryIO) -> tuple[list[Answer], RunSpec | None]:
-    """Answers, and what their run was made from where the file tells."""
+def read_parquet(
+    file: BinaryIO, ids_of: Callable[[RunSpec | None], RowIds | None] = lambda stated: None
+) -> tuple[list[Answer], RunSpec | None]:
+    """Answers, and what their run was made from where the file tells.
+
+    ``ids_of`` that gives what tells the rows of the run apart that is read into; rows are found as in :func:`read_csv`.
+    """
     arrow, parquet = _pyarrow()
     try:
         table = parquet.read_table(file)
     except (arrow.ArrowException, OSError) as error:
         raise DataFileError(f"Not a Parquet file: {error}.") from error
-    _check_columns(table.column_names, "table")
-    answers = [_to_answer(line, f"row {i} of the table") for i, line in enumerate(table.to_pylist())]
     stored = (table.schema.metadata or {}).get(_SPEC_KEY)
     spec = None if stored is None else _to_spec(from_json(stored, "what the table says of its run"))
+    places = places_of(ids_of(spec))
+    _check_columns(table.column_names, "table", places)
+    answers = [_to_answer(line, f"row {i} of the table", places) for i, line in enumerate(table.to_pylist())]
     return [answer for answer in answers if answer is not None], spec
 
 
@@ -235,11 +244,7 @@ def _split(cluster: Cluster | None) -> tuple[str | None, str]:
 def _to_answer(line: Mapping[str, Any], where: str, places: Mapping[str, int] | None = None) -> Answer | None:
     """An answer; None for a line that says nothing of its row."""
     try:
-        row = row_number(line["row"])
-        if places is not None and line.get("id") not in (None, ""):
-            if (name := str(line["id"])) not in places:
-                raise ValueError(f"no row of the run has the id {shown(name)}")
-            row = places[name]
+        row = row_of(line, places)
         cluster = label(line["cluster"], "A cluster")
         kind = line.get("kind")
         if cluster is None and not kind:
@@ -254,6 +259,21 @@ def _to_answer(line: Mapping[str, Any], where: str, places: Mapping[str, int] | 
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise DataFileError(f"Cannot read {where}: {error}") from error
+
+
+def row_of(line: Mapping[str, Any], places: Mapping[str, int] | None) -> int:
+    """The row that a line is about: by its ``id`` where the run's rows have ids (``places``), else by its number.
+
+    Examples
+    --------
+    >>> row_of({"row": 5, "id": "b"}, {"a": 0, "b": 1}), row_of({"row": 5, "id": "b"}, None)
+    (1, 5)
+    """
+    if places is None or line.get("id") in (None, ""):
+        return row_number(line.get("row"))
+    if (name := str(line["id"])) not in places:
+        raise ValueError(f"no row of the run has the id {shown(name)}")
+    return places[name]
 
 
 def _cluster(cluster: Cluster | None, stated: str | None, kind: Kind) -> Cluster | None:

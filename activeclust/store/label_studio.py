@@ -18,9 +18,10 @@ from typing import Any, TextIO
 from xml.sax.saxutils import quoteattr
 
 from activeclust.errors import DataFileError, InvalidInput
+from activeclust.identities import RowIds
 from activeclust.store.base import Answer, Cluster, Kind
 from activeclust.store.checks import check_cluster, shown
-from activeclust.store.formats import row_number
+from activeclust.store.formats import places_of, row_number, row_of
 
 CONTROL, UNSURE_CONTROL, OBJECT = "cluster", "unsure", "item"
 #: fields of JSON_MIN that Label Studio adds; the others are the task's data and the controls
@@ -108,17 +109,20 @@ def write_tasks(tasks: Iterable[Mapping[str, Any]], file: TextIO) -> None:
     file.write("[]\n" if separator == "[" else "\n]\n")
 
 
-def from_tasks(tasks: Any, *, control: str | None = None) -> list[Answer]:
+def from_tasks(tasks: Any, *, control: str | None = None, ids: RowIds | None = None) -> list[Answer]:
     """The answers in exported tasks, Label Studio's own exports (JSON and JSON_MIN) included.
 
     A name that was given here keeps its type. One that was given in Label Studio is a text, unless the
-    same text stands for an integer elsewhere in the file. Tasks are told apart by ``data["row"]``.
+    same text stands for an integer elsewhere in the file. Tasks are told apart by ``data["id"]`` where the run's rows
+    have ids, else by ``data["row"]``; JSON_MIN, whose ids are Label Studio's own, by the row.
 
     Parameters
     ----------
     tasks : list of dict
     control : str, optional
         The name of the ``<Choices>`` in which clusters were chosen; see :func:`find_control`.
+    ids : RowIds, optional
+        What tells the run's rows apart.
 
     Raises
     ------
@@ -129,7 +133,7 @@ def from_tasks(tasks: Any, *, control: str | None = None) -> list[Answer]:
         raise DataFileError("A Label Studio file is a list of tasks.")
     minimal = bool(tasks) and all(_is_minimal(task) for task in tasks)
     control = find_control(_controls(tasks, minimal), control)
-    answers = []
+    answers, places = [], places_of(ids)
     integers = {str(cluster): cluster for cluster in _meant(tasks) if isinstance(cluster, int)}
     for number, task in enumerate(tasks, 1):
         try:
@@ -137,7 +141,7 @@ def from_tasks(tasks: Any, *, control: str | None = None) -> list[Answer]:
                 if (answer := _minimal_answer(task, control)) is not None:
                     answers.append(answer)
                 continue
-            row = row_number(task["data"]["row"])
+            row = row_of(task["data"], places)
             kept = [
                 [_meaning(item, control, integers), float(item["score"])]
                 for item in task.get("predictions", [])

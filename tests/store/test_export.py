@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from activeclust.errors import DataFileError, InvalidInput, RunExists, RunMismatch, UnknownName
+from activeclust.identities import RowIds
 from activeclust.store import open_store
 from activeclust.store.answers import Answer, add_answers, current_answers
 from activeclust.store.base import Event, Kind, Round, RunSpec
@@ -427,3 +428,49 @@ def test_an_import_that_fails_leaves_what_was_there(tmp_path):
             import_run(store, "jsonl", io.BytesIO(content + wrong))
     assert store.runs() == []
     store.close()
+
+
+def named_run(ids, answers=()):
+    store = open_store()
+    run = store.create_run(RunSpec("mine", "random", 0, len(ids), "", "", row_ids=RowIds("id", tuple(ids))))
+    add_answers(run, [Answer(ids.index(name), Kind.LABEL, cluster) for name, cluster in answers])
+    return store, run
+
+
+@pytest.mark.parametrize("format", ANSWERS)
+def test_answers_find_their_rows_by_id_whatever_their_order(format):
+    ids = ["b7", "007", "7", "ä"]
+    _, run = named_run(ids, [("007", "cat"), ("ä", 3)])
+    content = exported(run, format)
+    store, other = named_run(["new", *reversed(ids)])
+    import_run(store, format, io.BytesIO(content), name="mine")
+    assert {a.row: a.cluster for a in other.anchors()} == {3: "cat", 1: 3}
+    store, _ = named_run(["b7", "7"])
+    with pytest.raises(DataFileError, match="no row of the run has the id '007'"):
+        import_run(store, format, io.BytesIO(content), name="mine")
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_table_of_ids_and_clusters_is_enough_where_rows_have_ids(format):
+    content = b"cluster,id\ncat,b\n,a\n"
+    if format == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        file = io.BytesIO()
+        pq.write_table(pa.table({"cluster": ["cat", None], "id": ["b", "a"]}), file)
+        content = file.getvalue()
+    store, run = named_run(["a", "b"])
+    import_run(store, format, io.BytesIO(content), name="mine")
+    assert {a.row: a.cluster for a in run.anchors()} == {1: "cat"}
+    plain = open_store()
+    plain.create_run(RunSpec("mine", "random", 0, 2, "", ""))
+    with pytest.raises(DataFileError, match="no column 'row'"):
+        import_run(plain, format, io.BytesIO(content), name="mine")
+
+
+def test_tasks_that_hold_ids_need_no_rows():
+    made = [{"data": {"id": "b", "text": "x"}, "annotations": [task(0, "cat")["annotations"][0]]}]
+    store, run = named_run(["a", "b"])
+    import_run(store, "label-studio", io.BytesIO(json.dumps(made).encode()), name="mine")
+    assert {a.row: a.cluster for a in run.anchors()} == {1: "cat"}
