@@ -1,6 +1,6 @@
 """How accurate the labels are: an unbiased estimate from rows drawn at random.
 
-What the posterior expects of itself can be wrong, and the rows that a strategy asks about are no fair sample.
+The accuracy that the posterior expects can be wrong, and the rows that a strategy asks about are a biased sample.
 :func:`audit` asks about random rows; :func:`estimate` turns the counts into an accuracy with its interval.
 """
 

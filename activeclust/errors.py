@@ -4,7 +4,7 @@
 
     ActiveClustError
     ├── InvalidInput (ValueError)        rows, labels or options that cannot be used
-    ├── UnknownName (LookupError)        a strategy, oracle or cluster nobody has heard of
+    ├── UnknownName (LookupError)        a strategy, oracle or cluster that does not exist
     ├── MissingDependency (ImportError)  an extra that is not installed
     ├── DataFileError (OSError)          a file that is missing, empty or unreadable
     ├── WeightsError                     PFN weights that are missing or do not fit the model

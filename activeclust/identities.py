@@ -1,7 +1,7 @@
-"""What tells one row from another: an id, a file's name, or what the row holds.
+"""What identifies a row: an id, a file name, or a digest of its content.
 
-Row numbers change when a file is sorted or gets more rows; these names do not. They are kept with a run, so that its
-answers find their rows again.
+Row numbers change when a file is sorted or gets more rows; identities do not. They are stored with a run, so that
+its answers can be assigned to their rows again.
 """
 
 from __future__ import annotations

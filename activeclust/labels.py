@@ -1,4 +1,4 @@
-"""What a label is, and which labels are missing: decided here, for everybody who takes labels in.
+"""What counts as a label, and which labels are missing; used wherever labels are read.
 
 A label is a text or an integer. Missing are None, NaN, NaT, ``pandas.NA``, masked entries and blank texts, in
 every container and dtype; nothing else is. 1 and "1" are different labels, 1 and 1.0 are the same.

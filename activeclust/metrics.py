@@ -1,6 +1,6 @@
-"""How good a partition is: against the truth where it is known, and without it where it is not.
+"""Metrics of a partition, with and without true labels.
 
-scikit-learn and scipy compute; this module says what is compared. Cluster names are compared as they are
+scikit-learn and SciPy compute them; this module decides what is compared. Cluster names are compared as they are
 (the oracle's names are the cluster names), so accuracy needs no matching of clusters to classes.
 """
 

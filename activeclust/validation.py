@@ -1,4 +1,4 @@
-"""What rows can be used, said once for everybody who takes rows in."""
+"""Checks of rows, used wherever rows are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query strategies, one a file: which rows to ask about next.
+"""Query strategies, one per file: which rows to ask about next.
 
 ``strategies/NAME.py`` holds the function ``NAME(state, n, rng) -> rows``; adding a file adds a strategy.
 Packages add theirs through the entry-point group ``activeclust.strategies``; ``modal:NAME`` and

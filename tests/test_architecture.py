@@ -1,4 +1,4 @@
-"""The house of docs/architecture.md, checked: imports point one way, and what is instant stays instant."""
+"""The dependencies of docs/architecture.md, checked: imports point one way, and light imports stay light."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, STRATEGIES = ROOT / "activeclust", ROOT / "strategies"
 
-#: room -> rooms it may import. A room is a folder or a module of the package; a room may import itself.
+#: package -> packages it may import. A package is a folder or a module of the package; a package may import itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["cli"] = set(MAY_IMPORT) - {"integrations", "notebook", "testing"}
 MAY_IMPORT["__main__"] = {"cli"}
 
-#: libraries that stay in their rooms
+#: libraries that stay in their packages
 ONLY_IN = {
     "torch": {"views", "pfn", "zeroshot", "clusterer"},
     "safetensors": {"pfn", "zeroshot"},
@@ -72,8 +72,8 @@ ONLY_IN = {
 STRATEGY_LIBRARIES = {"numpy", "scipy", "sklearn"}
 
 
-def room_of(module: str) -> str:
-    """The room of a module named relative to the package: its folder, or itself."""
+def package_of(module: str) -> str:
+    """The package of a module named relative to the package: its folder, or itself."""
     return module.split(".")[0]
 
 
@@ -137,11 +137,11 @@ def imports_of(code: str) -> Imports:
     return visitor
 
 
-def wrong_arrows(module: str, imports: Imports) -> list[str]:
-    room = room_of(module)
-    wrong = [f"activeclust.{name}" for name in imports.ours if room_of(name) not in MAY_IMPORT[room] | {room}]
-    wrong += [name for name in imports.libraries if name in ONLY_IN and room not in ONLY_IN[name]]
-    if room == "strategies":
+def wrong_imports(module: str, imports: Imports) -> list[str]:
+    package = package_of(module)
+    wrong = [f"activeclust.{name}" for name in imports.ours if package_of(name) not in MAY_IMPORT[package] | {package}]
+    wrong += [name for name in imports.libraries if name in ONLY_IN and package not in ONLY_IN[name]]
+    if package == "strategies":
         wrong += sorted(imports.libraries - STRATEGY_LIBRARIES - set(sys.stdlib_module_names))
     return wrong
 
@@ -155,11 +155,11 @@ def circles(graph: dict[str, set[str]]) -> list[str]:
 
 
 def table() -> str:
-    """The table of docs/architecture.md: each room, what it is for (its docstring), what it may import."""
-    lines = ["| room | what it is for | may import |", "|---|---|---|"]
-    for room, others in MAY_IMPORT.items():
-        said = str(ast.get_docstring(ast.parse(MODULES[room].read_text(encoding="utf-8")))).split("\n\n")[0]
-        name = f"`{room}/`" if MODULES[room].name == "__init__.py" else f"`{room}`"
+    """The table of docs/architecture.md: each package, what it is for (its docstring), what it may import."""
+    lines = ["| package | what it is for | may import |", "|---|---|---|"]
+    for package, others in MAY_IMPORT.items():
+        said = str(ast.get_docstring(ast.parse(MODULES[package].read_text(encoding="utf-8")))).split("\n\n")[0]
+        name = f"`{package}/`" if MODULES[package].name == "__init__.py" else f"`{package}`"
         everything = set(MAY_IMPORT) - {"integrations", "testing", "cli", "__main__"}
         listed = "everything below it" if others == everything else ", ".join(sorted(others)) or "nothing"
         lines.append(f"| {name} | {' '.join(said.split())} | {listed} |")
@@ -168,13 +168,13 @@ def table() -> str:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name])
 def test_imports_point_one_way(module):
-    assert room_of(module) in MAY_IMPORT, f"{module} is in no room: name its room in MAY_IMPORT"
-    wrong = wrong_arrows(module, imports_of(MODULES[module].read_text(encoding="utf-8")))
+    assert package_of(module) in MAY_IMPORT, f"{module} is in no package: name its package in MAY_IMPORT"
+    wrong = wrong_imports(module, imports_of(MODULES[module].read_text(encoding="utf-8")))
     assert not wrong, f"{module} may not import {', '.join(wrong)}"
 
 
-def test_every_room_is_there():
-    assert {room_of(name) for name in MODULES if name} == set(MAY_IMPORT)
+def test_every_package_is_there():
+    assert {package_of(name) for name in MODULES if name} == set(MAY_IMPORT)
     assert len(MAY_IMPORT) <= 26
 
 
@@ -210,8 +210,8 @@ def test_the_table_in_the_documentation_is_that_of_the_code():
         ("store.sql.run", "from activeclust.loop import ActiveLoop"),
     ],
 )
-def test_a_wrong_arrow_is_seen(module, code):
-    assert wrong_arrows(module, imports_of(code))
+def test_a_wrong_import_is_seen(module, code):
+    assert wrong_imports(module, imports_of(code))
 
 
 HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "sqlalchemy", "scipy", "mlxtend", "modAL", "rich")
@@ -260,6 +260,6 @@ def test_the_strategies_folder_is_the_package_folder():
 if __name__ == "__main__":
     page = ROOT / "docs" / "architecture.md"
     page.write_text(
-        re.sub(r"\| room \|.*?\n(?!\|)", lambda _: table(), page.read_text(encoding="utf-8"), flags=re.S),
+        re.sub(r"\| package \|.*?\n(?!\|)", lambda _: table(), page.read_text(encoding="utf-8"), flags=re.S),
         encoding="utf-8",
     )

@@ -1,4 +1,4 @@
-"""Who answers: any callable from a query to an answer, oracles, language models, and the terminal."""
+"""Annotators, which answer queries: any callable, oracles, language models, and the terminal."""
 
 from activeclust.annotators.language_model import Usage, llm
 from activeclust.annotators.oracles import LabelOracle, NoisyOracle

@@ -1,4 +1,4 @@
-"""Query strategies compared with one another on paired seeds."""
+"""Comparison of query strategies on paired seeds."""
 
 from activeclust.compare.arms import Arm
 from activeclust.compare.comparison import Comparison

@@ -1,4 +1,4 @@
-"""Rows to be clustered: named data sets, files, folders, arrays."""
+"""Data to be clustered: named data sets, files, folders, and arrays."""
 
 from activeclust.datasets.loading import NAMED, SUFFIXES, TABLES, Dataset, load
 

@@ -1,1 +1,1 @@
-"""Files as people have them: delimited text of any encoding, pictures of any kind."""
+"""Reading and writing files: delimited text in any encoding, and pictures."""

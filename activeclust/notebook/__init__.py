@@ -1,4 +1,4 @@
-"""Answering in a notebook: a widget on an ActiveLoop that is there, with grid and map.
+"""A notebook widget that answers the questions of an existing ActiveLoop, with grid and map.
 
 Needs the extra ``[notebook]``.
 """

@@ -1,1 +1,1 @@
-"""What a long step uses: disk for results that are computed once, memory, and progress reports."""
+"""Resources of long steps: a disk cache, checks of memory, and progress reports."""

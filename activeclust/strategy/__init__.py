@@ -1,4 +1,4 @@
-"""What a query strategy is: the state it sees, scores of rows, and ways to select rows by them."""
+"""Parts of query strategies: the state they see, scores of rows, and selections by score."""
 
 from activeclust.strategy.scores import (
     WIDTH,

@@ -1,1 +1,1 @@
-"""Contract tests: what every strategy and every store must do, as classes to run over your own."""
+"""Contract tests that every strategy and every store must pass, as classes to subclass for your own."""

@@ -1,1 +1,1 @@
-"""Rows become geometry: PCA coordinates, neighbour graphs and their eigenvectors. Knows nothing of anchors."""
+"""The geometry of rows: PCA coordinates, neighbour graphs and their eigenvectors; independent of anchors."""

@@ -1,1 +1,1 @@
-"""A partition without any anchor: candidate partitions, their descriptions, and a learned choice among them."""
+"""Clustering without anchors: candidate partitions, their descriptions, and a learned choice among them."""
