@@ -1,19 +1,22 @@
-"""Replace each strategy, rule, metric, stop rule and oracle by noise, and show that its tests notice.
+"""Replace each strategy, rule, graph, model, metric, stop rule and annotator by noise, and show that its tests notice.
 
 python tests/replaced_by_noise.py [--jobs 2] [--only TEXT]
 
-Each replacement runs in a process of its own (``tests/support/noise.py``): once by random values, once by a constant.
+Each replacement is tested in a fork of this process (``tests/support/noise.py``): once by random values, once by a
+constant. The libraries are imported once.
 The exit status is 1 if one is not noticed, or if the tests fail without any replacement.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from activeclust import strategies
 from activeclust.pfn.rules import RULES
@@ -21,6 +24,12 @@ from activeclust.pfn.rules import RULES
 ROOT = Path(__file__).resolve().parents[1]
 CHOICES, PARTS = "tests/strategies/test_choices.py", "tests/strategies/test_scores_and_selections.py"
 RULE_TESTS, METRICS = "tests/pfn/test_rules.py", "tests/test_metrics.py"
+VIEWS, MODELS, ZERO_SHOT = (
+    "tests/views/test_graphs.py",
+    "tests/clusterer/test_estimator.py",
+    "tests/zeroshot/test_zeroshot.py",
+)
+ANNOTATORS = "tests/annotators"
 STOPPING, ORACLES = "tests/loop/test_stopping.py", "tests/annotators/test_oracles.py"
 
 SCORES = ("accuracy", "v_measure", "ari", "nmi", "clusters", "ece")
@@ -32,6 +41,19 @@ FUNCTIONS = (
 STRATEGY_PARTS = (
     "entropy_of", "margin_of", "uncertainty_of", "heavy_rows", "top_rows", "diverse_rows", "cover", "take",
     "sample_rows", "kernel_between", "closeness",
+)  # fmt: skip
+#: what rows become: function of activeclust/views -> its module
+GEOMETRY = {
+    "_affinity": "views", "_sharp_affinity": "views", "_angle_affinity": "views", "_refined_affinity": "views",
+    "_nearest": "views", "directions": "views", "leading_eigenvectors": "spectrum", "fit_projection": "projection",
+}  # fmt: skip
+ANSWERING = {
+    "AnnotatorCaller": "test_calling.py", "Terminal": "test_terminal.py", "LanguageModel": "test_language_model.py",
+}  # fmt: skip
+IMPORTED_ONCE = (
+    "activeclust.cli.loop", "activeclust.clusterer.estimator", "activeclust.loop.active_loop",
+    "activeclust.pfn.inference", "activeclust.zeroshot.discover", "hypothesis", "openai", "pandas", "scipy.stats",
+    "sklearn.utils.estimator_checks", "torch",
 )  # fmt: skip
 
 
@@ -53,33 +75,37 @@ def targets() -> dict[str, tuple[str, str]]:
     }
     found |= {f"oracle:{name}": (ORACLES, "") for name in ("LabelOracle", "NoisyOracle")}
     found |= {f"activeclust.strategy:{name}": (PARTS, "") for name in STRATEGY_PARTS}
+    found |= {f"activeclust.views.{module}:{name}": (VIEWS, "") for name, module in GEOMETRY.items()}
+    found |= {f"annotator:{name}": (f"{ANNOTATORS}/{file}", "") for name, file in ANSWERING.items()}
+    found["activeclust.annotators.prompt:read_reply"] = (f"{ANNOTATORS}/test_language_model.py", "")
+    found["model:pfn"] = (MODELS, "blobs or unseen or many_clusters")
+    found["model:selector"] = (ZERO_SHOT, "are_found")
     return found
 
 
-def status(target: str, kind: str, file: str, select: str) -> int:
-    """Pytest's exit status with that replacement; 0 passed, 1 failed."""
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "noise",
-        "-p",
-        "no:cacheprovider",
-        file,
-        "-k",
-        select,
-    ]
-    env = os.environ | {
-        "ACTIVECLUST_NOISE": f"{kind} {target}" if target else "",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(ROOT / "tests/support"), os.environ.get("PYTHONPATH", "")])
-        ),
-    }
-    return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, check=False).returncode
+def start(target: str, kind: str, file: str, select: str) -> int:
+    """Fork a process that runs those tests with that replacement; its number."""
+    child = os.fork()
+    if child:
+        return child
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nothing, stream)
+    os.environ["ACTIVECLUST_NOISE"] = f"{kind} {target}" if target else ""
+    words = ["-q", "-x", "-p", "noise", "-p", "no:cacheprovider", file]
+    os._exit(int(pytest.main([*words, *(["-k", select] if select else [])])))
+
+
+def statuses(jobs: list[tuple[str, str, str, str]], at_once: int) -> Iterator[tuple[int, int]]:
+    """The number of each job and pytest's exit status (0 passed, 1 failed), as they end."""
+    running: dict[int, int] = {}
+    waiting = list(enumerate(jobs))[::-1]
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            number, job = waiting.pop()
+            running[start(*job)] = number
+        child, status = os.wait()
+        yield running.pop(child), os.waitstatus_to_exitcode(status)
 
 
 def main() -> int:
@@ -96,18 +122,19 @@ def main() -> int:
     jobs = [("", "", file, "") for file in sorted({file for file, _ in chosen.values()})] + [
         (t, k, *chosen[t]) for t, k in cases
     ]
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT / "tests/support"))
+    for name in IMPORTED_ONCE:
+        importlib.import_module(name)
     bad = 0
-    with ThreadPoolExecutor(given.jobs) as pool:
-        for (target, kind, file, select), code in zip(
-            jobs, pool.map(lambda job: status(*job), jobs), strict=True
-        ):
-            right = code == (1 if target else 0)
-            bad += not right
-            said = "noticed" if code == 1 else "NOT NOTICED" if code == 0 else f"pytest ended with {code}"
-            if target:
-                print(f"{target:55} {kind:9} {said}", flush=True)
-            elif not right:
-                print(f"without any replacement {file} -k {select!r} does not pass ({code})", flush=True)
+    for number, code in statuses(jobs, given.jobs):
+        target, kind, file, _ = jobs[number]
+        bad += code != (1 if target else 0)
+        said = "noticed" if code == 1 else "NOT NOTICED" if code == 0 else f"pytest ended with {code}"
+        if target:
+            print(f"{target:55} {kind:9} {said}", flush=True)
+        elif code != 0:
+            print(f"without any replacement {file} does not pass ({code})", flush=True)
     print(f"{len(cases)} replacements, {bad} wrong")
     return 1 if bad else 0
 

@@ -139,7 +139,11 @@ def imports_of(code: str) -> Imports:
 
 def wrong_imports(module: str, imports: Imports) -> list[str]:
     package = package_of(module)
-    wrong = [f"activeclust.{name}" for name in imports.ours if package_of(name) not in MAY_IMPORT[package] | {package}]
+    wrong = [
+        f"activeclust.{name}"
+        for name in imports.ours
+        if package_of(name) not in MAY_IMPORT[package] | {package}
+    ]
     wrong += [name for name in imports.libraries if name in ONLY_IN and package not in ONLY_IN[name]]
     if package == "strategies":
         wrong += sorted(imports.libraries - STRATEGY_LIBRARIES - set(sys.stdlib_module_names))
@@ -158,7 +162,9 @@ def table() -> str:
     """The table of docs/architecture.md: each package, what it is for (its docstring), what it may import."""
     lines = ["| package | what it is for | may import |", "|---|---|---|"]
     for package, others in MAY_IMPORT.items():
-        said = str(ast.get_docstring(ast.parse(MODULES[package].read_text(encoding="utf-8")))).split("\n\n")[0]
+        said = str(ast.get_docstring(ast.parse(MODULES[package].read_text(encoding="utf-8")))).split("\n\n")[
+            0
+        ]
         name = f"`{package}/`" if MODULES[package].name == "__init__.py" else f"`{package}`"
         everything = set(MAY_IMPORT) - {"integrations", "testing", "cli", "__main__"}
         listed = "everything below it" if others == everything else ", ".join(sorted(others)) or "nothing"

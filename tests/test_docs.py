@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -194,7 +195,7 @@ def test_the_ways_of_contributing_can_be_followed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         "test_my_strategy.py", "test_my_store.py", "test_my_annotator.py", "test_my_rule.py", "test_my_view.py",
     }  # fmt: skip
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
+    done = warm.run(words, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS, PAGES = ROOT / "examples" / "experiments", ROOT / "docs" / "experiments"
@@ -83,8 +83,7 @@ def test_the_method_states_the_prior_that_ships():
     assert told == pytest.approx(expected)
 
 
-def test_a_quick_run_does_not_touch_the_pages():
-    words = [sys.executable, str(SCRIPTS / "variance.py"), "--quick"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def test_a_quick_run_does_not_touch_the_pages(tmp_path):
+    done = warm.run([str(SCRIPTS / "variance.py"), "--quick"], cwd=tmp_path)
     assert done.returncode == 2
     assert "--quick needs --out" in done.stderr

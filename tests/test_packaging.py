@@ -9,10 +9,10 @@ import importlib.resources
 import pkgutil
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 import activeclust
 
@@ -103,17 +103,12 @@ def test_the_makefile_is_understood(target):
 
 @pytest.mark.parametrize("code", readme_blocks("python"), ids=lambda code: code.split("\n")[0][:40])
 def test_the_readmes_python_runs(code, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = warm.run(["-W", "error", "-c", code], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_examples_run(example, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(example)],
-        cwd=tmp_path, capture_output=True, text=True, check=False, input="",
-    )  # fmt: skip
+    done = warm.run(["-W", "error", str(example)], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

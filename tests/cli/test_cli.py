@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import warm
 
-COMMAND = [sys.executable, "-W", "error", "-m", "activeclust"]
+COMMAND = ["-W", "error", "-m", "activeclust"]
 
 
 def assert_same_rounds(rounds: list[dict], others: list[dict]) -> None:
@@ -128,9 +127,7 @@ def test_a_stop_rule_ends_the_loop(run, rows_file):
 
 def test_kill_9_loses_no_answer_and_resume_is_exact(run, rows_file, tmp_path):
     words = ["loop", "--oracle", str(rows_file), "--budget", "60", "--strategy", "random", "--name", "k"]
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = warm.start([*COMMAND, *words], cwd=tmp_path)
     await_answers(tmp_path / "activeclust.db", 5, process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -144,19 +141,20 @@ def test_kill_9_loses_no_answer_and_resume_is_exact(run, rows_file, tmp_path):
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(rows_file, tmp_path):
     words = ["loop", "--oracle", str(rows_file), "--budget", "75", "--strategy", "random"]
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    await_answers(tmp_path / "activeclust.db", 3, process)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130, err
+    said = tmp_path / "stderr.txt"
+    with said.open("wb") as file:
+        process = warm.start([*COMMAND, *words], cwd=tmp_path, stderr=file)
+        await_answers(tmp_path / "activeclust.db", 3, process)
+        process.send_signal(signal.SIGINT)
+        status = process.wait()
+    err = said.read_text()
+    assert status == 130, err
     assert "--resume --name rows-random-seed0" in err
     assert "Traceback" not in err
     assert (tmp_path / "activeclust-out" / "rows-random-seed0" / "rounds.csv").is_file()
 
 
-def await_answers(database: Path, wanted: int, process: subprocess.Popen) -> None:
+def await_answers(database: Path, wanted: int, process: warm.Process) -> None:
     """Wait until a process has stored that many answers."""
     while process.poll() is None:
         if database.is_file():

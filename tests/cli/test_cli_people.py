@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
-COMMAND = [sys.executable, "-W", "error", "-m", "activeclust"]
+COMMAND = ["-W", "error", "-m", "activeclust"]
 
 
 def spoil(path: Path, text: str) -> Path:
@@ -64,11 +64,12 @@ def test_bad_anchors_are_refused(run, rows_file, tmp_path, text, says):
 
 def annotate(rows_file: Path, folder: Path, typed: str, *words: str) -> tuple[str, str]:
     """A person at the other end of a pipe, on a screen of 80 columns without colours."""
-    done = subprocess.run(
+    done = warm.run(
         [*COMMAND, "annotate", str(rows_file), "--seed", "0", *words],
-        cwd=folder, input=typed, capture_output=True, text=True, check=False,
+        cwd=folder,
+        text=typed,
         env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,25 +90,24 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
         "import sys; sys.path.insert(0, sys.argv[2])\n"
         "from test_compare import blobs, scores\n"
         "from activeclust.compare import compare\n"
-        "print('ready', flush=True)\n"
         "sizes = {'budget': 20, 'repeats': 2, 'batch_size': 2}\n"
         "result = compare(blobs(), strategies=['random', 'herding'], store=sys.argv[1], **sizes)\n"
         "print(scores(result))\n"
     )
     store, here = tmp_path / "runs.db", str(Path(__file__).parent)
-    command = [sys.executable, str(script), str(store), here]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [str(script), str(store), here]
+    process = warm.start(command, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:  # until some answers are in
         if store.exists() and sum(info.n_anchors for info in _runs(store)) >= 5:
             break
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)
     process.wait()
-    process.stdout.close()
     kept = sum(info.n_anchors for info in _runs(store))
     assert 5 <= kept < 80, "the kill came too late to show anything"
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = warm.run(command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     straight = compare(blobs(), strategies=["random", "herding"], budget=20, repeats=2, batch_size=2)
     assert done.stdout.splitlines()[-1] == str(scores(straight))
 

@@ -1,7 +1,8 @@
 """A pytest plugin that replaces one function or rule by noise; ``tests/replaced_by_noise.py`` uses it.
 
 ACTIVECLUST_NOISE="KIND TARGET", KIND being ``random`` or ``constant``. A target is ``strategy:NAME``, ``rule:NAME``,
-``stop:NAME``, ``oracle:CLASS``, or ``MODULE:FUNCTION``, with ``[KEY]`` for one value of the dict that it returns.
+``stop:NAME``, ``oracle:CLASS``, ``annotator:CLASS``, ``model:pfn`` or ``model:selector`` (their weights), or
+``MODULE:FUNCTION``, with ``[KEY]`` for one value of the dict that it returns.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 KIND, _, TARGET = os.environ.get("ACTIVECLUST_NOISE", "").partition(" ")
 RNG = np.random.default_rng(1)
@@ -32,14 +34,35 @@ def noise(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype == bool:
             return RNG.random(value.shape) < 0.5 if drawn else np.zeros(value.shape, bool)
-        made = RNG.random(value.shape) if drawn else np.full(value.shape, 0.5)
-        return (made * max(2, value.size)).astype(value.dtype) if value.dtype.kind in "iu" else made
+        if value.dtype.kind in "iu":
+            first = value.flat[0] if value.size else 0
+            return (
+                RNG.permutation(value.ravel()).reshape(value.shape) if drawn else np.full_like(value, first)
+            )
+        return RNG.random(value.shape) if drawn else np.full(value.shape, 0.5)
+    if isinstance(value, str):
+        return "".join(RNG.choice(list("abcdefgh"), 5)) if drawn else "noise"
+    if isinstance(value, sp.csr_array):
+        return noisy_graph(value)
+    if isinstance(value, tuple):
+        return tuple(noise(one) for one in value)
     if isinstance(value, dict):
         return {key: noise(one) for key, one in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: noise(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return dataclasses.replace(value, **fields)
     return value
+
+
+def noisy_graph(W: sp.csr_array) -> sp.csr_array:
+    """A symmetric graph with about as many edges between random rows; a ring of equal weights as the constant."""
+    n = W.shape[0]
+    if KIND == "random":
+        ends = RNG.integers(n, size=(2, max(n, W.nnz // 2)))
+        half = sp.csr_array((RNG.random(ends.shape[1]) + 0.1, tuple(ends)), W.shape)
+    else:
+        half = sp.csr_array((np.full(n, 0.5), (np.arange(n), (np.arange(n) + 1) % n)), W.shape)
+    return (half + half.T).tocsr()
 
 
 def replace_everywhere(old: Any, new: Any) -> None:
@@ -115,10 +138,46 @@ def replace_oracle(name: str) -> None:
     kind.__call__ = new
 
 
+def replace_annotator(name: str) -> None:
+    home = {"AnnotatorCaller": "calling", "Terminal": "terminal", "LanguageModel": "language_model"}[name]
+    kind = getattr(importlib.import_module(f"activeclust.annotators.{home}"), name)
+
+    def answer(query: Any) -> Any:
+        return RNG.choice(query.clusters or ("noise",)).item() if KIND == "random" else "noise"
+
+    def call(self: Any, given: Any) -> Any:
+        return [answer(query) for query in given] if isinstance(given, list) else answer(given)
+
+    if name == "AnnotatorCaller":
+        kind._checked = lambda self, queries, result: iter([answer(query) for query in queries])
+    else:
+        kind.__call__ = call
+
+
+def replace_model(name: str) -> None:
+    import torch
+
+    home, function = {
+        "pfn": ("activeclust.pfn.inference", "load_network"),
+        "selector": ("activeclust.zeroshot.selector", "load_selector"),
+    }[name]
+    old = getattr(importlib.import_module(home), function)
+
+    @functools.lru_cache
+    def new(*args: Any) -> Any:
+        loaded = old(*args)
+        for weights in (loaded.model if name == "pfn" else loaded).parameters():
+            weights.data = torch.randn_like(weights) if KIND == "random" else torch.full_like(weights, 0.01)
+        return loaded
+
+    replace_everywhere(old, new)
+
+
 def pytest_configure(config: Any) -> None:
     first, _, rest = TARGET.partition(":")
     special = {
         "strategy": replace_strategy, "rule": replace_rule, "stop": replace_stop, "oracle": replace_oracle,
+        "annotator": replace_annotator, "model": replace_model,
     }  # fmt: skip
     if first in special:
         special[first](rest)
