@@ -16,7 +16,8 @@ Needs pytest. Make a subclass with a fixture ``store`` that gives an empty store
 from __future__ import annotations
 
 from activeclust.testing.store_history import HistoryContract
-from activeclust.testing.store_log import LogContract, RunContract
+from activeclust.testing.store_log import LogContract
+from activeclust.testing.store_runs import RunContract
 from activeclust.testing.store_team import CrowdContract, LeaseContract, OverlapContract
 
 __all__ = ["StoreContract"]

@@ -10,7 +10,7 @@ import pytest
 
 from activeclust.errors import InvalidInput, RoundTaken
 from activeclust.store.base import Event, Kind, Round, Store
-from activeclust.testing.store_log import N_ROWS, label, spec
+from activeclust.testing.store_cases import N_ROWS, label, spec
 
 
 class HistoryContract:

@@ -11,7 +11,7 @@ import pytest
 
 from activeclust.errors import InvalidInput
 from activeclust.store.base import Event, Kind, Store
-from activeclust.testing.store_log import N_ROWS, clusters, label, spec, undo
+from activeclust.testing.store_cases import N_ROWS, clusters, label, spec, undo
 
 
 class LeaseContract:

@@ -33,8 +33,9 @@ from activeclust.store.sql.queries import (
     to_vote,
 )
 from activeclust.store.sql.rewind import rewound
+from activeclust.store.sql.run_lines import lock_run, run_line, sound_spec
 from activeclust.store.sql.schema import annotator, event, outcome, vote
-from activeclust.store.sql.transaction import RunTransaction, lock_run, run_line, sound_spec
+from activeclust.store.sql.transaction import RunTransaction
 
 if TYPE_CHECKING:
     from activeclust.store.sql.store import SqlStore

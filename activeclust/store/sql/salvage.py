@@ -22,11 +22,11 @@ from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput
 from activeclust.store.base import Event, Round, RunSpec
 from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_spec, check_text
 from activeclust.store.log import sentence
-from activeclust.store.memory import MemoryRun
+from activeclust.store.memory_run import MemoryRun
 from activeclust.store.sql.checksums import START, of_event, of_name, of_round, of_row_ids, summed
+from activeclust.store.sql.run_lines import sound_spec
 from activeclust.store.sql.schema import annotator, dataset, event, round_, row_ids, run
 from activeclust.store.sql.specs import to_spec
-from activeclust.store.sql.transaction import sound_spec
 
 _AT_ONCE = 1024
 _NO_END = 2**62

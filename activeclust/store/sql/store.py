@@ -24,6 +24,7 @@ from activeclust.store.checks import (
 from activeclust.store.sql.engine import make_engine, parse_url, shown, transaction, translated, url_of
 from activeclust.store.sql.leases import held
 from activeclust.store.sql.run import SqlRun
+from activeclust.store.sql.run_lines import refresh_checksum, run_line, sound_spec
 from activeclust.store.sql.schema import (
     APPLICATION_ID,
     HEAD,
@@ -35,7 +36,7 @@ from activeclust.store.sql.schema import (
     run,
 )
 from activeclust.store.sql.specs import forget_unused_data, read_row_ids, select_runs
-from activeclust.store.sql.transaction import insert_run, refresh_checksum, run_line, sound_spec
+from activeclust.store.sql.transaction import insert_run
 
 version_table = sa.table(VERSION_TABLE, sa.column("version_num"))
 

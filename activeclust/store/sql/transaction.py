@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.errors import RunNotFound
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec, Vote
 from activeclust.store.checks import check_again, check_place
 from activeclust.store.outcomes import ON_CLUSTER, Outcome, Policy, RowState, admit, decide, numbered, record
@@ -43,8 +42,9 @@ from activeclust.store.sql.queries import (
     to_round,
     to_vote,
 )
+from activeclust.store.sql.run_lines import SUMS, run_line, sound_spec
 from activeclust.store.sql.schema import annotator, event, lease, outcome, round_, run, vote
-from activeclust.store.sql.specs import forget_unused_data, select_runs, to_line, to_spec, write_row_ids
+from activeclust.store.sql.specs import forget_unused_data, to_line, write_row_ids
 
 # What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
 _FIND_ANNOTATOR = sa.select(annotator.c.id).where(annotator.c.name == sa.bindparam("name"))
@@ -71,31 +71,15 @@ def annotator_id(connection: Connection, name: str) -> int:
 _VOTES_OF_ROW = select_votes(sa.bindparam("the_run")).where(vote.c.row == sa.bindparam("the_row"))
 
 
-_LOCK = sa.select(run.c.id).where(run.c.id == sa.bindparam("the_run")).with_for_update()
-_THIS = select_runs().where(run.c.id == sa.bindparam("the_run"))
 _LAST_CHECKSUM = sa.select(event.c.checksum).where(
     event.c.run_id == sa.bindparam("the_run"), event.c.seq == sa.bindparam("last")
 )
-_SUMS = ("votes", "outcomes", "rounds", "row_ids")
 _STANDS = (
     run.update()
     .where(run.c.id == sa.bindparam("the_run"))
-    .values({name: sa.bindparam(name) for name in ("last_seq", *_SUMS, "updated_at")})
+    .values({name: sa.bindparam(name) for name in ("last_seq", *SUMS, "updated_at")})
     .values(checksum=sa.bindparam("now"))
 )
-
-
-def lock_run(connection: Connection, run_id: int) -> None:
-    """Keep other writers of the run out until the end of the transaction."""
-    connection.execute(_LOCK, {"the_run": run_id})
-
-
-def run_line(connection: Connection, run_id: int, name: str) -> Any:
-    """A run's line; RunNotFound where it has been deleted."""
-    line = connection.execute(_THIS, {"the_run": run_id}).first()
-    if line is None:
-        raise RunNotFound(f"Run {name!r} has been deleted.")
-    return line
 
 
 class RunTransaction:
@@ -123,7 +107,7 @@ class RunTransaction:
         self._connection, self._run_id, self._policy = connection, line.id, policy
         self.spec = sound_spec(line)
         self.last_seq = line.last_seq
-        self._sums = {name: getattr(line, name) for name in _SUMS}
+        self._sums = {name: getattr(line, name) for name in SUMS}
         self._last_checksum = START
         if self.last_seq:
             last = {"the_run": line.id, "last": self.last_seq}
@@ -390,7 +374,7 @@ def insert_run(
     ``more`` are values of columns: a run that is moved keeps its ``id`` and ``created_at``.
     """
     now = datetime.now(timezone.utc)
-    sums = dict.fromkeys(_SUMS, 0) | {"row_ids": of_row_ids(spec.row_ids)}
+    sums = dict.fromkeys(SUMS, 0) | {"row_ids": of_row_ids(spec.row_ids)}
     line = to_line(connection, spec) | sums | {"last_seq": 0, "created_at": now, "updated_at": now}
     line |= {"checksum": of_sums(of_run(spec), 0, **sums)} | more
     made = insert(connection, run).on_conflict_do_nothing().returning(run.c.id)
@@ -404,26 +388,3 @@ def insert_run(
             changes.add_round(record)
         changes.finish()
     return run_id
-
-
-def sound_spec(line: Any) -> RunSpec:
-    """What a run was made from, but its rows' ids; ForeignDatabase where its line is not as it was written."""
-    try:
-        spec = to_spec(line)
-        checksum = _of_line(line)
-    except (TypeError, ValueError) as error:
-        raise damaged(f"what run {line.name!r:.80} was made from cannot be read") from error
-    if checksum != line.checksum:
-        raise damaged(
-            f"what run {line.name!r:.80} was made from, or where it stands, is not as it was written"
-        )
-    return spec
-
-
-def refresh_checksum(connection: Connection, line: Any) -> None:
-    """Give a run's line, which has been changed on purpose, its checksum."""
-    connection.execute(run.update().where(run.c.id == line.id).values(checksum=_of_line(line)))
-
-
-def _of_line(line: Any) -> int:
-    return of_sums(of_run(to_spec(line)), line.last_seq, **{name: getattr(line, name) for name in _SUMS})
