@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. stdout carries data, stderr progress.
+"""The command line. Results go to stdout, progress to stderr.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 the database needs an upgrade, 130 interrupted (everything
 answered so far is kept).
@@ -49,10 +49,10 @@ Examples:
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are looked at."""
+    """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order of a run's life."""
+        """Names, in the order in which the commands are used."""
         return list(HOMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -84,7 +84,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Partition rows into your own clusters with as few answers as possible.
 
-    Each command's --help ends with examples. rows.csv stands for your file, and what names a run is its file's name.
+    Each command's --help ends with examples. rows.csv stands for your file; a run is named after its file.
     """
 
 

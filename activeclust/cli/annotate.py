@@ -33,15 +33,25 @@ from activeclust.errors import DataFileError, InvalidInput
 @click.option(
     "--ui",
     type=click.Choice(["web", "terminal"]),
-    help="Where you are asked [default: web where activeclust[web] is installed and a person sits there].",
+    help="User interface [default: web if activeclust[web] is installed and stdin is a terminal, else terminal].",
 )
 @click.option(
-    "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."
+    "--strategy",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Query strategy: which rows to ask about.",
 )
-@click.option("--budget", type=click.IntRange(1), help="Answers in all [default: every row].")
-@click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions a round.")
-@click.option("--seed", type=click.IntRange(0), help="Fixes every choice [default: drawn and recorded].")
-@click.option("--stop", metavar="RULE", help="End early: converged, accuracy=0.95, gain=0.001.")
+@click.option("--budget", type=click.IntRange(1), help="Total number of answers [default: every row].")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions per round."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of all random choices [default: drawn and recorded]."
+)
+@click.option(
+    "--stop", metavar="RULE", help="Stop rule that ends the run early: converged, accuracy=0.95, gain=0.001."
+)
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")
@@ -49,40 +59,42 @@ from activeclust.errors import DataFileError, InvalidInput
     "--annotators",
     type=click.IntRange(1),
     metavar="N",
-    help="How many annotators answer each row [default: as the run was made, else 1].",
+    help="Number of annotators who answer each row [default: as stored with the run, else 1].",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="Of the page [default: the run's own, 8421 to 8920]."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the page [default: derived from the run, 8421 to 8920].",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the page listens on.")
 @click.option(
     "--password",
     metavar="PASSWORD",
     envvar="ACTIVECLUST_PASSWORD",
-    help="Lets browsers in; needed to listen beyond this machine (better in the variable ACTIVECLUST_PASSWORD).",
+    help="Password of the page, required with --host for other machines (better in the variable ACTIVECLUST_PASSWORD).",
 )
 @click.option(
     "--people",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Who may answer: one `name` or `name: password` a line.",
+    help="File of the people who may answer: one `name` or `name: password` per line.",
 )
 @click.option(
     "--guidelines",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE.md",
-    help="Markdown that is shown beside the question.",
+    help="Markdown file that is shown beside the question.",
 )
-@click.option("--base-url", metavar="URL", help="What people open, where a proxy stands before the page.")
+@click.option("--base-url", metavar="URL", help="Address that people open if the page is behind a proxy.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@click.option("--device", default="auto", show_default=True, help="Device: cpu, cuda, ...")
 @answers_option
 @data_options
 @views_options
 @click.pass_context
 def annotate_command(context: click.Context, source: str, **given: Any) -> None:
-    """Ask you which cluster rows belong to. The same command resumes where you stopped.
+    """Ask a person which clusters rows belong to. The same command resumes where you stopped.
 
     Every answer is kept at once. `activeclust cluster DATA --name NAME` writes the partition.
     """
@@ -148,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def data_run(store: Any, source: str, terminal: Any, given: dict[str, Any]) -> Any:
-    """The loop of a run over DATA, made or continued, by the options of a command."""
+    """The loop of a new or continued run over DATA, with the options of a command."""
     from activeclust.loop.active_loop import ActiveLoop
     from activeclust.metrics import known_rows
 

@@ -1,4 +1,4 @@
-"""``activeclust log | export | import | review | agreement``: answers, seen and moved."""
+"""``activeclust log | export | import | review | agreement``: show, export, import and review answers."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def name_option(command: Any) -> Any:
 @click.command("log", epilog=examples("log --name rows --last 10"))
 @db_option
 @name_option
-@click.option("--annotator", metavar="WHO", help="Only what this person did.")
-@click.option("--row", type=click.IntRange(min=0), help="Only what is about this row.")
+@click.option("--annotator", metavar="WHO", help="Only events of this person.")
+@click.option("--row", type=click.IntRange(min=0), help="Only events about this row.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def log_command(
     db: str, name: str, annotator: str | None, row: int | None, last: int | None, as_json: bool
 ) -> None:
-    """Show who answered what, when, and what it replaced."""
+    """Show the log of answers: who answered what and when, and which answer it replaced."""
     from activeclust.store.log import explain
 
     with _opened(db) as store:
@@ -113,12 +113,16 @@ def _log_record(line: LogLine) -> dict[str, Any]:
 )
 @db_option
 @name_option
-@click.option("--format", type=FORMATS, help="[default: by the name of the file, else csv]")
+@click.option("--format", type=FORMATS, help="File format [default: by the file's extension, else csv].")
 @click.option("-o", "--output", metavar="FILE", default="-", help="File to write [default: stdout].")
-@click.option("--suggestions", metavar="CSV", help="For label-studio: what `activeclust cluster` wrote.")
-@click.option("--label-config", metavar="FILE", help="For label-studio: also write a labelling config.")
 @click.option(
-    "--columns", "own_too", is_flag=True, help="Write the rows' own columns too; reads the data again."
+    "--suggestions", metavar="CSV", help="For label-studio: a CSV written by `activeclust cluster`."
+)
+@click.option(
+    "--label-config", metavar="FILE", help="For label-studio: also write a labelling configuration."
+)
+@click.option(
+    "--columns", "own_too", is_flag=True, help="Also write the rows' own columns, read from the data again."
 )
 def export_command(
     db: str,
@@ -129,7 +133,7 @@ def export_command(
     label_config: str | None,
     own_too: bool,
 ) -> None:
-    """Write a run's answers into a file.
+    """Write a run's answers to a file.
 
     csv, parquet and label-studio hold the current answers, one for each annotator and row; jsonl holds the
     whole run: every event, the rounds, and what the run was made from. Rows are named by their ids or file names, where
@@ -155,7 +159,7 @@ def export_command(
 
 
 def _own_columns(run: Run) -> dict[str, Any]:
-    """The columns of the data that a run was made from, read again as they were then."""
+    """The columns of the data that a run was made from, read again with the same options."""
     from activeclust.cli.cluster import own_columns
     from activeclust.cli.options import load_data
 
@@ -175,7 +179,7 @@ def _own_columns(run: Run) -> dict[str, Any]:
 
 @contextmanager
 def _written(output: str, kind: str) -> Iterator[BinaryIO]:
-    """The file to write into; it takes its name when it is complete."""
+    """The file to write; it gets its name when it is complete."""
     if output == "-":
         if kind == "parquet" and sys.stdout.isatty():
             raise click.UsageError("Parquet is not for a terminal: give -o FILE.")
@@ -208,7 +212,7 @@ def _read_suggestions(path: str, run: Run) -> dict[int, list[tuple[Cluster, floa
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the one in a jsonl or parquet file].")
-@click.option("--format", type=FORMATS, help="[default: by the name of the file]")
+@click.option("--format", type=FORMATS, help="File format [default: by the file's extension].")
 @click.option("--rows", "n_rows", type=click.IntRange(min=1), metavar="N",
               help="Rows in the data, for a new run from csv or label-studio.")  # fmt: skip
 @click.option("--control", metavar="NAME",
@@ -216,9 +220,9 @@ def _read_suggestions(path: str, run: Run) -> dict[int, list[tuple[Cluster, floa
 def import_command(
     file: str, db: str, name: str | None, format: str | None, n_rows: int | None, control: str | None
 ) -> None:
-    """Read answers from a file into a run, new or existing: all of them or none.
+    """Import answers from a file into a new or existing run: all of them or none.
 
-    A CSV needs the columns row (from 0) and cluster; where a cluster is blank, nothing is said of its row. Answers that
+    A CSV needs the columns row (from 0) and cluster; rows with a blank cluster are ignored. Answers that
     the run holds already, or has newer ones for, are passed over, so the same file can be read twice.
     """
     from activeclust.store import export
@@ -243,15 +247,15 @@ def import_command(
 )
 @db_option
 @name_option
-@click.option("--row", type=click.IntRange(min=0), help="Decide on this row.")
-@click.option("--cluster", metavar="NAME", help="The cluster it shall count as.")
-@click.option("--as-text", is_flag=True, help="The name is a text, though it looks like a number.")
+@click.option("--row", type=click.IntRange(min=0), help="The row to decide.")
+@click.option("--cluster", metavar="NAME", help="The cluster that the row counts as.")
+@click.option("--as-text", is_flag=True, help="Read the name as text, although it looks like a number.")
 @click.option("--annotator", metavar="WHO", default="", help="Who decides.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def review_command(
     db: str, name: str, row: int | None, cluster: str | None, as_text: bool, annotator: str, as_json: bool
 ) -> None:
-    """Show the rows whose annotators disagree, or decide on one of them."""
+    """Show the rows on which annotators disagree, or decide one of them."""
     if (row is None) != (cluster is None):
         raise click.UsageError("Give --row and --cluster together, or neither.")
     with _opened(db) as store:
@@ -306,7 +310,7 @@ def _show_disputes(run: Run, as_json: bool) -> None:
 @name_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def agreement_command(db: str, name: str, as_json: bool) -> None:
-    """Show how far annotators agree: Cohen's kappa, Fleiss' kappa, Krippendorff's alpha."""
+    """Measure the agreement of annotators: Cohen's kappa, Fleiss' kappa, Krippendorff's alpha."""
     from activeclust.store.agreement import agreement
 
     with _opened(db) as store:

@@ -9,10 +9,10 @@ from activeclust.cli.options import db_option, examples, load_data, stderr_conso
 
 @click.command("audit", epilog=examples("audit --name rows --n 30"))
 @click.option("--n", "n", type=click.IntRange(1), default=50, show_default=True, help="Rows to ask about.")
-@click.option("--name", required=True, metavar="NAME", help="The run whose labels are judged.")
-@click.option("--oracle", is_flag=True, help="Answer with the labels in the data, not by hand.")
-@click.option("--seed", type=click.IntRange(0), help="Fixes which rows [default: drawn].")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--name", required=True, metavar="NAME", help="The run whose labels are checked.")
+@click.option("--oracle", is_flag=True, help="Answer with the labels in the data instead of asking a person.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the choice of rows [default: drawn].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @db_option
 def audit_command(n: int, name: str, oracle: bool, seed: int | None, as_json: bool, db: str) -> None:
     """Estimate the accuracy of a run's labels from rows drawn at random.

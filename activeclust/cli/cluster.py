@@ -1,4 +1,4 @@
-"""``activeclust cluster``: the partition of a file, from a run's answers, a file of anchors, or from none."""
+"""``activeclust cluster``: the partition of a file, from a run's answers, a table of answers, or without answers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked fo
     "--anchors",
     "anchor_file",
     metavar="FILE",
-    help="Use the answers in a table: a column id (or row, from 0) and a column cluster.",
+    help="Use the answers in a table: a column id (or row, counted from 0) and a column cluster.",
 )
 @click.option(
     "--changed",
     is_flag=True,
-    help="Use the run's answers even where rows were added, removed or sorted since.",
+    help="Use the run's answers even if rows were added, removed or sorted since.",
 )
 @click.option(
     "-o",
@@ -60,9 +60,9 @@ MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked fo
     "--columns/--no-columns",
     "own_too",
     default=None,
-    help="Write the rows' own columns too [default: where there are at most 100].",
+    help="Also write the rows' own columns [default: if there are at most 100].",
 )
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@click.option("--device", default="auto", show_default=True, help="Device: cpu, cuda, ...")
 @data_options
 @views_options
 @click.pass_context

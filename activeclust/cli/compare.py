@@ -1,4 +1,4 @@
-"""``activeclust compare``: query strategies against one another."""
+"""``activeclust compare``: a comparison of query strategies."""
 
 from __future__ import annotations
 
@@ -45,28 +45,34 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
     ),
 )
 @click.option("--oracle", required=True, metavar="DATA", help="Labelled rows: mnist, digits or a file.")
-@click.option("--strategies", required=True, metavar="A,B,...", help="Names; 'all' for all of ours.")
+@click.option(
+    "--strategies", required=True, metavar="A,B,...", help="Names of strategies; 'all' for all built-in ones."
+)
 @click.option("--budget", metavar="N", default="100", show_default=True, callback=_answers,
-              help="Answers a run; '5 each' for five per true cluster.")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(1), default=20, show_default=True, help="Runs a strategy.")
+              help="Answers per run; '5 each' for five per true cluster.")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(1), default=20, show_default=True, help="Runs per strategy.")
 @click.option("--batch-size", metavar="N", default="5", show_default=True, callback=_answers,
-              help="Questions a round; '1 each' for one per true cluster.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every choice.")
+              help="Questions per round; '1 each' for one per true cluster.")  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices."
+)
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True,
-              help="Random rows answered before a strategy is asked, the same for all.")  # fmt: skip
+              help="Random rows answered before the strategy starts, the same for all strategies.")  # fmt: skip
 @click.option("--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              help="Share of wrong answers, the same rows for all.")  # fmt: skip
-@click.option("--noise-label", metavar="NAME", help="Label that means none: not asked, not scored.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1 for one a core.")
+              help="Share of wrong answers, on the same rows for all strategies.")  # fmt: skip
+@click.option("--noise-label", metavar="NAME", help="Label of rows that are neither asked about nor scored.")
+@click.option(
+    "--jobs", type=int, default=1, show_default=True, help="Number of processes; -1 for one per core."
+)
 @click.option("--shard", default="1/1", metavar="I/N", callback=_shard,
-              help="Run the I-th of N parts; once all are done, leave it out for the report.")  # fmt: skip
-@click.option("--name", metavar="NAME", help="Name of the sweep [default: made from data and settings].")
+              help="Run the I-th of N parts; once all parts are done, omit it to get the report.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="Name of the sweep [default: derived from data and settings].")
 @click.option("--out", metavar="DIR", help="Folder for CSV, JSON, pictures and report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @db_option
 @data_options
 def compare_command(**given: Any) -> None:
-    """Run strategies against one another on paired seeds.
+    """Compare query strategies on paired seeds.
 
     Every run is kept in the database, so an interrupted sweep resumes
     when the same command is given again.

@@ -1,4 +1,4 @@
-"""``activeclust db``: a database checked, mended, copied, and brought to this version's schema."""
+"""``activeclust db``: check, repair, back up and upgrade a database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from activeclust.store import DATABASE
 
 @click.group("db", epilog=examples("db check", "db backup copy.db"))
 def db_group() -> None:
-    """Check a database, mend it, copy it, or bring it to this version's schema."""
+    """Check, repair, back up or upgrade a database."""
 
 
 _WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVECLUST_DB")
@@ -25,10 +25,10 @@ _WHERE = click.argument("url", metavar="[URL]", default=DATABASE, envvar="ACTIVE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def check_command(context: click.Context, url: str, as_json: bool) -> None:
-    """Look a database over without changing it, and list everything that is wrong with it.
+    """Check a database without changing it, and list all damage.
 
-    Its structure and schema, every event by its checksum, and whether all else follows from the events.
-    Exit status: 0 sound, 1 damaged, 3 of another schema.
+    Checks its structure and schema, the checksum of every event, and that everything else follows from the events.
+    Exit status: 0 without damage, 1 damaged, 3 another schema.
     """
     from activeclust.store.sql.check import check
 
@@ -53,10 +53,10 @@ def check_command(context: click.Context, url: str, as_json: bool) -> None:
 @db_group.command("repair", epilog=examples("db repair"))
 @_WHERE
 def repair_command(url: str) -> None:
-    """Mend a damaged database: everything is made from its events again.
+    """Repair a damaged database: derive everything from its events again.
 
-    An SQLite file is copied beside itself first. Events that are not as they were written are taken out, and listed.
-    Nobody may answer into the database meanwhile.
+    An SQLite file is first copied beside itself. Damaged events are removed and listed. Nobody may write to the
+    database meanwhile.
     """
     from activeclust.store.sql.repair import repair
 
@@ -81,9 +81,9 @@ def _lost(events: int) -> str:
 @click.argument("copy", metavar="COPY", type=click.Path(dir_okay=False))
 @db_option
 def backup_command(copy: str, db: str) -> None:
-    """Copy an SQLite database into a new file, complete and of one moment, while people answer.
+    """Make a consistent copy of an SQLite database, also while people answer.
 
-    PostgreSQL has its own tool for that, pg_dump.
+    For PostgreSQL use pg_dump.
     """
     from activeclust.store.sql.backup import backup_database
 
@@ -93,7 +93,7 @@ def backup_command(copy: str, db: str) -> None:
 @db_group.command("upgrade", epilog=examples("db upgrade"))
 @_WHERE
 def upgrade_command(url: str) -> None:
-    """Bring a database to this version's schema, after a copy of the file (PostgreSQL: make your own)."""
+    """Upgrade a database to this version's schema, after a copy of the file (PostgreSQL: make your own backup)."""
     from activeclust.store.sql.upgrade import upgrade
 
     report = upgrade(url)

@@ -1,4 +1,4 @@
-"""``activeclust label-studio``: Label Studio asks, this answers."""
+"""``activeclust label-studio``: the machine-learning back end of a Label Studio project."""
 
 from __future__ import annotations
 
@@ -41,29 +41,35 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "--auth",
     metavar="USER:PASSWORD",
     envvar="ACTIVECLUST_LABEL_STUDIO_AUTH",
-    help="Ask for these (HTTP Basic); needed to listen beyond this machine "
+    help="Require these credentials (HTTP Basic); needed to listen beyond this machine "
     "(or the variable ACTIVECLUST_LABEL_STUDIO_AUTH).",
 )
 @click.option(
     "--write",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write tasks.json and config.xml for a new project, and end.",
+    help="Write tasks.json and config.xml for a new project, then exit.",
 )
-@click.option("--clusters", metavar="A,B,...", help="With --write: clusters that the project begins with.")
+@click.option("--clusters", metavar="A,B,...", help="With --write: the first clusters of the project.")
 @click.option(
-    "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."
+    "--strategy",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Query strategy: which rows to ask about.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Fixes every choice [default: drawn and recorded].")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of all random choices [default: drawn and recorded]."
+)
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@click.option("--device", default="auto", show_default=True, help="Device: cpu, cuda, ...")
 @answers_option
 @data_options
 @views_options
 def label_studio_command(source: str, **given: Any) -> None:
-    """Serve as the machine-learning back end of Label Studio for DATA.
+    """Serve DATA as the machine-learning back end of a Label Studio project.
 
     Connect it under Settings, Model. Its predictions carry a score in the order in which to ask (take
     "Uncertainty sampling"), and every annotation is an answer of the run at once.

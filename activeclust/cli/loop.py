@@ -44,18 +44,36 @@ if TYPE_CHECKING:
 )
 @click.option("--oracle", metavar="DATA", help="Labelled rows: mnist, digits, mnist70k or a file.")
 @click.option(
-    "--strategy", default="auto", show_default=True, metavar="NAME", help="Which rows to ask about."
+    "--strategy",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Query strategy: which rows to ask about.",
 )
-@click.option("--budget", type=click.IntRange(1), default=100, show_default=True, help="Answers in all.")
-@click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions a round.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every choice.")
 @click.option(
-    "--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong answers."
+    "--budget", type=click.IntRange(1), default=100, show_default=True, help="Total number of answers."
 )
-@click.option("--stop", metavar="RULE", help="End early: converged, accuracy=0.95, gain=0.001.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions per round."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices."
+)
+@click.option(
+    "--noise",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of answers that the oracle gives wrongly.",
+)
+@click.option(
+    "--stop", metavar="RULE", help="Stop rule that ends the run early: converged, accuracy=0.95, gain=0.001."
+)
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: DATA-STRATEGY-seedN].")
-@click.option("--resume", is_flag=True, help="Continue the run; what is not given is as it was.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run; options that are not given keep their stored values."
+)
 @click.option(
     "--changed", is_flag=True, help="Resume even with other rows, strategy, seed, batch size or model."
 )
@@ -63,13 +81,13 @@ if TYPE_CHECKING:
     "--out", metavar="DIR", help="Folder for rounds.csv and curve.png [default: activeclust-out/NAME]."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, ...")
+@click.option("--device", default="auto", show_default=True, help="Device: cpu, cuda, ...")
 @answers_option
 @data_options
 @views_options
 @click.pass_context
 def loop_command(context: click.Context, **given: Any) -> None:
-    """Run the loop with an oracle, and draw accuracy against answers.
+    """Run the loop with an oracle, and plot the accuracy against the number of answers.
 
     Without --name a new run gets the next free name (mnist-entropy-seed0, mnist-entropy-seed0-2, ...), and
     --resume continues the newest of them.
@@ -191,7 +209,7 @@ def find_name(store: Store, given: dict[str, Any]) -> tuple[str, RunSpec | None]
 
 
 def _as_before(context: click.Context, given: dict[str, Any], spec: RunSpec) -> dict[str, Any]:
-    """What was not given on the command line is as it was when the run was made."""
+    """Options that are not given on the command line keep their stored values."""
     data = dict(spec.options.get("data", {}))
     stored = {
         "strategy": spec.strategy,

@@ -24,44 +24,52 @@ if TYPE_CHECKING:
 
 _DATA = (
     click.option(
-        "--labels", metavar="FILE", help="Labels of an array file or of pictures: .npy, or one name a line."
+        "--labels",
+        metavar="FILE",
+        help="Labels of an array file or of pictures: .npy, or text with one name per line.",
     ),
     click.option("--label-column", metavar="NAME", help="Column with the labels [default: label]."),
-    click.option("--id-column", metavar="NAME", help="Column that names the rows [default: id]."),
-    click.option("--text-column", metavar="NAME", help="Column that is text [default: the one of prose]."),
+    click.option("--id-column", metavar="NAME", help="Column with the rows' ids [default: id]."),
+    click.option(
+        "--text-column",
+        metavar="NAME",
+        help="Column to encode as text [default: the only one with sentences].",
+    ),
     click.option(
         "--features",
         metavar="A,B,...|FILE",
-        help="Columns to cluster by [default: all others], or an array file with a vector a row.",
+        help="Columns used as features [default: all others], or an array file with one vector per row.",
     ),
     click.option(
         "--embed",
         metavar="MODEL",
-        help="Cluster pictures or text by this model's vectors: a name or a folder; text by its words: tf-idf "
-        "[default for text: the model of activeclust[text] where it is installed].",
+        help="Encode pictures or text by this sentence-transformers model, a name or a folder; tf-idf encodes text by "
+        "TF-IDF [default for text: the model of activeclust[text] if installed, else tf-idf].",
     ),
     click.option("--impute", is_flag=True, help="Fill missing values instead of refusing them."),
     click.option(
         "--drop",
         multiple=True,
         metavar="COLUMN",
-        help="Neither cluster by this column nor show it (repeatable).",
+        help="Leave this column out of the features and of what is shown (repeatable).",
     ),
     click.option(
-        "--encoding", metavar="NAME", help="Of a text file [default: UTF-8, else a guess that is said]."
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of a text file [default: UTF-8, else a guess, which is printed].",
     ),
-    click.option("--decimal", type=click.Choice([".", ","]), default=".", help="Sign before fractions."),
-    click.option("--sheet", metavar="NAME", help="Of an .xlsx file [default: the first]."),
+    click.option("--decimal", type=click.Choice([".", ","]), default=".", help="Decimal separator."),
+    click.option("--sheet", metavar="NAME", help="Sheet of an .xlsx file [default: the first]."),
 )
 _VIEWS = (
     click.option(
         "--landmarks", type=click.IntRange(2), metavar="N",
-        help="Rows with views of their own; the others follow those near them [default: all up to 200,000, "
-        "50,000 of more].",
+        help="Number of rows with views of their own; other rows are interpolated from them [default: all rows up "
+        "to 200,000, else 50,000].",
     ),
     click.option(
         "--cache/--no-cache", default=True, show_default=True,
-        help="Keep the views on disk, for the next start (ACTIVECLUST_CACHE names the folder).",
+        help="Cache the views on disk for the next start (ACTIVECLUST_CACHE names the folder).",
     ),
 )  # fmt: skip
 DATA_OPTIONS = (
@@ -94,14 +102,14 @@ def examples(*commands: str) -> str:
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that say how a file is read; :func:`load_data` takes them."""
+    """Options of how a file is read; :func:`load_data` takes them."""
     for option in reversed(_DATA):
         command = option(command)
     return command
 
 
 def views_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that say how views are made; :func:`clusterer_of` takes them."""
+    """Options of how views are computed; :func:`clusterer_of` takes them."""
     for option in reversed(_VIEWS):
         command = option(command)
     return command
@@ -155,12 +163,12 @@ def answers_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--answers``; :func:`begin_with_answers` takes it."""
     return click.option(
         "--answers", metavar="FILE",
-        help="Begin with the answers of a table: a column id (or row, from 0) and a column cluster.",
+        help="Table of existing answers: a column id (or row, counted from 0) and a column cluster.",
     )(command)  # fmt: skip
 
 
 def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any], *, labels: bool) -> None:
-    """Write what is known before anybody is asked: the file of ``--answers``, and the data's own labels.
+    """Write the existing answers before anybody is asked: the file of ``--answers``, and the data's own labels.
 
     Parameters
     ----------
@@ -169,7 +177,7 @@ def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any]
     given : mapping
         The command's options.
     labels : bool
-        Whether the labels of the data are answers: some rows have one, and the others are to be asked about.
+        Whether the labels in the data are answers, and the rows without a label are to be asked about.
     """
     from activeclust.datasets.given_answers import GivenAnswer, read_answers
     from activeclust.store.answers import Answer, begin_with
@@ -223,13 +231,13 @@ def _words(value: Any) -> str:
 
 
 def tell_carried(loop: ActiveLoop) -> None:
-    """Say on stderr what became of the answers of a run whose rows have changed."""
+    """Report on stderr how answers were carried over to changed rows."""
     if loop.carried_over is not None:
         say(str(loop.carried_over))
 
 
 def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run must remember to load its rows again, from any folder."""
+    """The settings that a run stores to load its rows again, from any folder."""
 
     def absolute(name: str) -> str:
         prefix = "hf:" if name.startswith("hf:") else ""
@@ -243,20 +251,20 @@ def data_settings(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def writable_folder(folder: Path) -> Path:
-    """Make a folder and try to write into it, so that hours of answers do not end in an error."""
+    """Create a folder and check that it is writable, before anybody answers."""
     probe = folder / ".activeclust-can-write"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise DataFileError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
+        raise DataFileError(f"The folder {folder} is not writable: {error.strerror or error}.") from error
     return folder
 
 
 @contextlib.contextmanager
 def bars() -> Iterator[None]:
-    """A progress bar on stderr for each step within that says how far it is; gone when all are done."""
+    """A progress bar on stderr for each step within that reports its progress; removed at the end."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from activeclust.resources.progress import listening
@@ -285,7 +293,7 @@ def stderr_console() -> Console:
 
 
 def stdout_console() -> Console:
-    """Where tables go; wide enough not to wrap where the output is no terminal."""
+    """Where tables go; wide enough not to wrap lines if the output is not a terminal."""
     from rich.console import Console
 
     console = Console(highlight=False)

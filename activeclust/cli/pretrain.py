@@ -1,4 +1,4 @@
-"""``activeclust pretrain`` and ``pretrain-zero-shot``: train the networks, for a prior of your own."""
+"""``activeclust pretrain`` and ``pretrain-zero-shot``: train the networks on a prior of your own."""
 
 from __future__ import annotations
 
@@ -23,24 +23,32 @@ from activeclust.cli.options import examples
     help="Folder for the checkpoint, the log, the weights and their card. A checkpoint in it is resumed.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=20_000, show_default=True, help="Gradient steps in all."
+    "--steps",
+    type=click.IntRange(1),
+    default=20_000,
+    show_default=True,
+    help="Total number of gradient steps.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Wall time in all; whichever of the two comes first ends the schedule.",
+    help="Total wall time; the first of the two limits ends the schedule.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that draw tasks."
+    "--workers",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Number of processes that draw tasks.",
 )
 @click.option("--width", type=click.IntRange(8), help="Token width of the network.")
 @click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
 @click.option(
     "--init",
     type=click.Path(dir_okay=False),
-    help="Weights to begin from, or `package` for those that come with activeclust.",
+    help="Initial weights, or `package` for those in the package.",
 )
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
 def pretrain(
@@ -48,7 +56,7 @@ def pretrain(
 ) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
-    Ctrl-C keeps the last checkpoint; the same command resumes from there.
+    Ctrl-C keeps the last checkpoint; the same command resumes from it.
     """
     from pathlib import Path
 
@@ -106,20 +114,30 @@ def _left(trainer, loss: float) -> str:
     type=click.Path(file_okay=False),
     default="pretrain-zero-shot-out",
     show_default=True,
-    help="Folder for data sets, checkpoint, weights and card. What is in it is used.",
+    help="Folder for data sets, checkpoint, weights and card. Existing data sets and checkpoints in it are used.",
 )
 @click.option(
-    "--datasets", type=click.IntRange(16), default=1000, show_default=True, help="Data sets to draw."
+    "--datasets",
+    type=click.IntRange(16),
+    default=1000,
+    show_default=True,
+    help="Number of data sets to draw.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="Passes over them.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=20, show_default=True, help="Passes over the data sets."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that draw data sets."
+    "--workers",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Number of processes that draw data sets.",
 )
 def pretrain_zero_shot(prior_file, folder, datasets, epochs, seed, workers) -> None:
-    """Train the network that chooses a partition when there is no answer at all.
+    """Train the network that chooses a partition without answers.
 
-    Use it as PFNClusterer(partition_weights=...). Ctrl-C keeps what is drawn and the last pass; the same
+    Use it as PFNClusterer(partition_weights=...). Ctrl-C keeps the data sets drawn and the last pass; the same
     command resumes from there.
     """
     from dataclasses import replace

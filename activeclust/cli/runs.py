@@ -1,4 +1,4 @@
-"""``activeclust runs`` and ``activeclust report``: what is stored, as tables, files and JSON."""
+"""``activeclust runs`` and ``activeclust report``: stored runs as tables, files and JSON."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def _line(info: RunInfo) -> dict[str, Any]:
 @db_option
 @click.option("--name", required=True, metavar="NAME", help="Name of the run.")
 @click.option(
-    "--out", metavar="DIR", help="Folder for rounds.csv and curve.png; nothing is written without it."
+    "--out", metavar="DIR", help="Folder for rounds.csv and curve.png [default: none, no files are written]."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def report_command(db: str, name: str, out: str | None, as_json: bool) -> None:
-    """Show a stored run again: its table, and with --out its files."""
+    """Show the table of a stored run; --out writes its files."""
     from activeclust.loop.history import History
     from activeclust.store import open_store
 

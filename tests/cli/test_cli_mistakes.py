@@ -38,7 +38,7 @@ MISTAKES = {
     "database folder": (lambda p: [*DIGITS, "--db", p / "no" / "such.db"], 1, "such.db"),
     "resume nothing": (lambda p: [*DIGITS, "--resume"], 1, "no run 'digits-auto-seed0'"),
     "resume unknown": (lambda p: ["--resume", "--name", "x"], 1, "no run 'x'"),
-    "out is a file": (lambda p: [*DIGITS, "--out", spoil(p / "out", "")], 1, "Nothing can be written"),
+    "out is a file": (lambda p: [*DIGITS, "--out", spoil(p / "out", "")], 1, "is not writable"),
 }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_an_unwritable_folder_is_found_before_the_first_question(run, rows_file,
     locked.mkdir(mode=0o500)
     status, _, err = run("loop", "--oracle", rows_file, "--out", locked / "out")
     assert status == 1
-    assert "Nothing can be written" in err
+    assert "is not writable" in err
 
 
 def test_an_unknown_command_suggests_the_nearest(run):
