@@ -186,7 +186,7 @@ def compact(labels: np.ndarray) -> np.ndarray:
 
 
 def written_labels(texts: Sequence[str | None]) -> np.ndarray:
-    """Labels that stand in a file as text, one a row.
+    """Labels that stand in a file as text, one per row.
 
     They are these very texts, unless all are integers that print as they are written: "1" and "2" are 1 and 2,
     while "01", "1" and "1.0" are three texts. A blank text is a missing label; "NA" and "None" are names.

@@ -53,7 +53,7 @@ def kind_of(column: pd.Series, name: str, what: str) -> Kind:
         raise InvalidInput(
             f"Column {name!r} of {what} is not numeric: {strings[odd].iloc[0]!r} in "
             f"{some_rows(strings.index[odd].to_numpy())}, numbers in the others. "
-            "Mend it, leave the cell blank (--impute fills it), or leave the column out with --drop."
+            "Correct it, leave the cell blank (--impute fills it), or leave the column out with --drop."
         )
     if _few_enough(strings):
         return "category"

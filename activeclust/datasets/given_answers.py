@@ -69,7 +69,9 @@ def read_answers(
     if not path.is_file():
         raise DataFileError(f"There is no file of answers {path}.")
     if path.suffix.lower() not in KINDS:
-        raise DataFileError(f"{path} is no table of answers; expected a file ending in {', '.join(KINDS)}.")
+        raise DataFileError(
+            f"{path} is not a table of answers; expected a file ending in {', '.join(KINDS)}."
+        )
     frame, notes = read_frame(path, FileOptions(encoding=encoding, sheet=sheet), texts=None)
     names = list(frame.columns)
     cluster = label_column if label_column in names else _of(names, "cluster") or _of(names, "label")

@@ -179,7 +179,7 @@ def load(
     if len(X) != len(opened.items):
         raise InvalidInput(
             f"{vectors} holds {counted(len(X), 'vector')} for {counted(len(opened.items), 'row')} of "
-            f"{source}; expected one a row."
+            f"{source}; expected one per row."
         )
     return Dataset(
         X,
@@ -227,7 +227,7 @@ def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]
     if labels is not None:
         used = [option for option in used if option != "--encoding"]  # the labels' own
     if used:
-        raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is none.")
+        raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is not a table.")
     if path.is_dir():
         return images.open_folder(path, labels, table.encoding), path.name
     return open_arrays(path, labels, table.encoding), path.stem

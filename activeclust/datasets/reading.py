@@ -77,7 +77,7 @@ def read_frame(
         (options.decimal != ".", not is_sheet and not is_parquet, "--decimal", "text (.csv, .tsv)"),
     ):
         if given and not holds:
-            raise InvalidInput(f"{option} is for {kind}; {path.name} is none.")
+            raise InvalidInput(f"{option} is for {kind}; {path.name} is not such a file.")
     notes: list[str] = []
     if is_parquet:
         frame = _read_parquet(path)

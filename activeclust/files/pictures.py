@@ -120,7 +120,7 @@ def _named(picture: Any) -> Iterator[None]:
         ) and (type(error).__module__.split(".")[0] not in ("PIL", "struct", "zlib")):
             raise
         raise DataFileError(
-            f"The picture {picture} cannot be read ({error}): mend it or take it out of the folder."
+            f"The picture {picture} cannot be read ({error}): repair it or remove it from the folder."
         ) from error
 
 

@@ -71,5 +71,5 @@ def items_of(items: Any, n_rows: int) -> Sequence[Any] | np.ndarray:
             f"items is a sequence with one entry per row, such as a list or a Series; got {type(items).__name__}."
         )
     if len(items) != n_rows:
-        raise InvalidInput(f"items has {len(items):,} entries for {n_rows:,} rows; expected one a row.")
+        raise InvalidInput(f"items has {len(items):,} entries for {n_rows:,} rows; expected one per row.")
     return ItemsByPosition(items) if hasattr(items, "iloc") else items

@@ -72,7 +72,7 @@ def expectation(metrics: Mapping[str, Any]) -> str:
 
 
 def runs_table(runs: Sequence[RunInfo]) -> Table:
-    """The runs of a store, one a line."""
+    """The runs of a store, one per line."""
     from rich.table import Table
     from rich.text import Text
 

@@ -39,7 +39,7 @@ def to_tasks(
     data: Callable[[int], Mapping[str, Any]] | None = None,
     model_version: str = "activeclust",
 ) -> list[dict[str, Any]]:
-    """Label Studio tasks, one a row.
+    """Label Studio tasks, one per row.
 
     Parameters
     ----------

@@ -118,10 +118,8 @@ def read_people(text: str) -> dict[str, str]:
         if not name or line.lstrip().startswith("#"):
             continue
         if name in people:
-            raise InvalidInput(f"The name {name!r} is there twice.")
+            raise InvalidInput(f"The name {name!r} is listed twice.")
         people[name] = password
     if not people:
-        raise InvalidInput(
-            "There is no name in it; one person a line is expected, as in `ann` or `bob: password`."
-        )
+        raise InvalidInput("It holds no name; expected one person per line, as in `ann` or `bob: password`.")
     return people

@@ -289,7 +289,7 @@ class AnnotationService:
             for event in found:
                 if event.annotator not in (who, ""):
                     raise InvalidInput(
-                        f"That was said by {event.annotator!r}, who alone can take it back; you can answer the row "
+                        f"That answer is by {event.annotator!r}, and only they can undo it; you can answer the row "
                         "yourself."
                     )
             return found

@@ -56,7 +56,7 @@ class Discovery:
     Attributes
     ----------
     rows, codes : ndarray (k,) of int
-        Anchors (distinct rows) and their clusters; the first C are the most typical rows, one a cluster.
+        Anchors (distinct rows) and their clusters; the first C are the most typical rows, one per cluster.
     posterior : Posterior
         Its ``known`` is a mean, .6 to .4, of the partition and of what the posterior network says given
         these anchors.

@@ -76,7 +76,7 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
         return Repair(shown(url), (), None, 0)
     copy, lost = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
     if left := check(url_or_path).problems:
-        raise StoreError(f"{shown(url)} could be mended in part only: {left[0]}.")
+        raise StoreError(f"{shown(url)} could be repaired only in part: {left[0]}.")
     return Repair(shown(url), problems, copy, lost)
 
 
@@ -104,7 +104,7 @@ def _mend_file(path: Path) -> tuple[Path, int]:
     """
     SqliteFile(path, create=False)  # it is ours, and no folder
     if not (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)):
-        raise StoreUnavailable(f"Nothing can be written into {path}, or beside it: mend a copy.")
+        raise StoreUnavailable(f"Nothing can be written into {path}, or beside it: repair a copy.")
     with (
         translated(URL.create("sqlite", database=str(path))),
         tempfile.TemporaryDirectory(prefix=".activeclust-repair-", dir=path.absolute().parent) as folder,

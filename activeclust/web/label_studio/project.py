@@ -71,7 +71,7 @@ def find_control(config: str) -> Control:
 
 
 def make_tasks(items: Any) -> Iterator[dict[str, Any]]:
-    """Tasks to import into a project, one a row; pictures lie within them.
+    """Tasks to import into a project, one per row; pictures lie within them.
 
     Examples
     --------
