@@ -72,38 +72,38 @@ def llm(
 
     The prompt holds the guidelines, the known clusters, answered rows as examples (the nearest ones, from
     :attr:`Query.examples`) and the row: texts and tables as text, pictures as PNG in ``data:`` URLs. The reply must be
-    a JSON object of a fixed schema, which is sent along as ``response_format``. A reply that is not is sent back with
-    the complaint, ``retries`` times; then the row counts as unsure.
+    a JSON object of a fixed schema, which is sent as ``response_format``. Any other reply is sent back with the reason,
+    ``retries`` times; then the row counts as unsure.
 
     Parameters
     ----------
     client : object
         An OpenAI client or one with the same ``client.chat.completions.create(model=, messages=, response_format=)``;
-        a synchronous one. Where requests go is the client's affair: activeclust opens no connection by itself.
+        a synchronous one. The client decides where requests go: activeclust opens no connection of its own.
     guidelines : str
-        What the clusters are about, as you would tell a colleague.
+        What the clusters are about, as you would explain it to a colleague.
     model : str
         The model's name at that server.
     clusters : sequence of clusters, or mapping from cluster to description
-        Clusters that exist from the start. Those named later in the run are added by themselves.
+        Initial clusters. Those named later in the run are added automatically.
     new_clusters : bool
         Whether the model may name a new cluster.
     examples : sequence of (item, cluster)
         Shown in every prompt, before those of the run.
     max_examples : int
-        Examples in a prompt at most.
+        Maximum number of examples in a prompt.
     fallback : callable Query -> answer, optional
         An annotator, usually a person (``activeclust.annotators.terminal.Terminal()``), who is asked where the model is
-        unsure. Without one the answer is ``UNSURE``, and the row is set aside.
+        unsure. Without one the answer is ``UNSURE``, and the row is withdrawn.
     retries : int
         How often an unusable reply is sent back, and how often a request is sent again after a busy or broken server
         (statuses 408, 409, 425, 429 and from 500 on, and connections that break).
     parallel : int
-        Requests at the same time, where the loop's ``batch_size`` is larger than one.
+        Number of simultaneous requests, if the loop's ``batch_size`` is larger than one.
     prices : (float, float), optional
         Price of a million prompt tokens and of a million completion tokens, for :attr:`Usage.cost`.
     max_cost : float, optional
-        The run is stopped before a request once the cost has reached this; needs ``prices``.
+        Limit of the cost; the run is stopped before the next request once it is reached. Needs ``prices``.
     request : mapping, optional
         More arguments of ``create``, such as ``{"temperature": 0, "seed": 1}``. ``{"response_format": None}`` sends no
         schema, for servers that refuse it.
@@ -116,11 +116,11 @@ def llm(
     Raises
     ------
     InvalidInput
-        For arguments that cannot be used.
+        If arguments cannot be used.
 
     Examples
     --------
-    Any object with the protocol's ``create`` will do; this one always gives the same answer:
+    Any object with the protocol's ``create`` works; this one always gives the same answer:
 
     >>> from types import SimpleNamespace as Box
     >>> said = '{"cluster": "spam", "new_cluster": null, "unsure": false}'
@@ -141,7 +141,7 @@ def llm(
 
 
 class LanguageModel:
-    """What :func:`llm` gives; its parameters are explained there.
+    """The annotator that :func:`llm` returns; see there for its parameters.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Annotators that know the labels: for experiments, where nobody is asked."""
+"""Oracles: annotators that know all labels, for experiments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from activeclust.labels import labels_of
 
 
 class LabelOracle:
-    """Answers with the true label: for experiments, where all labels are known.
+    """Answers with the true label.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class LabelOracle:
     Raises
     ------
     InvalidInput
-        Where no row has a label.
+        If no row has a label.
 
     Examples
     --------
@@ -47,10 +47,10 @@ class LabelOracle:
 
 
 class NoisyOracle(LabelOracle):
-    """Answers with a wrong label in a share of the cases, the same ones under the same seed.
+    """Answers a share of the rows with a wrong label, the same rows for the same seed.
 
-    Whether a row is answered wrongly depends on the seed and the row alone, not on the order of the
-    questions, so that strategies are compared under the same mistakes.
+    Whether a row is answered wrongly depends only on the seed and the row, not on the order of the questions, so that
+    strategies are compared under the same errors.
 
     Parameters
     ----------

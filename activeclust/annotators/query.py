@@ -1,10 +1,10 @@
-"""What is asked and what may be answered: a :class:`Query` goes in, a cluster name or one of the signals comes out.
+"""Queries and answers: an annotator maps a :class:`Query` to a cluster name or a signal.
 
 An annotator is any callable ``Query -> answer``. An answer is a cluster name (a non-empty ``str``, or an
 ``int``; 1 and "1" are different clusters; a new name makes a new cluster) or one of the signals
 :data:`SKIP`, :data:`UNSURE`, :data:`UNDO`, :data:`STOP`. Raising ``StopIteration`` is STOP too.
 
-It may be a coroutine function, and one marked :func:`batch` gets all questions of a round at once.
+An annotator may be a coroutine function; one marked with :func:`batch` gets all questions of a round at once.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from activeclust.labels import label
 
 Cluster = str | int
 
-SUGGESTIONS = 9  #: clusters that a query suggests at most; one key each
+SUGGESTIONS = 9  #: maximum number of clusters that a query suggests, one key each
 
 
 class Signal(enum.Enum):
     """Answers that are not a cluster."""
 
     SKIP = "skip"  #: do not ask about this row again
-    UNSURE = "unsure"  #: looked at, could not tell; not asked again, kept apart from SKIP
+    UNSURE = "unsure"  #: seen, but not decided; not asked again, recorded separately from SKIP
     UNDO = "undo"  #: take the last answer back and ask that row again
-    STOP = "stop"  #: end here; everything answered is kept
+    STOP = "stop"  #: end the run; all answers are kept
 
 
 SKIP, UNSURE, UNDO, STOP = Signal.SKIP, Signal.UNSURE, Signal.UNDO, Signal.STOP
@@ -46,20 +46,18 @@ class Query:
     row : int
         Row number in the pool, from 0.
     item : object
-        What the person looks at (an element of ``items``, or the row of features).
+        What is shown to a person (an element of ``items``, or the row of features).
     suggestions : tuple of (cluster, float)
-        The likeliest clusters, likeliest first, with their probabilities (the none-of-these mass included
-        in the total, so that they and ``new_cluster_probability`` sum to at most 1).
+        The most probable clusters in descending order, with their probabilities; together with
+        ``new_cluster_probability`` they sum to at most 1.
     new_cluster_probability : float
         Probability that the row belongs to none of the clusters seen so far.
     clusters : tuple of clusters
-        All clusters seen so far, in the order they were first named; then the others of a run whose classes are
-        known.
+        All clusters so far, in the order in which they were first named, then the other classes that the run knows.
     budget_left : int or None
-        Answers left, this one included; None where there is no budget.
+        Answers left, this one included; None without a budget.
     examples : tuple of (item, cluster)
-        Answered rows that are nearest to this one, nearest first: at most three of each cluster, and
-        24 in all.
+        The nearest answered rows, nearest first: at most three of each cluster, and 24 in all.
     """
 
     row: int
@@ -71,7 +69,7 @@ class Query:
     examples: tuple[tuple[Any, Cluster], ...] = ()
 
     def _repr_html_(self) -> str:
-        """A small card, which is how a notebook shows a query."""
+        """A small table, for notebooks."""
         from activeclust.annotators.card import card_html
 
         return card_html(
@@ -83,7 +81,7 @@ Annotator = Callable[[Query], Answer]
 
 
 def check_answer(answer: Any, row: int) -> Answer:
-    """The answer in its stored form, or :class:`InvalidInput` saying what was expected.
+    """The answer in its stored form; :class:`InvalidInput` for anything else.
 
     Examples
     --------
@@ -107,8 +105,8 @@ def check_answer(answer: Any, row: int) -> Answer:
 def batch(annotator: Callable[[list[Query]], Sequence[Answer]]) -> Callable[[list[Query]], Sequence[Answer]]:
     """Mark an annotator that answers all questions of a round at once: ``[Query, ...] -> [answer, ...]``.
 
-    Answers count in the order of the questions; what follows a STOP is not looked at. A dict from row number to
-    answer is taken as well.
+    Answers count in the order of the questions; those after a STOP are ignored. A dict from row number to answer is
+    accepted too.
 
     Examples
     --------

@@ -25,28 +25,24 @@ from activeclust.labels import labels_of
 class PFNClassifier(ClassifierMixin, PredictsNewRows):
     """Classify rows from a few labelled ones, and from any number without a label, by a prior-fitted transformer.
 
-    The model of :class:`activeclust.PFNClusterer`, for rows whose classes are known: every row is of one of
-    ``classes_``. Rows without a label take part in the fit, as in :mod:`sklearn.semi_supervised`; they say how the
-    classes lie, which a few labels alone do not. Give them to :meth:`fit` with None as their label, or as
-    ``pool`` where a library, such as modAL, fits on labelled rows alone.
+    The model of :class:`activeclust.PFNClusterer` for known classes: every row is of one of ``classes_``. Unlabelled
+    rows take part in the fit, as in :mod:`sklearn.semi_supervised`. Pass them to :meth:`fit` with None as their label,
+    or as ``pool`` if a library, such as modAL, fits on labelled rows only.
 
     Parameters
     ----------
     device : str, default="auto"
-        ``"cpu"``, ``"cuda"``, ... ; ``"auto"`` takes CUDA where there is one.
     weights : path or None
-        A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
     random_state : int, RandomState, Generator or None
-        Only :meth:`suspect_labels` draws at random; the posterior itself does not.
+        Used by :meth:`suspect_labels` only.
     landmarks : int or None
-        How many rows have views of their own, see :class:`activeclust.PFNClusterer`.
     cache : bool, default=True
-        Keep the views of 5,000 rows or more on disk.
+        These five are the parameters of :class:`activeclust.PFNClusterer`.
     classes : sequence of class names or None
-        All classes that there are; None for those in ``y``. One without a labelled row has the probability that a row
-        is of none of the labelled ones, or a share of it.
+        The names of all classes; None for those in ``y``. Classes without a labelled row share the probability of
+        being none of the labelled classes equally.
     pool : array-like, DataFrame or sparse matrix (n_pool, n_features), or None
-        Rows without a label that are fitted too, whatever :meth:`fit` is given.
+        Unlabelled rows that every :meth:`fit` includes.
 
     Attributes
     ----------
@@ -54,9 +50,9 @@ class PFNClassifier(ClassifierMixin, PredictsNewRows):
         Sorted.
     n_features_in_ : int
     preparation_ : Preparation or None
-        What was done to a table or a sparse matrix, see :meth:`activeclust.PFNClusterer.fit`.
+        How a table or a sparse matrix was encoded, see :meth:`activeclust.PFNClusterer.fit`.
     transduction_ : ndarray (n_samples,)
-        The likeliest class of each row given to :meth:`fit`; labelled rows keep theirs.
+        The most probable class of each row given to :meth:`fit`; labelled rows keep theirs.
     clusterer_ : PFNClusterer
         The fitted model of all rows, those of ``pool`` first.
 
@@ -92,22 +88,21 @@ class PFNClassifier(ClassifierMixin, PredictsNewRows):
 
     @under_own_settings
     def fit(self, X, y, sample_weight=None) -> PFNClassifier:
-        """Fit labelled rows, and those without a label.
+        """Fit labelled and unlabelled rows.
 
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix (n_samples, n_features)
             As :meth:`activeclust.PFNClusterer.fit` takes it.
         y : array-like (n_samples,)
-            The class of each row; None, NaN or blank where it is not known. Unlike there, -1 is a class.
+            The class of each row; None, NaN or blank for unlabelled rows. Unlike in the clusterer, -1 is a class.
         sample_weight : array-like (n_samples,) or None
-            As there; a row of weight 0 is left out.
+            As in :meth:`activeclust.PFNClusterer.fit`.
 
         Raises
         ------
         InvalidInput
-            For rows without any label, labels that are no names or integers or that ``classes`` does not list, and
-            negative weights.
+            If no row has a label, a label is not a name or an integer or not in ``classes``, or a weight is negative.
         """
         if y is None:
             raise InvalidInput("PFNClassifier requires y to be passed, but the target y is None.")
@@ -145,12 +140,12 @@ class PFNClassifier(ClassifierMixin, PredictsNewRows):
         return self.clusterer_.predictor_
 
     def suspect_labels(self, folds: int = 10) -> list[tuple[int, Any, float]]:
-        """Labelled rows by how much the others contradict their labels, the most suspect first.
+        """Labelled rows by how strongly the others contradict their labels, the most suspect first.
 
         Parameters
         ----------
         folds : int
-            Each label is hidden in one of so many groups, and judged by the rest.
+            Number of groups; each group is compared with the posterior given the others.
 
         Returns
         -------

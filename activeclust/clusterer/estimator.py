@@ -44,29 +44,28 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     weights : path or None
         A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
     n_clusters : int or None
-        How many clusters there are, where that is known. Once so many are answered, or more, *none of these* has no
-        probability; without anchors, exactly so many are found.
+        The number of clusters, if known. Once at least so many have anchors, *none of these* has probability 0; without
+        anchors, exactly so many clusters are found.
     classes : sequence of cluster names or None
-        The clusters that there are, where they are known. Answers name no others, and those that no answer names
-        have the probability of *none of these* among them.
+        The names of all clusters, if known. Other names are refused; clusters without an anchor share the probability
+        of *none of these* equally.
     max_clusters : int, default=200
-        Without anchors, partitions of more clusters are not looked at.
+        Without anchors, only partitions of at most so many clusters are considered.
     partition_weights : path or None
         A ``.safetensors`` file written by ``activeclust pretrain-zero-shot``, for clustering without
         anchors; None for those in the package.
     landmarks : int or None
-        How many rows, drawn at random, have views of their own; the others are weighted means of those near
-        them. None for all rows up to 200,000, and 50,000 of more.
+        Number of random rows with views of their own; other rows are weighted means of the landmarks near them.
+        None for all rows up to 200,000, else 50,000.
     cache : bool, default=True
-        Keep the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``),
-        so that the same rows are ready at once the next time.
+        Cache the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``).
     random_state : int, RandomState, Generator or None
-        Only :meth:`suspect_anchors` draws at random; the posterior itself does not.
+        Used by :meth:`suspect_anchors` only; the posterior is deterministic.
 
     Attributes
     ----------
     labels_ : ndarray (n_samples,)
-        The likeliest known cluster of each row; anchors keep the cluster they were given.
+        The most probable known cluster of each row; anchors keep the cluster they were given.
     classes_ : ndarray (n_clusters,)
         The clusters, sorted, in the order of the columns of ``posterior_``.
     posterior_ : ndarray (n_samples, n_clusters)
@@ -74,11 +73,10 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     new_cluster_proba_ : ndarray (n_samples,)
         Probability that the row is of none of ``classes_``; 0 for anchors.
     anchors_ : ndarray (n_anchors,) of int
-        Row numbers of the anchors (without answers: typical rows of the
-        clusters found).
+        Row numbers of the anchors; without answers, typical rows of the clusters found.
     n_features_in_ : int
     preparation_ : Preparation or None
-        What was done to a table or a sparse matrix; its ``notes`` say it. See :meth:`fit`.
+        How a table or a sparse matrix was encoded; ``notes`` describes it. See :meth:`fit`.
 
     Examples
     --------
@@ -135,21 +133,21 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix (n_samples, n_features)
-            Numbers are taken as they are. A table with categories, dates, texts or gaps, and a sparse matrix, go
-            through :class:`activeclust.datasets.preparation.Preparation`, as files do through ``load``.
+            Numbers are used unchanged. Tables with categories, dates, texts or missing values, and sparse matrices, are
+            encoded by :class:`activeclust.datasets.preparation.Preparation`, as ``load`` does for files.
         y : array-like (n_samples,) or None
-            The cluster of each answered row; -1, None, NaN or blank where there is no answer.
+            The cluster of each answered row; -1, None, NaN or blank for rows without an answer.
         sample_weight : array-like (n_samples,) or None
-            How much each answer counts. The network itself reads no weights: a cluster whose answers weigh twice as
-            much in the mean is taken to be twice as frequent, and among the neighbours of an unseen row each answer
-            has so many votes, as it has where equal rows are answered differently. A row of weight 0 is left out of
-            the fit, and labelled as an unseen one.
+            Weight of each answer. The network reads no weights. Instead, the prior probability of a cluster is
+            multiplied by the mean weight of its answers, and weights count as votes where equal rows have different
+            answers and among the neighbours of a new row. A row of weight 0 is left out of the fit and labelled as a
+            new row.
 
         Raises
         ------
         InvalidInput
-            For rows that are all equal, answers of another length than the rows, answers that ``classes`` does not
-            list, and negative weights.
+            If all rows are equal, ``y`` has another length than ``X``, an answer is not in ``classes``, or a weight
+            is negative.
         """
         X = numbers_of(self, X, fitting=True)
         n = len(X)
@@ -158,13 +156,13 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     @under_own_settings
     def fit_labels(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> PFNClusterer:
-        """:meth:`fit` of rows that are numbers, labels as :func:`activeclust.labels.labels_of` gives them, and weights.
+        """Fit numeric rows with labels as of :func:`activeclust.labels.labels_of` and weights; see :meth:`fit`.
 
         Parameters
         ----------
         X : ndarray (n_samples, n_features)
         labels : ndarray (n_samples,) of object
-            A str or an int; None where there is no answer.
+            A str or an int; None for rows without an answer.
         weights : ndarray (n_samples,)
         """
         kept = np.flatnonzero(weights > 0)
@@ -187,10 +185,10 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         return self.fit(X, y, sample_weight).labels_
 
     def score(self, X, y, sample_weight=None) -> float:
-        """The share of the rows of ``X`` whose predicted cluster is the one that ``y`` (n,) names, weighted.
+        """The weighted share of the rows of ``X`` whose predicted cluster equals ``y`` (n,).
 
-        Names count, as for a classifier: after a fit without answers clusters are numbers that mean nothing, and
-        :func:`sklearn.metrics.adjusted_rand_score` is the measure. ``sample_weight`` (n,) is how much each row counts.
+        Cluster names are compared, as for a classifier. After a fit without answers cluster numbers are arbitrary; use
+        :func:`sklearn.metrics.adjusted_rand_score` then. ``sample_weight`` (n,) holds the weights of the rows.
         """
         predicted = self.predict(X)
         truth = labels_of(y, "y", n_rows=len(predicted))
@@ -198,7 +196,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         return float(np.average(right, weights=weights_of(sample_weight, len(right))))
 
     def _prepare_once(self, X: np.ndarray) -> None:
-        """``prepared_`` of ``X``; the views are those of the last fit where the distinct rows are the same ones."""
+        """Set ``prepared_`` for ``X``; the views of the last fit are reused if the distinct rows are the same."""
         first, inverse = distinct_rows(X)
         made = (content_hash(X[first]), self.landmarks)
         last: Prepared | None = getattr(self, "prepared_", None)
@@ -208,7 +206,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
             self.prepared_, self._views_of = self._prepare(X), made
 
     def take_views_of(self, other: PFNClusterer | None) -> None:
-        """Fit faster where ``other`` was fitted to the same distinct rows."""
+        """Reuse the views of ``other``, if it was fitted to the same distinct rows."""
         if other is not None:
             self.prepared_, self._views_of = other.prepared_, other._views_of
 
@@ -255,7 +253,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     @under_own_settings
     def prepare(self, X) -> Prepared:
-        """Views of ``X`` (n, d), made once; give the result to :meth:`posterior`."""
+        """The views of ``X`` (n, d), computed once; the argument of :meth:`posterior`."""
         return self._prepare(check_array(X, dtype=FLOATS, ensure_min_samples=2, estimator=self))
 
     @under_own_settings
@@ -273,8 +271,8 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         Returns
         -------
         posterior : ndarray (n, C)
-            Given that the row is of a known cluster; rows sum to 1. Answered rows and their exact copies are of
-            the cluster that most of them were given.
+            Given that the row is of a known cluster; rows sum to 1. Answered rows and their exact copies have the
+            cluster that most of them were given.
         new_cluster_proba : ndarray (n,)
         """
         rows, codes = checked_anchors(rows, codes, prepared.n_rows)
@@ -296,10 +294,10 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     @under_own_settings
     def hypothetical(self, prepared: Prepared, rows, codes, tried, answers, at) -> np.ndarray:
-        """(H, m, C + 2) probabilities at the rows ``at`` (m,), had ``tried[h]`` been answered ``answers[h]``.
+        """(H, m, C + 2) probabilities at the rows ``at`` (m,) if ``tried[h]`` had the answer ``answers[h]``.
 
-        ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`. One pass for all H. Columns: the
-        C clusters, the one that an answer C opens (else 0), none of these.
+        ``prepared``, ``rows`` and ``codes`` are those of :meth:`posterior`. All H hypotheses take one pass. Columns:
+        the C clusters, the new cluster of an answer C (else 0), none of these.
         """
         rows, codes = checked_anchors(rows, codes, prepared.n_rows)
         hypotheses = np.asarray(tried), np.asarray(answers), np.asarray(at)
@@ -307,7 +305,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     @under_own_settings
     def unseen(self, prepared: Prepared, X, posterior: np.ndarray, new: np.ndarray) -> np.ndarray:
-        """(m, C + 1) probabilities of rows ``X`` (m, d) that were never prepared, *none of these* in the last column.
+        """(m, C + 1) probabilities of new rows ``X`` (m, d), *none of these* in the last column.
 
         ``posterior`` (n, C) and ``new`` (n,) are what :meth:`posterior` gave at the rows of ``prepared``; see
         :meth:`predict_proba`. Raises InvalidInput for rows of another number of columns.
@@ -332,15 +330,15 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     @under_own_settings
     def suspect_anchors(self, folds: int = 10) -> list[tuple[int, Any, float]]:
-        """Anchors by how much the others contradict them, the most suspect first.
+        """Anchors by how strongly the other anchors contradict them, the most suspect first.
 
-        Each anchor is hidden in one of ``folds`` groups and judged by the posterior of the rest.
+        The anchors of each of ``folds`` groups are compared with the posterior given the other groups.
 
         Returns
         -------
         list of (row, cluster, contradiction)
-            ``contradiction`` is the probability the others give to another cluster; 0 where an anchor is
-            the only one of its cluster, as nobody can judge it.
+            ``contradiction`` is the posterior probability of other clusters; 0 for the only anchor of a cluster, which
+            has no other to compare with.
         """
         check_is_fitted(self)
         codes = self.anchor_codes_
@@ -354,8 +352,8 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     def explain(self, row: int) -> list[tuple[int, Any, float]]:
         """Anchors with their share of a row's attention in the network's last layer.
 
-        The attention is one of the voices from which the posterior is made; how far it agrees with what
-        taking anchors away does is measured in ``docs/experiments/explanation.md``.
+        The attention is one of several terms of the posterior; ``docs/experiments/explanation.md`` measures how well
+        it agrees with the effect of removing anchors.
 
         Parameters
         ----------
@@ -365,13 +363,13 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         Returns
         -------
         list of (row, cluster, share)
-            All anchors, the largest share first; shares sum to 1. Anchors that are equal rows with equal
-            answers are one anchor to the network, and the first of them stands for all.
+            All anchors, the largest share first; shares sum to 1. Equal rows with equal answers are one anchor to the
+            network, and the first of them represents all.
 
         Raises
         ------
         InvalidInput
-            Where there is no such row.
+            If the row does not exist or was not fitted.
 
         Examples
         --------
@@ -394,7 +392,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     @property
     @under_own_settings
     def model_hash(self) -> str:
-        """Which weights these are."""
+        """The hash of the network's weights."""
         return self._network().hash
 
     def _prepare(self, X: np.ndarray) -> Prepared:

@@ -1,4 +1,4 @@
-"""A data set made ready once: its views, kept on disk, and what answers cost afterwards."""
+"""A prepared data set: its views, cached on disk, and the memory of later posteriors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CACHED_FROM = 5_000  #: rows; the views of fewer are made as fast as they are re
 
 @dataclass
 class Prepared:
-    """A data set made ready once: its views, and the device state that later posteriors reuse.
+    """A prepared data set: its views, and the device state that later posteriors reuse.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Prepared:
 
     @property
     def data_hash(self) -> str:
-        """A name for these very rows."""
+        """A hash of the rows."""
         return self.source.data_hash
 
     @cached_property
@@ -74,9 +74,9 @@ class Prepared:
         return density / density.mean()
 
     def layout(self) -> np.ndarray:
-        """(n, 2) float32: where rows lie on a map that keeps neighbours together; minutes for 70,000 rows.
+        """(n, 2) float32: positions of the rows on a map that preserves neighbours; takes minutes for 70,000 rows.
 
-        Made in a process of its own at low priority, and kept on disk. :mod:`activeclust.views.layout` says how.
+        Computed in a separate process at low priority and cached on disk; see :mod:`activeclust.views.layout`.
 
         Raises
         ------

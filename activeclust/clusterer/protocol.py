@@ -1,4 +1,4 @@
-"""What the loop asks of a model, as typing protocols: anything that fulfils them may stand in for the estimator."""
+"""What the loop needs of a model, as typing protocols: any object that fulfils them can replace the estimator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @runtime_checkable
 class PreparedRows(Protocol):
-    """What ``prepare`` gives: the geometry of n rows, made once."""
+    """The result of ``prepare``: the geometry of n rows, computed once."""
 
     @property
     def n_rows(self) -> int:
@@ -18,7 +18,7 @@ class PreparedRows(Protocol):
 
     @property
     def data_hash(self) -> str:
-        """A name for these very rows; a run is resumed only with the same one."""
+        """A hash of the rows; a run is resumed only with the same one."""
 
     @property
     def views(self) -> Mapping[str, np.ndarray]:
@@ -37,14 +37,14 @@ class PreparedRows(Protocol):
 class Clusterer(Protocol):
     """A model that gives posteriors over clusters from anchors.
 
-    It may offer ``resample``, ``hypothetical`` and ``unseen`` too, as :class:`activeclust.PFNClusterer` does;
-    strategies, and :meth:`activeclust.ActiveLoop.predict`, say so where they are missing. One with scikit-learn's
-    ``get_params`` is copied by the loop, and is told ``n_clusters`` where the run knows its classes.
+    It may also have ``resample``, ``hypothetical`` and ``unseen``, as :class:`activeclust.PFNClusterer` does;
+    strategies and :meth:`activeclust.ActiveLoop.predict` raise an error if they need one that is missing. The loop
+    copies a model with scikit-learn's ``get_params``, and sets its ``n_clusters`` if the run knows its classes.
     """
 
     @property
     def model_hash(self) -> str:
-        """A name for the model; a run is resumed only with the same one."""
+        """A hash of the model; a run is resumed only with the same one."""
 
     def prepare(self, X: np.ndarray) -> Any:
         """The geometry of ``X`` (n, d), a :class:`PreparedRows` that :meth:`posterior` understands."""

@@ -1,7 +1,7 @@
 """The loop: posterior -> query strategy -> annotator -> store -> posterior ...
 
-:class:`ActiveLoop` is the one controller behind the callback, the terminal and the page. It knows no
-user interface, no SQL and no torch.
+:class:`ActiveLoop` controls a run for callbacks, the terminal and the page. It does not depend on a user interface, on
+SQL or on torch.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ __all__ = ["ActiveLoop", "History"]
 
 
 class ActiveLoop:
-    """Ask, one round after another, which cluster a row belongs to.
+    """Ask in rounds which clusters rows belong to.
 
-    A *round* takes the metrics, lets the strategy choose ``batch_size`` rows, and asks about them.
-    What is asked in round r depends on the answers before it and on ``(seed, r)`` alone; so a run that
-    was killed and is resumed asks what the uninterrupted one would have asked, starting with the
-    unanswered rest of its last round. An answer is in the store before the next question is asked.
+    A *round* computes the metrics, lets the strategy choose ``batch_size`` rows, and asks about them. The questions of
+    round r depend only on the earlier answers and on ``(seed, r)``, so a resumed run asks what an uninterrupted one
+    would have asked, beginning with the unanswered rows of its last round. An answer is stored before the next question
+    is asked.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class ActiveLoop:
         Rows to be clustered. A table with categories, dates, texts or gaps, and a sparse matrix, go through
         :class:`activeclust.datasets.preparation.Preparation`, as files do through ``load``.
     annotator : callable Query -> answer, or None
-        See :mod:`activeclust.annotators`; None where only :meth:`ask` and :meth:`tell` are used.
+        See :mod:`activeclust.annotators`; None if only :meth:`ask` and :meth:`tell` are used.
     strategy : str or callable
         A name of :func:`activeclust.strategies.names`, a strategy function, or a modAL query strategy.
     clusterer : Clusterer, optional
-        Anything that keeps :class:`activeclust.clusterer.protocol.Clusterer`; a ``PFNClusterer`` without it. A
-        scikit-learn estimator is copied, and stays as it is.
+        Any object that fulfils :class:`activeclust.clusterer.protocol.Clusterer` [default: a ``PFNClusterer``]. A
+        scikit-learn estimator is copied, and is not changed.
     store : Store, path or URL, optional
-        Where answers are kept: ``activeclust.db`` for a run with a name, memory for one without.
+        Where answers are stored [default: ``activeclust.db`` for a run with a name, else memory].
     name : str, optional
         The run's name in the store.
     items : sequence of length n, optional
@@ -71,33 +71,33 @@ class ActiveLoop:
         belongs to the n-th row, whatever the index of a Series or DataFrame says; a row of a DataFrame is shown as a
         dict.
     batch_size : int
-        Questions a round.
+        Questions per round.
     random_state : int, RandomState or Generator, optional
-        Seed of every choice; drawn, from it or afresh, and recorded where no number is given.
+        Seed of all random choices; if it is not a number, a seed is drawn from it and recorded.
     anchors : mapping of row to cluster, optional
-        Answers that are known already. Those about rows that have no answer yet are written before anything is
-        asked; they count towards a budget.
+        Existing answers. Those about rows without an answer are stored before the first question; they count towards a
+        budget.
     classes : sequence of cluster names, optional
-        The clusters, where they are known: no other can be answered, and once each has an answer, *none of these* has
-        no probability. Kept with the run.
+        The names of all clusters, if known: other answers are refused, and once each has an answer, *none of these* has
+        probability 0. Stored with the run.
     labels_true : sequence of length n, optional
-        For the metrics only; None, NaN or blank where unknown.
+        True labels, for the metrics only; None, NaN or blank for rows without one.
     resume : bool or "auto"
-        Continue the stored run of that name; "auto" makes it where it is missing.
+        Continue the stored run of that name; "auto" creates it if it does not exist.
     strict : bool
         Refuse to resume with other rows, another strategy, seed, batch size or model. Without it, answers are
         carried over to other rows by ``row_ids`` (see :attr:`carried_over`).
     row_ids : sequence of length n, or RowIds, optional
-        What tells the rows apart, such as the values of an id column, no two alike. Kept with the run, so that its
-        answers find their rows when the data have been sorted or have other rows.
+        Unique ids of the rows, such as the values of an id column. Stored with the run, so that its answers can be
+        assigned to their rows after the data have been sorted or changed.
     who : str
-        The annotator's name in the log. With a name, a question is leased to its person, so that several
-        processes can work on one run.
+        The annotator's name in the log. With a name, questions are leased to that person, so that several processes can
+        work on one run.
     annotators : int, optional
-        How many annotators, each with a name of their own, answer every row; as stored where a run is resumed, 1 for
-        a new one. :meth:`ask` and :meth:`run` begin with rows that others have answered and ``who`` has not.
+        Number of named annotators who answer every row [default: as stored with the run, else 1]. :meth:`ask` and
+        :meth:`run` begin with rows that others have answered and ``who`` has not.
     source, options
-        Kept with the run: where the rows came from, and anything else that is JSON.
+        Stored with the run: the origin of the rows, and any JSON.
 
     Attributes
     ----------
@@ -106,14 +106,14 @@ class ActiveLoop:
     preparation : Preparation or None
         What was done to a table or a sparse matrix; its ``notes`` say it. New rows take the same way.
     carried_over : CarriedOver or None
-        What became of the answers of a run that was resumed with other rows.
+        How answers were assigned to the rows of a run that was resumed with other rows.
 
     Raises
     ------
     InvalidInput
-        Rows, items, labels or options that cannot be used.
+        If rows, items, labels or options cannot be used.
     UnknownName
-        A strategy that does not exist; the nearest is named.
+        If the strategy does not exist; the message names the closest one.
     RunExists, RunNotFound, RunMismatch
         See :func:`activeclust.loop.resume.open_run`.
 
@@ -224,22 +224,22 @@ class ActiveLoop:
         Parameters
         ----------
         budget : int
-            Answered rows in all, those of a resumed run included. Skipped rows do not count, and a row that several
-            annotators answer counts once.
+            Total number of answered rows, those of a resumed run included. Skipped rows do not count, and a row that
+            several annotators answer counts once.
         progress : callable, optional
             ``progress(answered, budget, metrics of the last round)``, after every answer.
         stop : str or callable, optional
-            A rule of :mod:`activeclust.loop.stopping`, such as ``"converged"``, that may end the run early.
+            A rule of :mod:`activeclust.loop.stopping`, such as ``"converged"``, that can end the run early.
 
         Returns
         -------
         History
-            Its ``ended`` says why it ended. Ctrl-C ends it cleanly ("interrupted").
+            Its ``ended`` is the reason of the end. Ctrl-C ends a run without an error ("interrupted").
 
         Raises
         ------
         AnnotatorFailed
-            The annotator raised; the message names the row, and every earlier answer is kept.
+            If the annotator raises; the message names the row, and every earlier answer is stored.
         """
         driver = self._driver(budget, progress, stop)
         with driver, driver.caller:
@@ -252,7 +252,7 @@ class ActiveLoop:
     ) -> History:
         """:meth:`run` inside a running event loop, for an async annotator in a notebook or a server.
 
-        ``budget``, ``progress`` and ``stop`` mean what they mean there.
+        ``budget``, ``progress`` and ``stop`` are those of :meth:`run`.
         """
         with self._driver(budget, progress, stop) as driver:
             while queries := driver.next():
@@ -264,45 +264,45 @@ class ActiveLoop:
         return AnnotatorDriver(self._caller, self._questions, self.tell, limits, progress, self.who)
 
     def ask(self) -> list[Query]:
-        """The open questions of this round; those of the next one where none is open.
+        """The open questions of this round, else those of the next round.
 
         Returns
         -------
         list of Query
-            At most ``batch_size`` (more where answers of earlier rounds were undone); empty when every
-            row is answered or withdrawn, and after STOP.
+            At most ``batch_size`` (more if answers of earlier rounds were undone); empty if every row is answered or
+            withdrawn, and after STOP.
         """
         return self._questions.due()
 
     def query(self, row: int) -> Query:
-        """The question about any ``row``, answered or not, asked about or not."""
+        """The question about any ``row``, whether or not it was asked about or answered."""
         return self._questions.query(self._questions.check_row(row))
 
     def propose(self, n: int, *, without: Sequence[int] = (), may_be_chosen: Sequence[int] = ()) -> list[int]:
-        """Measure the answers and choose rows to ask about next, while earlier questions may be open.
+        """Compute the metrics and choose rows to ask about next, while earlier questions may be open.
 
-        For an interface that keeps the next questions ready. A round begins, and has asked nothing until
-        :meth:`note_asked` says which of the rows were shown.
+        For a user interface that prefetches questions. A round begins without questions; :meth:`note_asked` records
+        which of the rows were shown.
 
         Parameters
         ----------
         n : int
-            How many rows, the best first.
+            Number of rows, the best first.
         without : sequence of int
-            Rows that somebody is looking at. They, and all leased rows, count as answered by the posterior's best
-            guess, so that no twin of theirs is chosen.
+            Rows that are being shown. They, and all leased rows, are treated as answered with their most probable
+            cluster, so that no similar row is chosen.
         may_be_chosen : sequence of int
-            Leased rows that nobody has looked at yet: they may be chosen like any other row.
+            Leased rows that have not been shown yet: they can be chosen like any other row.
         """
         self.refresh()
         return self._rounds.propose(positive(n, "n"), without, may_be_chosen)
 
     def note_asked(self, rows: Sequence[int]) -> None:
-        """Record that rows of the last :meth:`propose` were shown; a resumed run asks about them first."""
+        """Record that ``rows`` of the last :meth:`propose` were shown; a resumed run asks about them first."""
         self._rounds.note_asked([self._questions.check_row(row) for row in rows])
 
     def refresh(self) -> bool:
-        """Read the answers that others have written to the store since; whether there were any."""
+        """Read new answers of others from the store; True if there were any."""
         return self._questions.refresh()
 
     def tell(
@@ -313,24 +313,23 @@ class ActiveLoop:
         client_id: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> Event | None:
-        """Take an answer, durably.
+        """Store an answer durably.
 
         Parameters
         ----------
         query : Query or int
-            The question, or a row number; any row may be answered, asked about or not, and an answered
-            one again (that is a relabel).
+            The question, or the number of any row. An answer for an answered row relabels it.
         answer : cluster name, SKIP, UNSURE, UNDO or STOP
-            UNDO takes back the last answer, whichever row it was about, also of an earlier session.
+            UNDO takes back the last answer, of earlier sessions too, whichever row it was about.
         client_id : str, optional
-            The same answer told twice under one id counts once.
+            The same answer sent twice with one id counts once.
         details : mapping, optional
-            Kept in the log, as JSON.
+            Stored in the log as JSON.
 
         Returns
         -------
         Event or None
-            What was written; None for STOP, and for UNDO with nothing to undo.
+            The stored event; None for STOP, and for UNDO if there is nothing to undo.
         """
         row = query.row if isinstance(query, Query) else self._questions.check_row(query)
         answer = check_answer(answer, row)
@@ -345,18 +344,18 @@ class ActiveLoop:
         return self._write(replace(event, cluster=answer))
 
     def undo(self) -> Event | None:
-        """Take the last answer back; its row is asked again first. None where there is nothing to undo."""
+        """Undo the last answer; its row is asked about first. None if there is nothing to undo."""
         last = self.stored.last_undoable(self.who or None)
         if last is None:
             return None
         return self._write(Event(Kind.UNDO, target=last.seq, annotator=self.who))
 
     def rename(self, cluster: Cluster, new: Cluster) -> Event:
-        """Give ``cluster`` the name ``new``, one that is not in use."""
+        """Rename ``cluster`` to ``new``, a name that is not in use."""
         return self._write(Event(Kind.RENAME, cluster=cluster, new_cluster=new, annotator=self.who))
 
     def merge(self, cluster: Cluster, into: Cluster) -> Event:
-        """Make ``cluster`` a part of the cluster ``into``."""
+        """Merge ``cluster`` into the cluster ``into``."""
         return self._write(Event(Kind.MERGE, cluster=cluster, new_cluster=into, annotator=self.who))
 
     def _write(self, event: Event) -> Event:
@@ -368,53 +367,52 @@ class ActiveLoop:
 
     @property
     def state(self) -> PoolState:
-        """What a strategy sees now."""
+        """The state that a strategy receives now."""
         return self._rounds.state()
 
     @property
     def posterior(self) -> np.ndarray:
-        """(n, C) probability of each of :attr:`clusters`, given that the row belongs to one of them."""
+        """(n, C) probability of each of :attr:`clusters`, given that the row is of one of them."""
         return self._posteriors.of(self._anchors).posterior
 
     @property
     def new_cluster_proba(self) -> np.ndarray:
-        """(n,) probability of belonging to none of the clusters seen so far."""
+        """(n,) probability of being of none of :attr:`clusters`."""
         return self._posteriors.of(self._anchors).new
 
     @property
     def labels(self) -> np.ndarray:
-        """(n,) each row's likeliest cluster, an answered row's own.
+        """(n,) the most probable cluster of each row; answered rows have their own.
 
-        Integers where all clusters are, texts where all are; objects where both are among them, and None in every
-        row before any answer.
+        The dtype is integer or text if all clusters are, else object; before the first answer all values are None.
         """
         return typed(self._posteriors.of(self._anchors).labels()[0], self.clusters)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
-        """Clusters that have an anchor, by the earliest of them."""
+        """The clusters with an anchor, in the order of their earliest anchors."""
         return self._anchors.clusters
 
     @property
     def anchors(self) -> dict[int, Cluster]:
-        """Answered rows with their clusters, in the order they were first answered."""
+        """Answered rows with their clusters, in the order of the first answers."""
         return self._anchors.named()
 
     @property
     def history(self) -> History:
-        """The rounds so far, and why the last :meth:`run` ended."""
+        """The rounds so far, and the reason why the last :meth:`run` ended."""
         return History(self._rounds.records, self._questions.ended)
 
     def predict(self, X: Any) -> np.ndarray:
-        """(m,) the likeliest cluster of each row of ``X`` (m, d), one of the loop's rows or not.
+        """(m,) the most probable cluster of each row of ``X`` (m, d), whether or not it is one of the loop's rows.
 
-        ``X`` is held as the loop's rows were: a table where they were one. Each row is served on its own,
-        by the posteriors of the loop's rows near it.
+        ``X`` has the form of the loop's rows: a table if they were a table. Each row is predicted on its own, from the
+        posteriors of the loop's rows near it.
 
         Raises
         ------
         InvalidInput
-            Before the first answer, for rows of other columns, and where the clusterer has no ``unseen``.
+            Before the first answer, for rows with other columns, and for a clusterer without ``unseen``.
 
         Examples
         --------
@@ -428,8 +426,7 @@ class ActiveLoop:
     def predict_proba(self, X: Any) -> np.ndarray:
         """(m, C) probability of each of :attr:`clusters` at the rows of ``X`` (m, d), given that it is one of them.
 
-        See :meth:`predict`. Raises InvalidInput for a clusterer that knows the loop's rows alone, and where no row is
-        answered yet.
+        See :meth:`predict`. Raises InvalidInput before the first answer, and for a clusterer without ``unseen``.
         """
         if self.preparation is not None:
             X = self.preparation.transform(X)
@@ -437,6 +434,6 @@ class ActiveLoop:
         return probabilities_of(X, self.clusterer, self.prepared, self._posteriors.of(self._anchors))
 
     def metrics(self) -> dict[str, float | int | None]:
-        """Metrics of the present answers, as the next round will record them."""
+        """Metrics of the current answers, as the next round will record them."""
         self.refresh()
         return self._rounds.measure()

@@ -36,7 +36,7 @@ def probabilities_of(
     unseen = getattr(clusterer, "unseen", None)
     if unseen is None:
         raise InvalidInput(
-            f"{type(clusterer).__name__} knows the loop's rows alone: it has no method unseen(prepared, X, "
+            f"{type(clusterer).__name__} cannot predict new rows: it has no method unseen(prepared, X, "
             "posterior, new)."
         )
     C = current.posterior.shape[1]

@@ -1,4 +1,4 @@
-"""What a store of answers is: runs, an append-only log of events, and the anchors derived from it.
+"""The interface of stores: runs, an append-only log of events, and the anchors derived from it.
 
 Back ends implement :class:`Store` and :class:`Run`; the contract tests run over all of them. A store
 knows row numbers, cluster names and times; it never sees the data themselves.
@@ -18,7 +18,7 @@ Cluster = str | int
 
 
 class Kind(str, enum.Enum):
-    """What an event says. Only ``LABEL`` makes an anchor; the others change what counts."""
+    """The kind of an event. Only ``LABEL`` makes an anchor; the others change which answers count."""
 
     LABEL = "label"  #: row -> cluster; a later one for the same row and annotator replaces it (relabel)
     SKIP = "skip"  #: do not ask about this row again
@@ -32,7 +32,7 @@ class Kind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a run was made from; stored once, compared when it is resumed.
+    """The settings that a run was made with; stored once, compared when it is resumed.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A row with the cluster it counts as now, by which ``annotator``, since which event ``seq``."""
+    """A row with its current cluster, the ``annotator`` of that answer, and the event ``seq`` of it."""
 
     row: int
     cluster: Cluster
@@ -113,7 +113,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one ``annotator`` says of one row now: the last answer that was not taken back.
+    """One ``annotator``'s current answer for one row: the last one that was not undone.
 
     ``kind`` and ``cluster`` are the answer, ``seq`` is its event.
     """
@@ -127,7 +127,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment: everything in it was read in one transaction.
+    """The state of a run, read in one transaction.
 
     Attributes
     ----------
@@ -144,13 +144,13 @@ class Snapshot:
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
-        """Clusters that have an anchor, by their earliest one."""
+        """Clusters with an anchor, in the order of their earliest anchors."""
         return tuple(dict.fromkeys(anchor.cluster for anchor in self.anchors))
 
 
 @dataclass(frozen=True)
 class Round:
-    """The ``index``-th turn of the loop: ``metrics`` after ``budget`` answers, and what was ``asked`` next.
+    """The ``index``-th round of the loop: ``metrics`` after ``budget`` answers, and the rows ``asked`` next.
 
     ``last_seq`` is the last event that the metrics knew of.
     """
@@ -164,7 +164,7 @@ class Round:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A line of ``activeclust runs``.
+    """Summary of a run, as a line of ``activeclust runs``.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one annotator says of one row.
+    """One annotator's answer for one row.
 
     Attributes
     ----------
@@ -220,13 +220,13 @@ class Run(Protocol):
     spec: RunSpec
 
     def append(self, event: Event) -> Event:
-        """Write one event, durably, and give it back with ``seq`` and ``at`` filled in."""
+        """Write one event durably, and return it with ``seq`` and ``at``."""
 
     def extend(self, events: Iterable[Event]) -> list[Event]:
         """Write several events in one transaction: all or none."""
 
     def describe(self, spec: RunSpec) -> None:
-        """Say what a run that was imported as answers alone is about: its rows, strategy, seed and model.
+        """Set rows, strategy, seed and model of a run that was imported as answers only.
 
         Such a run has an empty ``data_hash``. How many people answer a row, and what counts where they
         disagree, stays as it is. :class:`~activeclust.errors.RunMismatch` where the run names its rows already,
@@ -234,10 +234,10 @@ class Run(Protocol):
         """
 
     def anchors(self) -> list[Anchor]:
-        """Current anchors in the order their rows were first answered."""
+        """Current anchors, in the order in which their rows were first answered."""
 
     def withdrawn(self) -> dict[int, Kind]:
-        """Rows not to be asked again though they are no anchors: SKIP or UNSURE, not undone since.
+        """Rows that are not asked about again although they are not anchors: SKIP or UNSURE, not undone since.
 
         REVIEW marks rows whose annotators disagree and that wait for a decision.
         """
@@ -250,13 +250,13 @@ class Run(Protocol):
 
     @property
     def last_seq(self) -> int:
-        """Number of the newest event, 0 where there is none."""
+        """Number of the newest event, 0 without events."""
 
     def votes(self, rows: Sequence[int] | None = None) -> list[Vote]:
-        """Everybody's current answers (to ``rows``), in the order of :meth:`anchors`, then by ``seq``."""
+        """The current answers of all annotators (for ``rows``), in the order of :meth:`anchors`, then by ``seq``."""
 
     def unfinished(self, annotator: str) -> list[int]:
-        """Rows that others began and that still want an answer of ``annotator`` (overlap), oldest first.
+        """Rows that others have answered and that still need an answer of ``annotator``, oldest first.
 
         A run made with ``options={"annotators": 3}`` wants three answers a row. Ask about these first.
         """
@@ -265,10 +265,10 @@ class Run(Protocol):
         """The log from the first event with ``seq > after``, oldest first."""
 
     def stream(self, after: int = 0) -> Iterator[Event]:
-        """The events after number ``after``, one by one: a log may be larger than memory."""
+        """Iterate over the events after number ``after``; a log may be larger than memory."""
 
     def answers(self) -> Iterator[Answer]:
-        """Everybody's current answers of one moment, one by one, in the order of :meth:`votes`."""
+        """Iterate over a consistent state of all annotators' current answers, in the order of :meth:`votes`."""
 
     def find(
         self,
@@ -278,7 +278,7 @@ class Run(Protocol):
         client_prefix: str | None = None,
         noted: str | None = None,
     ) -> list[Event]:
-        """The events that fulfil every condition given, oldest first, without reading the whole log.
+        """The events that fulfil all given conditions, oldest first, without reading the whole log.
 
         ``seqs``: those of these numbers. ``targets``: the UNDO events that took one of these back.
         ``client_prefix``: those whose ``client_id`` begins so, e.g. of one gesture that answered many rows.
@@ -286,13 +286,13 @@ class Run(Protocol):
         """
 
     def recent(self, n: int, before: int | None = None) -> list[Event]:
-        """The newest ``n`` events that are no UNDO, newest first; those before event ``before`` where it is given."""
+        """The newest ``n`` events except UNDO, newest first; only those before event ``before`` if it is given."""
 
     def last_undoable(self, annotator: str | None = None) -> Event | None:
         """The newest LABEL, SKIP or UNSURE (of ``annotator``) that has not been undone."""
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
-        """Write the round ``record``; the same one again changes nothing.
+        """Write the round ``record``; writing the same record again changes nothing.
 
         A round of an index that is there already takes the place of ``replaces`` and of no other: of two
         processes that write one index, the second gets :class:`~activeclust.errors.RoundTaken`.
@@ -302,7 +302,7 @@ class Run(Protocol):
         """All rounds by index."""
 
     def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
-        """Reserve for ``annotator`` up to ``n`` of ``rows``, first come first served, atomically.
+        """Lease up to ``n`` free ones of ``rows`` to ``annotator``, atomically.
 
         Rows answered, withdrawn or leased to somebody else are passed over; what ``annotator`` holds
         already is renewed. In a run with ``options={"annotators": m}`` a row may be held and answered
@@ -311,26 +311,26 @@ class Run(Protocol):
         """
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
-        """Rows under a lease (of ``annotator``) that has not expired, with who holds them."""
+        """Rows with a valid lease (of ``annotator``), and the annotators who hold them."""
 
     def release(self, annotator: str, rows: Sequence[int] | None = None) -> None:
-        """Give back what ``annotator`` holds, or of it only ``rows``."""
+        """Release the leases of ``annotator``, or those on ``rows`` only."""
 
 
 class Store(Protocol):
-    """A place for runs."""
+    """A collection of runs."""
 
     url: str
 
     def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> Run:
-        """A new run of that ``spec``, with its first ``events`` and ``rounds``: all of it or nothing.
+        """Create a run with its first ``events`` and ``rounds``, all or nothing.
 
         :class:`~activeclust.errors.RunExists` where its name is taken,
         :class:`~activeclust.errors.InvalidInput` where an event or a round cannot be stored.
         """
 
     def open_run(self, name: str) -> Run:
-        """The run ``name``; :class:`~activeclust.errors.RunNotFound` where there is none."""
+        """The run ``name``; :class:`~activeclust.errors.RunNotFound` if it does not exist."""
 
     def runs(self) -> list[RunInfo]:
         """All runs, the newest last."""
@@ -349,4 +349,4 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of connections; what was committed stays."""
+        """Close all connections; committed data stay."""
