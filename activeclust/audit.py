@@ -1,4 +1,4 @@
-"""How accurate the labels are: an unbiased estimate from rows drawn at random.
+"""Audit of labels: an unbiased estimate of their accuracy from random rows.
 
 The accuracy that the posterior expects can be wrong, and the rows that a strategy asks about are a biased sample.
 :func:`audit` asks about random rows; :func:`estimate` turns the counts into an accuracy with its interval.

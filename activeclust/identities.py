@@ -21,7 +21,7 @@ _WORDS = {"id": "id", "file": "file name", "content": "content"}
 
 @dataclass(frozen=True)
 class RowIds:
-    """One name per row, no two alike.
+    """One unique name per row.
 
     Attributes
     ----------
@@ -47,12 +47,12 @@ class RowIds:
 
     @property
     def words(self) -> str:
-        """How a sentence calls what tells the rows apart."""
+        """The kind of the names, in words for messages."""
         return _WORDS[self.by]
 
     @property
     def named(self) -> bool:
-        """Whether the names say something to a person, as ids and file names do."""
+        """Whether the names mean something to people, as ids and file names do."""
         return self.by != "content"
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ def ids_of(values: Sequence[object] | RowIds, n_rows: int | None = None, by: By 
 
 
 def by_content(rows: Iterable[bytes]) -> RowIds:
-    """Names made of what the rows hold: digests of 64 bits; equal rows are counted.
+    """Names from the rows' content: digests of 64 bits; equal rows are numbered.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def by_content(rows: Iterable[bytes]) -> RowIds:
 
 
 def moved(then: RowIds, now: RowIds) -> dict[int, int]:
-    """Where each row is now: number then -> number now, of the rows that are in both.
+    """Mapping from row numbers ``then`` to row numbers ``now``, for the rows that are in both.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _PRINTED = {"Timestamp", "Timedelta", "Period", "Interval", "UUID"}
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value says that there is none: None, NaN, NaT, ``pandas.NA``, masked, or a blank text.
+    """Whether a value is missing: None, NaN, NaT, ``pandas.NA``, masked, or a blank text.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def is_missing(value: Any) -> bool:
 
 
 def label(value: Any, what: str = "A label") -> Label | None:
-    """One label in its only form: a str, an int, or None where it is missing.
+    """One label in its stored form: a str, an int, or None if it is missing.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def _whole(value: Any, what: str) -> int:
 def labels_of(
     values: Any, what: str = "y", *, n_rows: int | None = None, unlabelled: int | None = None
 ) -> np.ndarray:
-    """One label a row, in the order in which they stand, whatever holds them.
+    """One label per row, in the order of the container.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def labels_of(
 
 
 def _entries(values: Any, what: str) -> list[Any]:
-    """The entries of a container in their order, as Python's or numpy's scalars."""
+    """The entries of a container in order, as Python or NumPy scalars."""
     if type(values).__module__.split(".")[0] == "torch":
         values = values.detach().cpu().numpy()
     if hasattr(values, "__array__") and not isinstance(values, Iterable):
@@ -173,7 +173,7 @@ def _entries(values: Any, what: str) -> list[Any]:
 
 
 def compact(labels: np.ndarray) -> np.ndarray:
-    """Labels as int64 where all are integers of that size, else as they are.
+    """Labels as int64 if all are integers of at most 64 bits, else unchanged.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def compact(labels: np.ndarray) -> np.ndarray:
 
 
 def written_labels(texts: Sequence[str | None]) -> np.ndarray:
-    """Labels that stand in a file as text, one per row.
+    """Labels from the text of a file, one per row.
 
     They are these very texts, unless all are integers that print as they are written: "1" and "2" are 1 and 2,
     while "01", "1" and "1.0" are three texts. A blank text is a missing label; "NA" and "None" are names.
@@ -213,7 +213,7 @@ def written_labels(texts: Sequence[str | None]) -> np.ndarray:
 
 
 def as_integer(text: str) -> int | None:
-    """The integer of at most 64 bits that prints as this very text, or None.
+    """The integer of at most 64 bits that prints as exactly this text, or None.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from activeclust.errors import InvalidInput
 
 
 def check_rows(X: Any, what: str = "X") -> np.ndarray:
-    """Rows as a C-ordered array of floats, or :class:`InvalidInput` saying what is wrong with which rows.
+    """Rows as a C-ordered array of floats; :class:`InvalidInput` names the problem and the rows.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def check_rows(X: Any, what: str = "X") -> np.ndarray:
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Some rows at a time, so that a test of a large or memory-mapped array makes no copy of all of it."""
+    """Parts of the rows, so that checking a large or memory-mapped array does not copy it."""
     step = max(1, 4_000_000 // array.shape[1])
     return (array[start : start + step] for start in range(0, len(array), step))
 
@@ -89,7 +89,7 @@ def _numeric(X: Any, what: str) -> np.ndarray:
 
 
 def check_new_rows(X: Any, columns: int, what: str = "X") -> np.ndarray:
-    """Rows to be put beside others: as :func:`check_rows`, but any number of them, and of so many columns.
+    """Rows to be compared with others: as :func:`check_rows`, but any number of rows with the given number of columns.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def check_new_rows(X: Any, columns: int, what: str = "X") -> np.ndarray:
 
 
 def generator_of(random_state: Any) -> np.random.Generator:
-    """What scikit-learn calls ``random_state``, as a generator.
+    """scikit-learn's ``random_state`` as a Generator.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is compared: a strategy, and the model whose posterior it sees and whose labels are scored."""
+"""Arms of a comparison: a strategy, and the model whose posterior it receives and whose labels are scored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arm:
-    """A strategy with a model of its own, so that the two are not confounded.
+    """A strategy with its own model, so that the effects of the two can be separated.
 
     Attributes
     ----------

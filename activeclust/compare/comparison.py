@@ -1,4 +1,4 @@
-"""The scores of compared strategies and what may be concluded from them.
+"""The scores of compared strategies, and statistical conclusions from them.
 
 Everything here follows the field's reporting: mean and interval per budget over paired seeds, area under
 the budget curve, clusters found, paired differences corrected for their number, BADGE's penalty matrix.
@@ -60,7 +60,7 @@ class Comparison:
     def from_runs(
         cls, plan: Plan, dataset: str, n_rows: int, runs: Mapping[tuple[str, int], Rounds]
     ) -> Comparison:
-        """Put runs side by side on the budgets 0, b, 2 b, ... (linear between the rounds of a run).
+        """Align runs on the budgets 0, b, 2 b, ... (linear interpolation between the rounds of a run).
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Comparison:
 
     @property
     def reference(self) -> str:
-        """The strategy that the others are compared with: random, or the first where it is not among them."""
+        """The reference strategy: random if it is among the strategies, else the first one."""
         return "random" if "random" in self.strategies else self.strategies[0]
 
     @property
@@ -106,7 +106,7 @@ class Comparison:
         return sorted({b for b in SHOWN if b in self.budgets} | {int(self.budgets[-1])})
 
     def until(self, budget: int) -> Comparison:
-        """The same runs up to a smaller budget of the grid: a run's beginning is the run of that budget.
+        """The same runs up to a smaller budget of the grid; the beginning of a run equals a run of that budget.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class Comparison:
         return penalty
 
     def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
-        """One dict a strategy, the largest area of ``metric`` first: area, scores, labels needed."""
+        """One dict per strategy, the largest area of ``metric`` first: area, scores, labels needed."""
         differences, penalty = self.differences(metric), self.penalties(metric)
         lines = []
         for i, strategy in enumerate(self.strategies):
@@ -215,7 +215,7 @@ class Comparison:
         return sorted(lines, key=lambda line: -(line["area"].mean if line["area"] else -np.inf))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Everything, scores and conclusions, as JSON; written to a file where a path is given."""
+        """Scores and conclusions as JSON; written to a file if a path is given."""
         plain = {
             "dataset": self.dataset,
             "n_rows": self.n_rows,
@@ -234,7 +234,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Comparison:
-        """Read back what :meth:`to_json` wrote to ``path``."""
+        """Read a comparison that :meth:`to_json` wrote to ``path``."""
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
         values = {name: np.array(array, dtype=float) for name, array in plain["values"].items()}
         return cls(
@@ -243,7 +243,7 @@ class Comparison:
         )  # fmt: skip
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """One line a strategy, repeat and budget with all metrics; written where a path is given."""
+        """One line per strategy, repeat and budget with all metrics; written to a file if a path is given."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["dataset", "strategy", "repeat", "budget", *self.values])

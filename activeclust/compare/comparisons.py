@@ -1,4 +1,4 @@
-"""Comparisons on several data sets, side by side: means over the sets, and intervals over the sets."""
+"""Comparisons on several data sets: means over the sets, and intervals over the sets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Comparisons:
 
     @classmethod
     def of(cls, sets: Sequence[Comparison], budget: int | str) -> Comparisons:
-        """Put comparisons side by side.
+        """Combine comparisons of several data sets.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class Comparisons:
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """What was compared."""
+        """The compared strategies."""
         return self.sets[0].strategies
 
     def scores(self, strategy: str, at: str, metric: str = "accuracy") -> np.ndarray:
@@ -98,7 +98,7 @@ class Comparisons:
         return paired_difference(self.scores(strategy, at, metric), self.scores(other, at, metric), LEVEL)
 
     def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
-        """One dict a strategy: its name, and by budget the mean ``metric`` over the sets."""
+        """One dict per strategy: its name, and by budget the mean ``metric`` over the sets."""
         return [
             {"strategy": s} | {at: float(self.scores(s, at, metric).mean()) for at in self.at}
             for s in self.strategies
@@ -120,7 +120,7 @@ class Comparisons:
         return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The lines of :meth:`Comparison.to_csv` of all sets; written where a path is given."""
+        """The lines of :meth:`Comparison.to_csv` of all sets; written to a file if a path is given."""
         out = io.StringIO()
         for i, part in enumerate(self.sets):
             lines = list(csv.reader(io.StringIO(part.to_csv())))

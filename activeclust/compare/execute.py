@@ -1,4 +1,4 @@
-"""Strategies against one another: the same rows, the same seeds, the same mistakes of the oracle.
+"""Comparison of strategies with the same rows, the same seeds, and the same errors of the oracle.
 
 Every run is in the store, so an interrupted sweep goes on where it stood, and machines can share the work
 (``shard``). Runs are joblib tasks: inside ``joblib.parallel_config(backend="dask")`` they go to that cluster.
@@ -41,7 +41,7 @@ def compare(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Comparison:
-    """Run every strategy ``repeats`` times on paired seeds, and put the scores side by side.
+    """Run every strategy ``repeats`` times on paired seeds, and compare the scores.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ class _Annotator:
 
 
 class _PreparedOnce:
-    """A clusterer whose views of one data set are made already, for every run to share."""
+    """A clusterer with the views of one data set, shared by all runs."""
 
     def __init__(self, clusterer: Any, X: np.ndarray) -> None:
         self.clusterer, self.prepared = clusterer, clusterer.prepare(X)

@@ -1,4 +1,4 @@
-"""What is compared: strategies, budget, repeats and seeds, checked before anything runs."""
+"""The plan of a comparison: strategies, budget, repeats and seeds, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared; the names of the runs follow from it.
+    """The plan of a comparison; it determines the names of the runs.
 
     Attributes
     ----------
@@ -56,16 +56,16 @@ class Plan:
     arms: Mapping[str, Arm] = field(default_factory=dict, repr=False)
 
     def arm(self, strategy: str) -> Arm:
-        """What the name ``strategy`` stands for."""
+        """The arm named ``strategy``."""
         return self.arms[strategy] if strategy in self.arms else Arm(strategy)
 
     def start_of(self, strategy: str) -> int:
-        """Random rows that are answered before ``strategy`` is asked."""
+        """Number of random rows answered before ``strategy`` starts."""
         return max(self.start, int(strategy in self.varied))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All but the arms, as plain values."""
+        """All settings except the arms, as plain values."""
         return {
             "name": self.name, "strategies": self.strategies, "budget": self.budget, "batch_size": self.batch_size,
             "repeats": self.repeats, "seed": self.seed, "start": self.start, "noise": self.noise,

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: curves, differences, penalties."""
+"""Figures of a comparison: curves, differences, penalties."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATTERNS = ("-", "--", ":")
 
 
 def figures(comparison: Comparison) -> dict[str, Figure]:
-    """All pictures of a comparison, by name."""
+    """All figures of a comparison, by name."""
     made = {"curves": plot_curves(comparison)}
     if "clusters" in comparison.values:
         made["clusters"] = plot_curves(comparison, "clusters")
@@ -55,7 +55,7 @@ def _style(comparison: Comparison, strategy: str) -> dict[str, Any]:
 
 
 def plot_curves(comparison: Comparison, metric: str = "accuracy") -> Figure:
-    """Mean of a metric over the budget and its 95 % interval as a band; the best tops the legend."""
+    """Mean of a metric over the budget with its 95 % interval as a band; the best strategy is first in the legend."""
     figure, axes = _new_figure(8.5, 4.8)
     for strategy in ordered(comparison):
         curve = comparison.curve(strategy, metric)
@@ -75,7 +75,7 @@ def plot_curves(comparison: Comparison, metric: str = "accuracy") -> Figure:
 
 
 def plot_differences(comparison: Comparison, metric: str = "accuracy") -> Figure:
-    """Paired difference in area to the reference, with its corrected interval, one line a strategy."""
+    """Paired difference in area to the reference, with its corrected interval, one line per strategy."""
     differences = comparison.differences(metric)
     names = [s for s in ordered(comparison) if s in differences][::-1]
     figure, axes = _new_figure(7.0, 1.2 + 0.32 * len(names))
@@ -118,7 +118,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture; the same scores give the same bytes."""
+    """Write a figure; the same scores give the same bytes."""
     import matplotlib
 
     kind = path.suffix[1:]

@@ -1,4 +1,4 @@
-"""A comparison as a terminal table, as pictures, and as one HTML page to send to a colleague."""
+"""A comparison as a terminal table, as figures, and as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def to_html(comparison: Comparison) -> str:
-    """One page with everything in it: no file beside it, nothing loaded, no script."""
+    """One self-contained HTML page without other files, external resources or scripts."""
     parts = [f"<h1>Query strategies on {html.escape(comparison.dataset)}</h1>"]
     parts += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in notes(comparison)), "</ul>"]
     parts.append(_html_table(_columns(comparison), _rows(comparison)))

@@ -1,4 +1,4 @@
-"""A run and its history as HTML cards, which is how a notebook shows them. Names are data: every text is escaped."""
+"""A run and its history as HTML tables for notebooks; every text is escaped."""
 
 from __future__ import annotations
 

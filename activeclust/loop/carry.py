@@ -1,4 +1,4 @@
-"""A run whose rows have changed: its answers are carried over to the rows as they are now."""
+"""Carrying over answers to a run whose rows have changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from activeclust.validation import counted
 
 @dataclass(frozen=True)
 class CarriedOver:
-    """What became of the answers.
+    """The result of carrying over answers.
 
     Attributes
     ----------

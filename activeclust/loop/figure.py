@@ -1,4 +1,4 @@
-"""Figures that show themselves: made without pyplot, so that no window opens and nothing is kept globally."""
+"""Figures for notebooks and files, created without pyplot, so that no window opens and no global state is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 
 class ShownFigure(Figure):
-    """A notebook gets its picture from the figure itself, so ``%matplotlib inline`` is not needed."""
+    """A figure that notebooks display without ``%matplotlib inline``."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What a run went through: one line a round, as a table, a file, or a picture."""
+"""The history of a run: one line per round, as a table, a file, or a figure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class History(Sequence[Round]):
         return f"History({len(self)} rounds, {budget} answers, ended={self.ended!r})"
 
     def _repr_html_(self) -> str:
-        """A card with the table and the curve, which is how a notebook shows a history."""
+        """The table and the curve as HTML, for notebooks."""
         from activeclust.loop.cards import history_html
 
         return history_html(self)
@@ -72,7 +72,7 @@ class History(Sequence[Round]):
         return list(dict.fromkeys(name for record in self.rounds for name in record.metrics))
 
     def metric(self, name: str) -> list[float | int | None]:
-        """The metric ``name`` over the rounds, None where a round has none."""
+        """The metric ``name`` over the rounds, None for rounds without it."""
         return [record.metrics.get(name) for record in self.rounds]
 
     def area_under_curve(self, name: str = "accuracy") -> float | None:
@@ -80,7 +80,7 @@ class History(Sequence[Round]):
         return area_under_budget_curve(self.budget, self.metric(name))
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a round: round, budget, the metrics, and the rows asked next."""
+        """One dict per round: round, budget, the metrics, and the rows asked next."""
         names = self.metric_names
         return [
             {"round": record.index, "budget": record.budget}

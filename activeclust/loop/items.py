@@ -1,4 +1,4 @@
-"""The n-th item is the n-th row, whatever holds the items."""
+"""Items by their position: the n-th item belongs to the n-th row in every container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from activeclust.errors import InvalidInput
 
 
 class ItemsByPosition(Sequence[Any]):
-    """Items of a pandas Series or DataFrame by their position; the index is not looked at.
+    """Items of a pandas Series or DataFrame by their position; the index is ignored.
 
     After ``sample`` or ``train_test_split`` an index is shuffled, and ``series[3]`` is not the fourth item.
     A row of a DataFrame comes as a dict of column and value, each in its column's own type.
@@ -43,7 +43,7 @@ class ItemsByPosition(Sequence[Any]):
 
 
 def items_of(items: Any, n_rows: int) -> Sequence[Any] | np.ndarray:
-    """Items so that ``items[n]`` is what belongs to the n-th row.
+    """Items as a sequence whose element ``items[n]`` belongs to the n-th row.
 
     Parameters
     ----------

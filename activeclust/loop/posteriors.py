@@ -1,4 +1,4 @@
-"""What the model makes of the answers: posterior, labels, suggestions, and the state a strategy sees."""
+"""The posterior of the answers: labels, suggestions, and the state that a strategy receives."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class NamedPosterior:
         return names, confidence
 
     def suggestions(self, row: int, limit: int) -> tuple[tuple[Cluster, float], ...]:
-        """The likeliest clusters of a row, likeliest first, the none-of-these mass taken off."""
+        """The most probable clusters of a row, scaled by the probability that it is of a known cluster."""
         mass = self.posterior[row] * (1 - self.new[row])
         best = np.argsort(-mass, kind="stable")[:limit]
         return tuple((self.clusters[code], float(mass[code])) for code in best)
@@ -91,7 +91,7 @@ class PosteriorCache:
         return self._kept[key]
 
     def state(self, answers: Anchors, candidates: np.ndarray) -> PoolState:
-        """What a strategy sees; its arrays cannot be written to."""
+        """The state that a strategy receives; its arrays are read-only."""
         named, prepared = self.of(answers), self.prepared
         # what a model may offer beyond the protocol
         model_resample: Any = getattr(self.clusterer, "resample", None)

@@ -1,4 +1,4 @@
-"""Which questions are due, under what limits, and why none is any more."""
+"""The questions that are due under given limits, and the reason why a run has ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Questions:
         self.ended: Ended = None
 
     def refresh(self) -> bool:
-        """Read the answers that others have written since; whether there were any."""
+        """Read new answers of others; True if there were any."""
         changed = self.anchors.refresh()
         if changed:
             self.rounds.reload()

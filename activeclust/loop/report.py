@@ -1,4 +1,4 @@
-"""A run as a table, a picture, and JSON."""
+"""A run as a table, a figure, and JSON."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rounds_table(rounds: Sequence[Round], *, most: int = 12, title: str | None =
 
 
 def expectation(metrics: Mapping[str, Any]) -> str:
-    """What the model expects of its labels, in words; "" before the first answer.
+    """The expected accuracy of the labels, in words; "" before the first answer.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def shown(value: Any) -> str:
 
 
 def spread(rounds: Sequence[Round], most: int) -> list[Round]:
-    """At most ``most`` rounds: those nearest to evenly spread budgets, first and last included.
+    """At most ``most`` rounds: those closest to evenly spaced budgets, first and last included.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Making a stored run, and resuming one only where it is the same run."""
+"""Creating a stored run, and resuming it if rows and settings are the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size",
 
 
 def find_store(store: Store | str | os.PathLike[str] | None, name: str | None) -> Store:
-    """The store that is meant: the one given, ``activeclust.db`` for a named run, memory for a nameless one.
+    """The store: the one given, else ``activeclust.db`` for a named run, else memory.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def open_run(
     strict: bool = True,
     seed_given: bool = True,
 ) -> tuple[Run, CarriedOver | None]:
-    """Make the run, or open it again; and what became of its answers where its rows have changed.
+    """Create or open the run; with changed rows, also return how its answers were carried over.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def same_rows(stored: RunSpec, now: RunSpec) -> bool:
 
 
 def other_rows(stored: RunSpec, now: RunSpec) -> str:
-    """In which way the rows of a run are not those it was made from, and what can be done."""
+    """How the rows differ from those that the run was made from, and what to do."""
     was = f" (from {stored.source})" if stored.source else ""
     one, other = stored.row_ids, now.row_ids
     if one is None or other is None or one.by != other.by:

@@ -1,4 +1,4 @@
-"""Rounds: when the next one begins, which rows it asks about, and what is measured at its beginning."""
+"""Rounds: when they begin, which rows they ask about, and the metrics at their beginning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from activeclust.strategy.state import PoolState, Strategy
 
 
 class Rounds:
-    """The rounds of a run, those recorded and the one that comes next.
+    """The recorded rounds of a run, and the next one.
 
     What round r asks depends on the answers before it and on (seed, r) alone. Where several processes work
     on the run, each round is one process's: who comes second reads the rounds again and takes the next.
@@ -54,7 +54,7 @@ class Rounds:
         self.reload()
 
     def catch_up(self) -> None:
-        """Read what another process has written: its round came first."""
+        """Read what another process has written, whose round came first."""
         self.answers.refresh()
         self.reload()
 
@@ -64,29 +64,29 @@ class Rounds:
         self._shown: NamedPosterior | None = None
 
     def shown(self) -> NamedPosterior:
-        """The belief that suggestions come from: that of the round's beginning, one posterior a round."""
+        """The posterior of the suggestions: that of the round's beginning, one per round."""
         if self._shown is None:
             self._shown = self.posteriors.of(self.answers)
         return self._shown
 
     def forget_shown(self) -> None:
-        """Clusters have gone or changed their names: suggestions must be made anew."""
+        """Discard the posterior of the suggestions, after clusters were renamed, merged or removed."""
         self._shown = None
 
     # ---------------------------------------------------------------- asking
 
     def rows_to_ask(self, left: int | None) -> list[int]:
-        """Rows that are due, at most ``left``; empty where every row is answered or withdrawn."""
+        """Rows that are due, at most ``left``; empty if every row is answered or withdrawn."""
         rows = self._pending() or self._next(left)
         return rows[:left]
 
     def begun(self) -> list[int]:
-        """Rows that others have answered and that want an answer of this annotator as well, ``batch_size`` at most."""
+        """At most ``batch_size`` rows that others have answered and that need an answer of this annotator."""
         rows = self.run.unfinished(self.who)
         return self._lease(rows, self.batch_size) if self.who else rows[: self.batch_size]
 
     def finish(self) -> None:
-        """Measure the last answers, unless that is done."""
+        """Compute the metrics of the last answers, unless they are recorded already."""
         while True:
             last = self.records[-1] if self.records else None
             if last is not None and not last.asked and last.last_seq == self.answers.seq:
@@ -97,14 +97,14 @@ class Rounds:
                 self.catch_up()
 
     def may_end(self, stop: StopRule) -> bool:
-        """Whether the rule, looking at the rounds so far, lets a round that has just begun be the last."""
+        """Whether the stop rule ends the run with the round that has just begun."""
         last = self.records[-1]
         if last.last_seq != self.answers.seq:
             return False
         return stop([{"budget": record.budget, **record.metrics} for record in self.records])
 
     def withdraw(self) -> None:
-        """Ask nothing in the round that has just begun; its metrics stay as the last ones."""
+        """Remove the questions of the round that has just begun; its metrics are the last ones."""
         last = self.records[-1]
         try:
             self._write(last.index, replace(last, asked=()))
@@ -112,7 +112,7 @@ class Rounds:
             self.catch_up()
 
     def propose(self, n: int, without: Sequence[int], may_be_chosen: Sequence[int] = ()) -> list[int]:
-        """Begin a round and choose ``n`` rows for it, while questions may be open; it has asked none yet.
+        """Begin a round and choose ``n`` rows for it, while earlier questions may be open; it has no questions yet.
 
         Rows ``without``, and all that somebody holds, count as answered by the posterior's best guess, except those
         that ``may_be_chosen``.
@@ -130,7 +130,7 @@ class Rounds:
                 return rows
 
     def note_asked(self, rows: Sequence[int]) -> None:
-        """The round that has begun has asked about these rows."""
+        """Record that the current round has asked about these rows."""
         while True:
             last = self.records[-1]
             try:
@@ -147,21 +147,21 @@ class Rounds:
         return len(self.records) - bool(self.records and not self.records[-1].asked)
 
     def state(self) -> PoolState:
-        """What a strategy sees now."""
+        """The state that a strategy receives now."""
         candidates = np.setdiff1d(self.answers.open_rows(self.n_rows), self._of_others())
         return self.posteriors.state(self.answers, candidates)
 
     def _state_without(self, pending: Sequence[int]) -> PoolState:
-        """What a strategy sees while somebody is being asked about these rows."""
+        """The state that a strategy receives while other people are asked about these rows."""
         open_rows = self.answers.open_rows(self.n_rows)
         return self.posteriors.state(self.answers, open_rows).with_pending(pending)
 
     def _of_others(self) -> list[int]:
-        """Rows that somebody else is being asked about."""
+        """Rows that are leased to other annotators."""
         return [row for row, who in self.run.leased().items() if who != self.who] if self.who else []
 
     def _pending(self) -> list[int]:
-        """Rows asked about and not answered: the rest of an interrupted round, and undone ones."""
+        """Rows asked about but not answered: the rest of an interrupted round, and undone ones."""
         asked = dict.fromkeys(row for record in self.records for row in record.asked)
         rows = [row for row in asked if self.answers.is_open(row)]
         return self._lease(rows, self.batch_size) if rows else rows
@@ -206,7 +206,7 @@ class Rounds:
         self.records[index:] = [record]
 
     def measure(self) -> dict[str, float | int | None]:
-        """Metrics of the present answers: against the truth where it is known, and without it."""
+        """Metrics of the current answers, with and without true labels."""
         index = self.next_index
         names, confidence = self.posteriors.of(self.answers).labels()
         scores: dict[str, float | int | None] = {}
@@ -220,7 +220,7 @@ class Rounds:
         return scores
 
     def _expected(self, confidence: np.ndarray) -> dict[str, float | int | None]:
-        """What the posterior expects of its labels, and when it expects to reach the goal."""
+        """The accuracy that the posterior expects, and the number of answers until it expects to reach the goal."""
         answered = len(self.answers)
         low, high = expected_interval(confidence, self.posteriors.prepared.views["diffusion"], answered)
         expected = float(confidence.mean()) if answered else None

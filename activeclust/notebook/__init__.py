@@ -16,7 +16,7 @@ __all__ = ["annotate"]
 
 
 def annotate(loop: ActiveLoop, budget: int | None = None) -> Any:
-    """A widget to answer in: one row at a time, many that look alike, or rows on a map.
+    """A widget for answers: one row at a time, a grid of similar rows, or rows on a map.
 
     Every answer is in the loop's store before the next question is shown, so ``loop.labels``, ``loop.history`` and the
     rest are up to date in the next cell. The loop may be used by the page and by :meth:`ActiveLoop.run` as before and

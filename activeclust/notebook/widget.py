@@ -1,4 +1,4 @@
-"""The widget: its state as JSON, and what its messages do. The rest is in ``static/widget.js``."""
+"""The widget's state as JSON and the handling of its messages; the user interface is ``static/widget.js``."""
 
 from __future__ import annotations
 

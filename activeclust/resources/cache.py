@@ -1,4 +1,4 @@
-"""Arrays kept on disk under a name made from what they depend on: the second start is at once.
+"""A disk cache of arrays under keys made from everything that they depend on.
 
 Entries are numpy archives. They are written beside their place and moved there, so a killed process leaves
 no half-written one; a damaged entry (every array has a checksum) is removed and made anew; where all together
@@ -32,7 +32,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def folder() -> Path | None:
-    """Where entries are kept; None where ``ACTIVECLUST_CACHE`` is ``off``."""
+    """The folder of the cache; None if ``ACTIVECLUST_CACHE`` is ``off``."""
     given = os.environ.get(FOLDER, "")
     if given:
         return None if given.lower() in _OFF else Path(given).expanduser()
@@ -41,7 +41,7 @@ def folder() -> Path | None:
 
 
 def limit() -> int:
-    """Bytes that all entries may take together."""
+    """Limit of the total size of all entries, in bytes."""
     given = os.environ.get(SIZE, "")
     try:
         gigabytes = float(given or _DEFAULT_GB)
@@ -51,7 +51,7 @@ def limit() -> int:
 
 
 def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays under ``key``; made and kept where there are none, or damaged ones.
+    """The arrays under ``key``; computed and stored if they are missing or damaged.
 
     Where nothing can be written a warning says so, and the arrays are made every time.
 

@@ -1,4 +1,4 @@
-"""Children made by ``fork`` after this process has computed on several threads.
+"""Making ``fork`` work after this process has computed on several threads.
 
 The threads of OpenMP, which torch, scikit-learn and faiss work with, are not there in a child: the first parallel step
 would wait for them for ever. A child computes on one thread. The results are the same, to rounding.
@@ -16,7 +16,7 @@ _limits: list[Any] = []  # kept: where the object goes, the old number of thread
 
 @functools.cache
 def survive_forks() -> None:
-    """See to it that children of this process work; asked for before the first step on several threads."""
+    """Make forked children of this process work; called before the first step on several threads."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_on_one_thread)
 

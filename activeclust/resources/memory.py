@@ -12,7 +12,7 @@ LIMIT = "ACTIVECLUST_MEMORY_GB"
 
 
 def available() -> int:
-    """Bytes this process can still take: of the machine, its control group, ``ACTIVECLUST_MEMORY_GB``."""
+    """Bytes that this process can still allocate, by the machine, its control group, ``ACTIVECLUST_MEMORY_GB``."""
     import psutil
 
     free = psutil.virtual_memory().available
@@ -24,7 +24,7 @@ def available() -> int:
 
 
 def require_memory(needed: int, what: str, remedy: str) -> None:
-    """Raise :class:`NotEnoughMemory` where ``needed`` bytes are not there.
+    """Raise :class:`NotEnoughMemory` if ``needed`` bytes are not available.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files that commands write: complete under their name, or as they were before."""
+"""Atomic writing of files: a file is replaced completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from activeclust.errors import DataFileError
 
 @contextmanager
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file to write into, which takes the name ``path`` when it is complete.
+    """A binary file for writing, which is renamed to ``path`` when it is complete.
 
     It is written beside the file of that name under a name that nobody uses; where it fails, what was there before
     stays. A file that is replaced hands on its permissions, and its owner where that is allowed; a symbolic link stays
@@ -51,7 +51,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def write_text(path: str | os.PathLike[str], text: str, encoding: str = "utf-8") -> None:
-    """Write a text, as it is, by :func:`write_atomically`."""
+    """Write a text unchanged by :func:`write_atomically`."""
     with write_atomically(path) as file:
         file.write(text.encode(encoding))
 

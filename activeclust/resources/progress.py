@@ -1,4 +1,4 @@
-"""Long steps say how far they are, and whoever listens shows it.
+"""Progress reports of long steps, passed to a listener.
 
 A context variable carries the listener, so that no function in between has to pass it on.
 """
@@ -16,7 +16,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def report(step: str, done: float, total: float) -> None:
-    """Tell the listener, if there is one."""
+    """Report progress to the listener, if there is one."""
     listener = _listener.get()
     if listener is not None:
         listener(step, done, total)
@@ -24,7 +24,7 @@ def report(step: str, done: float, total: float) -> None:
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Have ``listener`` told of every step within.
+    """Pass the progress of all steps within to ``listener``.
 
     Examples
     --------

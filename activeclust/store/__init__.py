@@ -1,4 +1,4 @@
-"""Where answers are kept: in memory, in an SQLite file, or in PostgreSQL."""
+"""Stores of answers: in memory, in an SQLite file, or in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several 
 
 
 def open_store(url_or_path: str | os.PathLike[str] | None = None, *, create: bool = True) -> Store:
-    """Open a store, making a new one where there is none.
+    """Open a store, or create it if it does not exist.
 
     Parameters
     ----------

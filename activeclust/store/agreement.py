@@ -1,4 +1,4 @@
-"""How far the annotators of a run agree.
+"""Agreement of the annotators of a run.
 
 Needs the extra ``agreement``: Cohen's kappa comes from scikit-learn, Fleiss' from statsmodels,
 Krippendorff's alpha from the package krippendorff.

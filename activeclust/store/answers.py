@@ -1,4 +1,4 @@
-"""Answers on their way from a file into a run."""
+"""Answers that are read from a file and written into a run."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def add_answers(run: Run, answers: Iterable[Answer]) -> int:
 
 
 def begin_with(run: Run, answers: Iterable[Answer]) -> int:
-    """Write answers that were there before anybody was asked, where nothing is said of their rows yet.
+    """Write existing answers before anybody is asked, for rows without any event.
 
     Each is written once: a row that somebody answers otherwise, or whose answer is taken back, stays so when the
     same answers come again.

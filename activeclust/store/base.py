@@ -323,7 +323,7 @@ class Store(Protocol):
     url: str
 
     def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> Run:
-        """Create a run with its first ``events`` and ``rounds``, all or nothing.
+        """Create the run of ``spec`` with its first ``events`` and ``rounds``, all or nothing.
 
         :class:`~activeclust.errors.RunExists` where its name is taken,
         :class:`~activeclust.errors.InvalidInput` where an event or a round cannot be stored.

@@ -1,4 +1,4 @@
-"""Runs to files and back: CSV, Parquet, JSON lines, Label Studio.
+"""Export and import of runs: CSV, Parquet, JSON lines, Label Studio.
 
 JSON lines hold the whole run: its log, its rounds, what it was made from. The others hold the current
 answers, one line for each annotator and row.
@@ -53,7 +53,7 @@ _ENDINGS = {
 
 
 def format_of(path: str | Path) -> str:
-    """The format that a file's name tells.
+    """The format that belongs to a file's extension.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def import_run(
     n_rows: int | None = None,
     control: str | None = None,
 ) -> tuple[Run, int]:
-    """Read a file into a run: a new one, or an existing one that is given more answers; all of it or nothing.
+    """Import a file into a new or an existing run, all or nothing.
 
     Parameters
     ----------

@@ -24,4 +24,4 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(RunContract, LogContract, HistoryContract, LeaseContract, OverlapContract, CrowdContract):
-    """What every store must do: memory, SQLite and PostgreSQL pass it, and so must yours."""
+    """The contract of stores, which the stores in memory, SQLite and PostgreSQL fulfil."""
