@@ -17,10 +17,9 @@ def dense_and_doubtful(state: PoolState, n: int, rng: np.random.Generator) -> np
 
 
 digits = load("digits")
+X, y = digits.X[:600], digits.y[:600]
 for strategy in ("random", "entropy", dense_and_doubtful):
-    loop = ActiveLoop(
-        digits.X, LabelOracle(digits.y), strategy=strategy, batch_size=5, random_state=0, labels_true=digits.y
-    )
+    loop = ActiveLoop(X, LabelOracle(y), strategy=strategy, batch_size=5, random_state=0, labels_true=y)
     history = loop.run(budget=40)
     name = strategy if isinstance(strategy, str) else strategy.__name__
     print(f"{name:>20}: accuracy {history.last['accuracy']:.3f} with 40 answers")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import warm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,9 +61,7 @@ def test_mnist70k_without_file_and_network_names_both_ways(tmp_path):
     environment = os.environ | nowhere | {"SCIKIT_LEARN_DATA": str(tmp_path), "no_proxy": ""}
     environment.pop("ACTIVECLUST_DATA", None)
     code = "from activeclust.datasets import load\ntry: load('mnist70k')\nexcept OSError as e: print(e)"
-    said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    said = warm.run(["-c", code], cwd=tmp_path, env=environment).stdout
     assert "ACTIVECLUST_DATA" in said
     assert "fetch_openml" in said
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import warm
 from PIL import Image
 
 from activeclust.cli import main
@@ -240,9 +239,8 @@ def test_a_missing_extra_is_named(tmp_path):
         "    except ImportError as error: print(error)\n"
     )
     (tmp_path / "t.csv").write_text("a,b\none,2\ntwo,4\n")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = warm.run(["-c", code], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "activeclust[hf]" in done.stdout
     assert "activeclust[embed]" in done.stdout
 

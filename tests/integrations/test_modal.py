@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import warm
 from modAL.batch import uncertainty_batch_sampling
 from modAL.models import ActiveLearner
 from modAL.uncertainty import classifier_margin, entropy_sampling, margin_sampling
@@ -190,10 +189,8 @@ def test_trap_information_density_is_shown_a_part_of_a_large_pool():
     assert sizes == [modal.MAX_POOL]
 
 
-def test_trap_expected_error_does_not_import_and_is_not_offered():
-    done = subprocess.run(
-        [sys.executable, "-c", "import modAL.expected_error"], capture_output=True, text=True, check=False
-    )
+def test_trap_expected_error_does_not_import_and_is_not_offered(tmp_path):
+    done = warm.run(["-c", "import modAL.expected_error"], cwd=tmp_path)
     assert done.returncode != 0, "modAL.expected_error imports again: offer it"
     with pytest.raises(UnknownName):
         strategies.get("modal:expected_error_reduction")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 pytest.importorskip("starlette", reason="the back end needs activeclust[web]")
 from click.testing import CliRunner
@@ -222,11 +222,13 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
     image = base64.b64decode(tasks[0]["data"]["image"].partition(",")[2])
     assert len(tasks) == 40 and image.startswith(b"\x89PNG")
     config = (tmp_path / "project/config.xml").read_text()
-    command = [sys.executable, "-m", "activeclust", "label-studio", "d.npz", "--port", "9391"]
-    server = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    command = ["-m", "activeclust", "label-studio", "d.npz", "--port", "9391"]
+    said, saying = os.pipe()
+    server = warm.start(command, cwd=tmp_path, stderr=saying)
+    os.close(saying)
+    lines = open(said)  # noqa: PTH123, SIM115 (a pipe, closed at the end)
     try:
-        assert server.stderr is not None
-        url = next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.:]+", line)))
+        url = next(found[0] for line in lines if (found := re.search(r"http://[\d.:]+", line)))
 
         def post(path: str, body: dict) -> dict:
             request = urllib.request.Request(
@@ -243,7 +245,9 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
         post("/webhook", {"action": "ANNOTATION_CREATED", "annotation": annotation, "task": given[5]})
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        lines.read()  # what it still says
+        lines.close()
+        server.wait()
     store = open_store(tmp_path / "activeclust.db")
     assert [(a.row, a.cluster) for a in store.open_run("d").anchors()] == [(5, "low")]
     store.close()
