@@ -1,4 +1,4 @@
-"""What happens to answers when things go wrong: ``python benchmarks/reliability.py [--attempts 300]``.
+"""What happens to answers when things go wrong: ``python benchmarks/reliability.py [--attempts 60] [--kills 34]``.
 
 A database of known content is damaged and read again: by one random bit, by a random cut, by a page of random
 bytes, by statements that another program might run. Every reading is one of three: as it was written, refused with
@@ -13,7 +13,9 @@ of them. The tests run the same with few attempts.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import io
 import os
 import random
 import shutil
@@ -24,12 +26,15 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from activeclust import ActiveLoop, LabelOracle, PFNClusterer
+from activeclust.datasets import load
 from activeclust.errors import ActiveClustError
 from activeclust.identities import RowIds
+from activeclust.loop.resume import open_run
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, Round, RunSpec
 from activeclust.store.export import import_run
@@ -39,7 +44,9 @@ from activeclust.store.sql.repair import repair
 from activeclust.store.sql.upgrade import upgrade
 
 ROWS = 400
-COLUMNS = ("kind", "attempts", "as written", "refused", "wrong", "found by check", "mended", "answers lost")
+COLUMNS = (
+    "kind", "attempts", "as written", "refused", "wrong", "found by check", "mended", "answers lost", "had ended",
+)  # fmt: skip
 STATEMENTS = (  # damages that a person or another program can do
     """UPDATE activeclust_outcome SET cluster = '"cow"' WHERE "row" = 5""",
     """UPDATE activeclust_vote SET cluster = '"cow"' WHERE "row" = 5""",
@@ -223,21 +230,32 @@ def _mended(path: Path, truth: dict[str, Any]) -> Iterator[str]:
 # ---------------------------------------------------------------- kills
 
 
+@dataclass(frozen=True)
+class Killed:
+    """What there is before a command, the command, and whether all is right once it was killed and given again."""
+
+    begin: Callable[[Path, Path], object]
+    command: Callable[[Path, Path], object]
+    right: Callable[[Path, Path], bool]
+
+
 def killed(command: str, attempts: int, folder: Path, seed: int = 0) -> Counter[str]:
     """Kill a command ``attempts`` times at random moments and give it again."""
     sound = folder / "sound.db"
     if not sound.exists():
         make(sound)
     counts, draw = Counter({"attempts": attempts}), random.Random(f"{command} {seed}")
-    begin, again, right = COMMANDS[command]
+    given = COMMANDS[command]
+    whole = _seconds(given, sound, folder)
     for _ in range(attempts):
         place = Path(tempfile.mkdtemp(dir=folder))
         path = place / "answers.db"
-        begin(sound, path)
-        _run_and_kill(lambda: again(sound, path), draw.uniform(0, 0.12))  # noqa: B023 (it runs before the next)
+        given.begin(sound, path)
+        if not _run_and_kill(lambda: given.command(sound, path), draw.uniform(0, whole)):  # noqa: B023 (it runs before the next)
+            counts["had ended"] += 1
         try:
-            again(sound, path)
-            counts["as written" if right(sound, path) else "wrong"] += 1
+            given.command(sound, path)
+            counts["as written" if given.right(sound, path) else "wrong"] += 1
         except ActiveClustError as error:
             print(f"{command}: {error}", file=sys.stderr)
             counts["refused"] += 1
@@ -245,16 +263,33 @@ def killed(command: str, attempts: int, folder: Path, seed: int = 0) -> Counter[
     return counts
 
 
-def _run_and_kill(work: Callable[[], object], seconds: float) -> None:
+def _seconds(given: Killed, sound: Path, folder: Path) -> float:
+    """How long the command takes where nobody kills it."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    given.begin(sound, place / "answers.db")
+    began = time.monotonic()
+    pid = _start(lambda: given.command(sound, place / "answers.db"))
+    os.waitpid(pid, 0)
+    shutil.rmtree(place)
+    return time.monotonic() - began
+
+
+def _start(work: Callable[[], object]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
             work()
         finally:
             os._exit(0)
+    return pid
+
+
+def _run_and_kill(work: Callable[[], object], seconds: float) -> bool:
+    """Whether it was killed before its end."""
+    pid = _start(work)
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
 
 
 def _export(sound: Path, _: Path) -> None:
@@ -297,32 +332,151 @@ def _as_sound(sound: Path, path: Path) -> bool:
     return check(path).ok and read(path)["answers"] == read(sound)["answers"]
 
 
+def _copy(sound: Path, path: Path) -> None:
+    shutil.copy(sound, path)
+
+
+def _command(*arguments: str, answers: str = "") -> None:
+    """A command of the command line, with what a person types into a pipe."""
+    from activeclust.cli import main
+
+    stdin, sys.stdin = sys.stdin, io.StringIO(answers)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+            main(list(arguments))
+    except SystemExit as ended:
+        if ended.code:
+            raise ActiveClustError(said.getvalue()) from None
+    finally:
+        sys.stdin = stdin
+
+
+def _export_csv(_: Path, path: Path) -> None:
+    _command("export", "--db", str(path), "--name", "mine", "-o", str(path.with_suffix(".csv")))
+
+
+def _older_export(sound: Path, path: Path) -> None:
+    _copy(sound, path)
+    path.with_suffix(".csv").write_text("an older export")
+
+
+def _all_exported(sound: Path, path: Path) -> bool:
+    _export_csv(sound, sound)
+    # what was half written when the kill came stays under a hidden name of its own
+    others = [
+        file.name for file in path.parent.iterdir() if not file.name.startswith(("answers", ".activeclust-"))
+    ]
+    same = path.with_suffix(".csv").read_bytes() == sound.with_suffix(".csv").read_bytes()
+    return same and not others and _as_sound(sound, path)
+
+
+def _nobody_answers(sound: Path, path: Path) -> None:
+    _copy(sound, path)
+    with contextlib.closing(open_store(path)) as store:
+        store.open_run("mine").release("eva")
+
+
+def _changed(sound: Path, path: Path) -> None:
+    """The rows were sorted, and the last of them are gone; unless that is known already."""
+    with contextlib.closing(open_store(path)) as store:
+        run = store.open_run("mine")
+        ids = RowIds("id", tuple(f"row {i}" for i in reversed(range(ROWS - 9))))
+        spec = replace(run.spec, n_rows=ROWS - 9, data_hash="sorted", row_ids=ids)
+        open_run(store, spec, resume=True, strict=False)
+
+
+def _carried(sound: Path, path: Path) -> bool:
+    with contextlib.closing(open_store(path)) as store:
+        names = [info.spec.name for info in store.runs()]
+        if len(names) != 2 or not names[0].startswith("mine until") or names[1] != "mine":
+            return False
+        before, now = (list(store.open_run(name).answers()) for name in names)
+    there = [replace(item, row=ROWS - 10 - item.row) for item in before if item.row < ROWS - 9]
+    return check(path).ok and now == there and before == read(sound)["answers"]
+
+
+def _few_rows(_: Path, path: Path) -> None:
+    draw = random.Random(0)
+    lines = [f"{draw.gauss(9 * (i % 3), 1)},{draw.gauss(0, 1)},{'abc'[i % 3]}" for i in range(45)]
+    path.with_name("rows.csv").write_text("x,y,label\n" + "\n".join(lines) + "\n")
+
+
+def _annotate(_: Path, path: Path) -> None:
+    rows = str(path.with_name("rows.csv"))
+    options = ["--db", str(path), "--ui", "terminal", "--budget", "9", "--seed", "0", "--device", "cpu"]
+    # the column of labels is left out: a person answers, the same to every question
+    _command("annotate", rows, *options, "--drop", "label", answers="n cat\n" + "c\n" * 40)
+
+
+def _annotated(_: Path, path: Path) -> bool:
+    with contextlib.closing(open_store(path)) as store:
+        run = store.open_run("rows")
+        return check(path).ok and len(run.anchors()) == 9 == len(run.events())
+
+
+def _loop(_: Path, path: Path) -> None:
+    rows = path.with_name("rows.csv")
+    with contextlib.closing(open_store(path)) as store:
+        data = load(rows, label_column="label")
+        loop = ActiveLoop(
+            data.X, LabelOracle(data.y), store=store, name="loop", resume="auto", random_state=0,
+            clusterer=PFNClusterer(device="cpu", cache=False),
+        )  # fmt: skip
+        loop.run(9)
+
+
+def _looped(_: Path, path: Path) -> bool:
+    whole = path.with_name("whole.db")
+    _loop(whole, whole)
+    found = []
+    for place in (path, whole):
+        with contextlib.closing(open_store(place)) as store:
+            run = store.open_run("loop")
+            found.append(([(item.row, item.cluster) for item in run.events()], run.rounds()))
+    return check(path).ok and found[0] == found[1]
+
+
 #: what there is before, the command, and whether all is right after it was given twice
-COMMANDS: dict[str, tuple[Callable[..., object], Callable[..., object], Callable[..., bool]]] = {
-    "import": (_export, _import, _as_sound),
-    "db repair": (_damage, lambda sound, path: repair(path), _as_sound),
-    "db backup": (lambda sound, path: None, _backup, _as_sound),
-    "db upgrade": (_older, lambda sound, path: upgrade(path), lambda sound, path: check(path).ok),
+COMMANDS = {
+    "import": Killed(_export, _import, _as_sound),
+    "export": Killed(_older_export, _export_csv, _all_exported),
+    "db upgrade": Killed(_older, lambda sound, path: upgrade(path), lambda sound, path: check(path).ok),
+    "db check": Killed(_copy, lambda sound, path: check(path), _as_sound),
+    "db repair": Killed(_damage, lambda sound, path: repair(path), _as_sound),
+    "db backup": Killed(lambda sound, path: None, _backup, _as_sound),
+    "--changed": Killed(_nobody_answers, _changed, _carried),
+    "annotate": Killed(_few_rows, _annotate, _annotated),
+    "loop": Killed(_few_rows, _loop, _looped),
 }
 
 
 def main() -> None:
     """Damage, kill, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--attempts", type=int, default=300)
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--attempts", type=int, default=60, help="of each kind of damage")
+    parser.add_argument("--kills", type=int, default=34, help="of each command")
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
     given = parser.parse_args()
-    lines = []
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = [(kind, damaged(kind, given.attempts, Path(folder))) for kind in DAMAGES]
-        jobs += [(f"{name}, killed", killed(name, given.kills, Path(folder))) for name in COMMANDS]
-        for name, counts in jobs:
-            lines.append([name, *(counts[column] for column in COLUMNS[1:])])
-            print(dict(zip(COLUMNS, lines[-1], strict=True)), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
-    with (given.out / "reliability.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *lines])
+    jobs: list[tuple[str, Callable[[Path], Counter[str]]]] = [
+        *((kind, lambda folder, kind=kind: damaged(kind, given.attempts, folder)) for kind in DAMAGES),  # type: ignore[misc]
+        *(
+            (f"{name}, killed", lambda folder, name=name: killed(name, given.kills, folder))
+            for name in COMMANDS
+        ),  # type: ignore[misc]
+    ]
+    with (
+        (given.out / "reliability.csv").open("w", newline="") as file,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for name, job in jobs:
+            counts = job(Path(folder))
+            line = [name, *(counts[column] for column in COLUMNS[1:])]
+            print(dict(zip(COLUMNS, line, strict=True)), flush=True)
+            table.writerow(line)
+            file.flush()
 
 
 if __name__ == "__main__":

@@ -52,8 +52,11 @@ class Green:
         """(b, m) entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
         graph, rows = anchors.basis.graphs[self.graph], anchors.centre_rows
         weight = 1.0 / (1.0 - graph.values + self.shift)
-        K = (graph.vectors[at] * weight) @ graph.vectors[rows].T + anchors.columns.of[self.graph][at]
-        return K / graph.root_degree[at][:, None] / graph.root_degree[rows][None]
+        K = (graph.vectors[at] * weight) @ graph.vectors[rows].T
+        K += anchors.columns.of[self.graph][at]  # in place: new memory for each step takes longer than the step
+        K /= graph.root_degree[at][:, None]
+        K /= graph.root_degree[rows][None]
+        return K
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Gaussian:
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
         """(b, m) values, 1 where distance is 0."""
-        return torch.exp(-0.5 * self.squared(anchors, at) / self.width(anchors))
+        squared = self.squared(anchors, at)
+        return squared.mul_(-0.5).div_(self.width(anchors)).exp_()
 
 
 @dataclass(frozen=True)

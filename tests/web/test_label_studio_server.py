@@ -5,6 +5,9 @@ skipped where it is not::
 
     python -m venv ls && ls/bin/pip install label-studio
     ACTIVECLUST_LABEL_STUDIO=ls/bin/label-studio pytest tests/web/test_label_studio_server.py
+
+Its first start makes its database, which takes minutes; ``ACTIVECLUST_LABEL_STUDIO_DATA`` may name a data folder in
+which that was done already, and which is copied.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -114,7 +118,10 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         "FRONTEND_SENTRY_DSN": "",
     }
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    (tmp_path / "studio").mkdir()
+    if prepared := os.environ.get("ACTIVECLUST_LABEL_STUDIO_DATA"):
+        shutil.copytree(prepared, tmp_path / "studio")
+    else:
+        (tmp_path / "studio").mkdir()
     account = ["--username", "eva@example.com", "--password", "correct horse 1", "--user-token", TOKEN]
     command = [
         str(COMMAND),
