@@ -33,6 +33,7 @@ URLS = (
     "postgresql:/me:hunter2@127.0.0.1/x",
     "postgresql:me:hunter2@127.0.0.1/x",
 )
+LIBPQ = ("host=db user=me password=hunter2 dbname=x", "dbname=x password = 'a hunter2' host=db")
 
 
 @pytest.mark.parametrize("url", URLS)
@@ -41,6 +42,14 @@ def test_no_error_tells_a_password(url):
         open_store(url)
     told = str(caught.value)
     assert SECRET not in told and ("127.0.0.1" in told or "***" in told)
+
+
+@pytest.mark.parametrize("text", LIBPQ)
+def test_a_connection_string_of_libpq_names_no_file(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match="text with a password") as caught:
+        open_store(text)
+    assert SECRET not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("url", URLS)

@@ -37,6 +37,9 @@ def parse_url(url_or_path: str) -> URL:
         raise InvalidInput(f"{_EXPECTED}, got {url_or_path!r}.")
     if "://" not in url_or_path and _MISTYPED.match(url_or_path):
         raise InvalidInput(f"{_EXPECTED}, got {masked(url_or_path)!r}.")
+    if "://" not in url_or_path and masked(url_or_path) != url_or_path:
+        # as libpq takes it; a file of that name would tell the password to whoever lists the folder
+        raise InvalidInput(f"{_EXPECTED}, got a text with a password in it, which is none of these.")
     if "://" not in url_or_path:
         return URL.create("sqlite", database=str(Path(url_or_path).expanduser()))
     if found := _SQLITE.fullmatch(url_or_path):
