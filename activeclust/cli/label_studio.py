@@ -134,7 +134,8 @@ def _serve(loop: Any, given: dict[str, Any]) -> None:
         print(
             f"Connect http://{host}:{port} in Label Studio under Settings, Model, and choose Uncertainty "
             "sampling under Annotation.\n(Ctrl-C ends, everything is kept)\n"
-            "Label Studio 1.23 and newer wants ML_BLOCK_LOCAL_IP=false in its environment to reach this machine.",
+            "Label Studio 1.23 and newer wants ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in its "
+            "environment to reach this machine.",
             file=sys.stderr,
             flush=True,
         )

@@ -112,6 +112,7 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         "LABEL_STUDIO_BASE_DATA_DIR": str(tmp_path / "studio"),
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "ML_BLOCK_LOCAL_IP": "false",
+        "SSRF_PROTECTION_ENABLED": "false",
         "COLLECT_ANALYTICS": "false",
         "LATEST_VERSION_CHECK": "false",
         "SENTRY_DSN": "",

@@ -52,9 +52,10 @@ class SqlStore:
         self._parsed = parse_url(url_or_path)
         self.url = shown(self._parsed)
         self.engine = make_engine(self._parsed, create=create)
-        self._again = self._parsed.render_as_string(hide_password=False)
         if self._parsed.get_backend_name() == "sqlite":  # from another folder, too
             self._again = f"sqlite:///{Path(str(self._parsed.database)).absolute()}"
+        else:
+            self._again = self._parsed.render_as_string(hide_password=False)
         try:
             self._check_schema(create)
         except BaseException:
