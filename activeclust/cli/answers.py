@@ -226,6 +226,7 @@ def import_command(
     the run holds already, or has newer ones for, are passed over, so the same file can be read twice.
     """
     from activeclust.store import export
+    from activeclust.validation import counted
 
     if file == "-" and format is None:
         raise click.UsageError("Give --format when reading from stdin.")
@@ -239,7 +240,9 @@ def import_command(
         raise DataFileError(f"Cannot read {file}: {error.strerror or error}.") from error
     with _opened(db, create=True) as store:
         run, written = export.import_run(store, kind, content, name=name, n_rows=n_rows, control=control)
-        say(f"Run {run.spec.name!r}: {written} new events, {len(run.anchors())} anchors now.")
+        say(
+            f"Run {run.spec.name!r}: {counted(written, 'new event')}, {counted(len(run.anchors()), 'anchor')} now."
+        )
 
 
 @click.command(

@@ -222,7 +222,7 @@ def test_thirty_tasks_answered_with_a_restart_in_between(studio: Studio, tmp_pat
     }
     assert theirs == done and len(done) == ANSWERS
     (tmp_path / "export.json").write_text(json.dumps(exported))
-    for added in ("1 answer", "0 answers"):  # what was missed, and nothing the second time
+    for added in ("1 new event,", "0 new events,"):  # what was missed, and nothing the second time
         told = subprocess.run(
             [*activeclust, "import", str(tmp_path / "export.json"), *db, "--name", "rows"],
             check=True, capture_output=True, text=True,
