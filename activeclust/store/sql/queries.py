@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Event, Round, Vote
+from activeclust.store.base import Cluster, Event, Round, Vote
 from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_outcome, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
@@ -130,6 +130,15 @@ def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
         .where(v.run_id == run_id)
         .order_by(outcome.c.first, v.seq)
     )
+
+
+def rows_voting(connection: Connection, run_id: int, cluster: Cluster) -> list[int]:
+    """Rows of a run of which somebody says ``cluster``, ascending."""
+    # +run_id keeps SQLite from the index on runs and rows: it finds the lines in that order, one by one, which takes
+    # 25 times as long as reading the table where a run has 600,000 votes
+    of_run = sa.literal_column(f"+{vote.name}.run_id", sa.BigInteger) == run_id
+    query = sa.select(vote.c.row).where(of_run, vote.c.cluster == cluster)
+    return sorted(set(connection.execute(query).scalars()))
 
 
 def to_vote(line: Sequence[Any]) -> Vote:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.outcomes import ON_CLUSTER, Policy, decide, replay_rows
 from activeclust.store.sql.checksums import damaged
-from activeclust.store.sql.queries import chunks, select_events, to_event
+from activeclust.store.sql.queries import chunks, rows_voting, select_events, to_event
 from activeclust.store.sql.schema import event, vote
 
 
@@ -45,8 +45,7 @@ def _rows_changed_since(connection: Connection, run_id: int, run_name: str, at: 
     rows = {row for _, row, _, _ in later if row is not None}
     if operations := [seq for kind, _, seq, _ in later if kind in ON_CLUSTER]:
         for name in _names(connection, run_id, run_name, operations):
-            voting = sa.select(vote.c.row).where(vote.c.run_id == run_id, vote.c.cluster == name)
-            rows.update(connection.execute(voting).scalars())
+            rows.update(rows_voting(connection, run_id, name))
     return rows
 
 

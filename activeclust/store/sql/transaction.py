@@ -35,6 +35,7 @@ from activeclust.store.sql.queries import (
     given_events,
     insert,
     not_undone,
+    rows_voting,
     select_events,
     select_rounds,
     select_votes,
@@ -314,10 +315,7 @@ class RunTransaction:
     def rows_voting(self, cluster: Cluster) -> list[int]:
         """See events.Ledger."""
         self.flush()
-        query = (
-            sa.select(vote.c.row).where(vote.c.run_id == self._run_id, vote.c.cluster == cluster).distinct()
-        )
-        return list(self._connection.execute(query.order_by(vote.c.row)).scalars())
+        return rows_voting(self._connection, self._run_id, cluster)
 
     def event(self, seq: int) -> Event | None:
         """See events.Ledger."""
