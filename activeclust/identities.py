@@ -40,7 +40,7 @@ class RowIds:
 
     def __post_init__(self) -> None:
         if self.by not in get_args(By):
-            raise InvalidInput(f"Rows are told apart by one of {', '.join(get_args(By))}, got {self.by!r}.")
+            raise InvalidInput(f"Rows are identified by one of {', '.join(get_args(By))}, got {self.by!r}.")
         if len(set(self.values)) != len(self.values):
             twice = next(name for name, times in Counter(self.values).items() if times > 1)
             raise InvalidInput(f"An id names one row, and {twice!r} names several.")
@@ -117,7 +117,7 @@ def moved(then: RowIds, now: RowIds) -> dict[int, int]:
     Raises
     ------
     InvalidInput
-        Where the two are told apart by different things.
+        If the two are identified differently.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def moved(then: RowIds, now: RowIds) -> dict[int, int]:
     """
     if then.by != now.by:
         raise InvalidInput(
-            f"The rows were told apart by their {then.words} before, and by their {now.words} now: "
+            f"The rows were identified by their {then.words} before, and by their {now.words} now: "
             "name the same column with --id-column."
         )
     at = {name: row for row, name in enumerate(now.values)}

@@ -107,7 +107,7 @@ class Terminal:
         if (agreement := self._metrics.get("agreement")) is not None:
             parts.append(f"agreement {agreement:.2f}")
         if (low := self._metrics.get("expected_low")) is not None:
-            parts.append(f"sure of {low:.2f} to {self._metrics['expected_high']:.2f}")
+            parts.append(f"expected accuracy {low:.2f} to {self._metrics['expected_high']:.2f}")
         minutes = (time.monotonic() - self._began) / 60
         if self._given > 1:
             parts.append(f"{self._given / minutes:.0f}/min")
@@ -173,7 +173,7 @@ class Terminal:
         keys = self._keys(query.clusters)
         if (letter := key.lower()) in keys:
             return keys[letter]
-        self._note = f"{'Escape' if key[0] == ESCAPE else repr(key)} is no key here."
+        self._note = f"{'Escape' if key[0] == ESCAPE else repr(key)} is not a key here."
         return None
 
     def _new(self, query: Query, rest: str) -> Answer | None:
@@ -185,7 +185,7 @@ class Terminal:
             return None
         typed = name.strip()
         if printable(typed) != typed:
-            self._note = f"A name holds no control characters; {typed} does."
+            self._note = f"A name has no control characters; {typed} has some."
             return None
         # a name that is in use means that cluster, also where it was first given as a number
         return next((known for known in query.clusters if str(known) == typed), typed)

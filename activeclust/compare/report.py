@@ -89,7 +89,7 @@ def notes(comparison: Comparison) -> list[str]:
         else []
     )
     lines = [
-        f"{comparison.dataset}: {comparison.n_rows:,} rows, {comparison.repeats} paired runs a strategy "
+        f"{comparison.dataset}: {comparison.n_rows:,} rows, {comparison.repeats} paired runs per strategy "
         f"(same seeds), batches of {s.get('batch_size', '?')}, seed {s.get('seed', '?')}, "
         f"start {s.get('start', 0)}, share of wrong answers {s.get('noise', 0):g}.",
         "area: mean accuracy over the budget. @b: accuracy after b answers, answered rows included; "

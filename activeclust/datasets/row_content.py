@@ -1,4 +1,4 @@
-"""What the rows of a table or an array hold, as bytes: rows without an id are told apart by it."""
+"""The content of the rows of a table or an array as bytes, which identifies rows without an id."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ class CarriedOver:
     before: str
 
     def __str__(self) -> str:
-        lost = f"; {counted(self.lost, 'answer')} went with rows that are gone" if self.lost else ""
+        lost = f"; {counted(self.lost, 'answer')} belonged to removed rows" if self.lost else ""
         return (
             f"{counted(self.answers, 'answer')} carried over by {self.by}{lost}. "
             f"{counted(self.removed, 'row')} removed, {counted(self.added, 'row')} added. "
-            f"The run as it was is kept as {self.before!r}."
+            f"The previous run is kept as {self.before!r}."
         )
 
 
@@ -66,12 +66,12 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
         Where either does not know its rows' ids, where no answered row is there any more, or while somebody is
         answering.
     InvalidInput
-        Where the rows were told apart by something else than now.
+        If the rows were identified differently than now.
     """
     then, now = run.spec.row_ids, spec.row_ids
     if then is None or now is None:
         raise RunMismatch(
-            f"Run {spec.name!r} does not tell what its rows are called, so its answers cannot be carried over "
+            f"Run {spec.name!r} has no row ids, so its answers cannot be carried over "
             "to other rows: give the same data, or another name for a new run."
         )
     last_seq = run.last_seq
@@ -81,7 +81,7 @@ def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]
     if answers and not kept:
         raise RunMismatch(
             f"None of the {counted(len({answer.row for answer in answers}), 'answered row')} of run {spec.name!r} is "
-            f"among these {counted(spec.n_rows, 'row')}, told apart by {now.words}: give the data it was made "
+            f"among these {counted(spec.n_rows, 'row')}, identified by {now.words}: give the data it was made "
             "from, name the column with the rows' ids (--id-column), or take another name for a new run."
         )
     taken = {info.spec.name for info in store.runs()}

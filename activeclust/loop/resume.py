@@ -155,7 +155,7 @@ def other_rows(stored: RunSpec, now: RunSpec) -> str:
         told = (
             ""
             if one is None or other is None
-            else f" They were told apart by {one.words}, now by {other.words}."
+            else f" They were identified by {one.words}, now by {other.words}."
         )
         return (
             f"Run {stored.name!r} was made from other rows{was}: {stored.n_rows:,} rows with hash "
@@ -173,7 +173,7 @@ def other_rows(stored: RunSpec, now: RunSpec) -> str:
     ]  # fmt: skip
     how = ", ".join(changes) or "the same rows with other numbers, from other columns or another preparation"
     return (
-        f"Run {stored.name!r} was made from other rows{was}: {how}, told apart by {one.words}. Give the same data, "
+        f"Run {stored.name!r} was made from other rows{was}: {how}, identified by {one.words}. Give the same data, "
         f"carry its answers over by {one.words} (--changed, strict=False), or give another name for a new run."
     )
 

@@ -82,7 +82,7 @@ def test_escape_leaves_the_line_and_arrows_are_no_names(screen):
     screen.type("\x1b[A" + "n\x1b[D\x1b[3~mé\x7feow\n" + "q")
     assert screen.ask(query()) == "meow"
     assert screen.ask(query(1, ["meow"])) is STOP
-    assert "No new cluster." in screen.text and "Escape is no key here." in screen.text
+    assert "No new cluster." in screen.text and "Escape is not a key here." in screen.text
 
 
 def test_the_end_of_the_input_stops(screen):

@@ -69,7 +69,7 @@ def test_a_sorted_file_is_refused_and_with_changed_its_answers_find_their_rows(
     status, _, err = run(*words, "--changed")
     told = "id" if ids else "content"
     assert status == 0, err
-    assert f"2 answers carried over by {told}; 1 answer went with rows that are gone." in err
+    assert f"2 answers carried over by {told}; 1 answer belonged to removed rows." in err
     store = open_store("activeclust.db")
     anchors = {anchor.row: anchor.cluster for anchor in store.open_run("rows").anchors()}
     assert {anchors[backwards.index(1)], anchors[backwards.index(2)]} == {"one", "two"} and len(anchors) == 3

@@ -79,7 +79,7 @@ def test_a_person_answers_through_a_pipe_today_and_tomorrow(run, rows_file, tmp_
     assert "3 clusters, kept as run 'rows'" in err
     assert "\x1b" not in out
     assert max(len(line) for line in out.splitlines()) <= 80
-    for part in ("[r]", "[g]", "[n]", "new cluster", "[u] undo", "'x' is no key here", "5 answers"):
+    for part in ("[r]", "[g]", "[n]", "new cluster", "[u] undo", "'x' is not a key here", "5 answers"):
         assert part in out + err
     events = json.loads(run("report", "--name", "rows", "--json")[1])
     assert events["answers"] == 5

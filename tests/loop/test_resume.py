@@ -167,7 +167,7 @@ def test_answers_find_their_rows_in_a_file_that_has_changed(blobs, tmp_path, whe
     assert carried == {name: told[name] for name in ("row 30", "row 50")}
     assert not loop._anchors.is_open(now.index("row 11"))
     assert str(loop.carried_over).startswith(
-        "3 answers carried over by id; 2 answers went with rows that are gone. 5 rows removed, 2 rows added."
+        "3 answers carried over by id; 2 answers belonged to removed rows. 5 rows removed, 2 rows added."
     )
     assert loop.seed == first.seed
     before = store.open_run(loop.carried_over.before)
