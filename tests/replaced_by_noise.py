@@ -13,8 +13,10 @@ import argparse
 import importlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -50,9 +52,10 @@ GEOMETRY = {
 ANSWERING = {
     "AnnotatorCaller": "test_calling.py", "Terminal": "test_terminal.py", "LanguageModel": "test_language_model.py",
 }  # fmt: skip
+#: none that pytest's plugins import: pytest warns of plugins that it cannot rewrite any more
 IMPORTED_ONCE = (
     "activeclust.cli.loop", "activeclust.clusterer.estimator", "activeclust.loop.active_loop",
-    "activeclust.pfn.inference", "activeclust.zeroshot.discover", "hypothesis", "openai", "pandas", "scipy.stats",
+    "activeclust.pfn.inference", "activeclust.zeroshot.discover", "pandas", "scipy.stats",
     "sklearn.utils.estimator_checks", "torch",
 )  # fmt: skip
 
@@ -83,29 +86,33 @@ def targets() -> dict[str, tuple[str, str]]:
     return found
 
 
-def start(target: str, kind: str, file: str, select: str) -> int:
-    """Fork a process that runs those tests with that replacement; its number."""
+def start(target: str, kind: str, file: str, select: str, said: int) -> int:
+    """Fork a process that runs those tests with that replacement and writes into the file ``said``; its number."""
     child = os.fork()
     if child:
         return child
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nothing, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
     os.environ["ACTIVECLUST_NOISE"] = f"{kind} {target}" if target else ""
     words = ["-q", "-x", "-p", "noise", "-p", "no:cacheprovider", file]
     os._exit(int(pytest.main([*words, *(["-k", select] if select else [])])))
 
 
-def statuses(jobs: list[tuple[str, str, str, str]], at_once: int) -> Iterator[tuple[int, int]]:
-    """The number of each job and pytest's exit status (0 passed, 1 failed), as they end."""
-    running: dict[int, int] = {}
+def statuses(jobs: list[tuple[str, str, str, str]], at_once: int) -> Iterator[tuple[int, int, str]]:
+    """The number of each job, pytest's exit status (0 passed, 1 failed) and its output, as they end."""
+    running: dict[int, tuple[int, IO[bytes]]] = {}
     waiting = list(enumerate(jobs))[::-1]
     while waiting or running:
         while waiting and len(running) < at_once:
             number, job = waiting.pop()
-            running[start(*job)] = number
+            said = tempfile.TemporaryFile()  # noqa: SIM115 (closed where its process has ended)
+            running[start(*job, said.fileno())] = number, said
         child, status = os.wait()
-        yield running.pop(child), os.waitstatus_to_exitcode(status)
+        number, said = running.pop(child)
+        with said:
+            said.seek(0)
+            yield number, os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
 
 
 def main() -> int:
@@ -127,14 +134,14 @@ def main() -> int:
     for name in IMPORTED_ONCE:
         importlib.import_module(name)
     bad = 0
-    for number, code in statuses(jobs, given.jobs):
+    for number, code, output in statuses(jobs, given.jobs):
         target, kind, file, _ = jobs[number]
         bad += code != (1 if target else 0)
         said = "noticed" if code == 1 else "NOT NOTICED" if code == 0 else f"pytest ended with {code}"
         if target:
             print(f"{target:55} {kind:9} {said}", flush=True)
         elif code != 0:
-            print(f"without any replacement {file} does not pass ({code})", flush=True)
+            print(f"without any replacement {file} does not pass ({code}):\n{output[-2000:]}", flush=True)
     print(f"{len(cases)} replacements, {bad} wrong")
     return 1 if bad else 0
 

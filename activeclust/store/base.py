@@ -339,13 +339,13 @@ class Store(Protocol):
         """Remove the run ``name`` with all its events."""
 
     def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> Run:
-        """A new run of that ``spec`` in the place of the one of its name, which is kept as ``before``: at one moment.
+        """Replace the run of ``spec``'s name by a new run with its first ``events``, in one transaction.
 
-        ``last_seq`` is the number of the last event that is known of the run as it was.
-        :class:`~activeclust.errors.RunMismatch` where it holds others since, or where somebody holds rows of it;
-        :class:`~activeclust.errors.RunNotFound` where there is none of that name,
-        :class:`~activeclust.errors.RunExists` where ``before`` is taken, and
-        :class:`~activeclust.errors.InvalidInput` where an event cannot be stored. Then nothing has changed.
+        The old run is kept under the name ``before``; ``last_seq`` is the number of its last event that the caller
+        has read. Raises :class:`~activeclust.errors.RunMismatch` if it has newer events or leased rows,
+        :class:`~activeclust.errors.RunNotFound` if it does not exist, :class:`~activeclust.errors.RunExists` if
+        ``before`` is taken, and :class:`~activeclust.errors.InvalidInput` for an event that cannot be stored; then
+        nothing has changed.
         """
 
     def close(self) -> None:
