@@ -17,8 +17,9 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     """Rows as a network embeds texts or pictures: topics of topics, in directions of up to 768 dimensions.
 
     Clusters lie around centres that form a hierarchy; within a cluster rows spread over many directions of falling
-    strength, the same for all clusters or each its own. Directions that have nothing to do with the clusters (style,
-    length, light) can be the strongest. Neighbouring clusters may overlap, so that nobody can tell their rows apart.
+    strength, the same for all clusters or each its own. Clusters can be broad, and groups that are not the clusters can
+    make rows alike. Directions that have nothing to do with the clusters (style, length, light) can be the strongest.
+    Neighbouring clusters may overlap, so that nobody can tell their rows apart.
     """
     n, C = len(y), int(y.max()) + 1
     d = round(log_uniform((32, 768), rng))
@@ -32,6 +33,8 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     noise *= np.median(apart) / (2 * strength) * np.sqrt(breadth)
     basis = np.linalg.qr(rng.normal(size=(d, inner)))[0]
     X = _subtopics(centres, y, np.median(apart), rng) @ basis.T + noise
+    if rng.random() < 0.45:  # rows are alike for reasons that cut across the clusters
+        X = X + _crossing(y, d, np.median(apart), rng)
     if rng.random() < 0.45:  # style or light: shared, few directions, often the strongest
         rank = int(rng.integers(1, 7))
         size = log_uniform((0.3, 4.0), rng) * np.sqrt((X**2).sum(1).mean() / rank)
@@ -84,14 +87,44 @@ def _spread_noise(y: np.ndarray, inner: int, d: int, rng: Rng) -> tuple[np.ndarr
     return X * scale[y][:, None], float(1 / (variance**2).sum())
 
 
+_FEW = 8  # so many clusters are more often broad ones
+
+
 def _subtopics(centres: np.ndarray, y: np.ndarray, apart: float, rng: Rng) -> np.ndarray:
-    """(n, inner) the centre of each row's cluster, or of one of its parts."""
-    if rng.random() < 0.6:
+    """(n, inner) the centre of each row's cluster, or of one of its parts.
+
+    A cluster can be broad: of dozens of parts of uneven size, as far from one another as from those of the next
+    cluster. Nothing but anchors tells then which parts belong together.
+    """
+    kind = rng.random()
+    if kind < (0.25 if len(centres) <= _FEW else 0.4):
         return centres[y]
-    parts = int(rng.integers(2, 6))
+    if kind < (0.4 if len(centres) <= _FEW else 0.65):
+        parts, far, even = int(rng.integers(2, 6)), log_uniform((0.2, 0.8), rng), 100.0
+    else:
+        most = max(3, min(60, len(y) // (8 * len(centres))))
+        parts, far, even = round(log_uniform((3, most), rng)), log_uniform((0.4, 1.4), rng), 1.5
     shift = rng.normal(size=(len(centres), parts, centres.shape[1]))
-    shift *= log_uniform((0.2, 0.8), rng) * apart / np.sqrt(centres.shape[1])
-    return centres[y] + shift[y, rng.integers(parts, size=len(y))]
+    shift *= far * apart / np.sqrt(centres.shape[1])
+    part = _drawn_groups(rng.dirichlet(np.full(parts, even), len(centres)), y, rng)
+    return centres[y] + shift[y, part]
+
+
+def _crossing(y: np.ndarray, d: int, apart: float, rng: Rng) -> np.ndarray:
+    """(n, d) shifts by groups that are not the clusters: form, source, language.
+
+    A group can prefer some clusters; its distance from the next is up to that of two clusters and beyond.
+    """
+    C, groups = int(y.max()) + 1, round(log_uniform((2, 40), rng))
+    share = rng.dirichlet(np.full(groups, log_uniform((0.1, 10.0), rng)) + 1e-3, C)
+    shift = rng.normal(size=(groups, d)) / np.sqrt(2 * d)  # of two, about 1 apart
+    return log_uniform((0.25, 1.5), rng) * apart * shift[_drawn_groups(share, y, rng)]
+
+
+def _drawn_groups(share: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
+    """(n,) a group for each row, drawn with the shares (C, groups) of its cluster."""
+    upto = share.cumsum(1)[:, :-1]
+    return (rng.random(len(y))[:, None] > upto[y]).sum(1)
 
 
 def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
@@ -141,9 +174,9 @@ def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
         X = rng.uniform(0.2, 1.0) * X + rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) / np.sqrt(
             rank
         )
-    if rng.random() < 0.4:  # groups that are not the clusters
-        groups = rng.normal(size=(int(rng.integers(2, 6)), d))
-        X += log_uniform((0.5, 3.0), rng) * groups[rng.integers(len(groups), size=n)]
+    if rng.random() < 0.6:  # groups that are not the clusters, and can be all that a graph sees
+        groups = rng.normal(size=(int(rng.integers(2, 9)), d))
+        X += log_uniform((0.5, 6.0), rng) * groups[rng.integers(len(groups), size=n)]
     X = (X - X.mean(0)) / X.std(0)
     relevant = rng.choice(d, min(d, int(rng.integers(1, 7))), replace=False)
     score = _SCORES[rng.integers(len(_SCORES))](X[:, relevant], C, rng)

@@ -23,7 +23,8 @@ MAX_EACH = 640  # where every cluster has as many as the others
 # Shares of tasks in which some clusters are left without an anchor. Where every seen cluster has as many as
 # the others, the rows alone can tell whether all are seen, and that must be learned; where anchors fall as
 # they may, few of them miss clusters anyhow.
-_HIDING_EACH, _HIDING = 0.25, 0.2
+_HIDING_EACH, _HIDING = 0.18, 0.2
+_EACH = (0.34, 0.24, 0.14, 0.1, 0.12, 0.02, 0.02, 0.02)  # one to eight anchors for each cluster
 
 
 @dataclass
@@ -87,13 +88,13 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
 def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Distinct rows to be answered first, as people and strategies choose them."""
     C = int(y.max()) + 1
-    way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.33, 0.32, 0.12, 0.13, 0.1])
+    way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.24, 0.44, 0.12, 0.11, 0.09])
     seen = np.arange(C)
     if C > 1 and rng.random() < (_HIDING_EACH if way == "each" else _HIDING):
         seen = rng.choice(C, rng.integers(1, C), replace=False)
     pool = np.flatnonzero(np.isin(y, seen))
     if way == "each":
-        per = min(int(rng.integers(1, 6)), max(1, MAX_EACH // len(seen)))
+        per = min(int(rng.choice(len(_EACH), p=_EACH)) + 1, max(1, MAX_EACH // len(seen)))
         chosen = [
             rng.choice(rows, min(per, max(1, len(rows) // 2)), replace=False) for rows in _by_cluster(y, seen)
         ]
