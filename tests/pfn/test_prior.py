@@ -120,7 +120,7 @@ def test_clusters_without_anchors_are_a_minority():
     views = make_views(X)
     y = distinct_labels(views, y)
     hidden = []
-    for _ in range(400):
+    for _ in range(1200):
         anchors = draw_anchors(views, y, rng)
         if len(anchors) > 60:  # nothing is hidden by chance alone
             hidden.append(8 - len(np.unique(y[anchors])))
