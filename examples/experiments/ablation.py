@@ -12,14 +12,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from alike import STEPS, train_alike
-from dense_attention import DensePFN
+from alike import TASKS, train_alike
 from plumbing import (
     COLOURS,
     Experiment,
     Problem,
     Run,
     each,
+    holm,
     interval,
     main,
     problem,
@@ -27,6 +27,7 @@ from plumbing import (
     save,
     scores,
     table,
+    tested,
 )
 
 from activeclust.pfn.evidence import BIAS_FEATURES, PAIR_FEATURES, ROW_FEATURES, RULE_NAMES, TASK_FEATURES
@@ -131,21 +132,22 @@ class WithoutUnlabelled(Stripped):
     without, sees_context = frozenset(SOFT | GAUSSIANS), False
 
 
+STEPS = 150
+WHOLE = "whole"
 ARMS: dict[str, type[PFN]] = {
-    "whole": PFN,
+    WHOLE: PFN,
     "without the graphs": WithoutGraph,
     "without Gaussians": WithoutGaussians,
     "without groups": WithoutGroups,
     "without distance bias": WithoutDistance,
     "without context rows": WithoutContext,
     "without rules on unlabelled rows": WithoutUnlabelled,
-    "dense attention": DensePFN,
 }
 
 
 def measure(run: Run) -> pd.DataFrame:
     """Per data set, anchors a cluster, draw and arm: V-measure."""
-    nets = train_alike(ARMS, run, "arms")
+    nets = train_alike(ARMS, run, "arms", STEPS)
     records = []
     for data in _problems(run):
         sessions = {a: Session(data.prepared.source, net, torch.device("cpu")) for a, net in nets.items()}
@@ -186,7 +188,7 @@ def _v_measure(session: Session, data: Problem, anchors: np.ndarray, codes: np.n
 def _changes(frame: pd.DataFrame) -> pd.DataFrame:
     """Paired with the whole: mean over draws of a set's change, by arm, set and anchors."""
     wide = frame.pivot(index=["set", "anchors", "draw"], columns="arm", values="v_measure")
-    less = wide[[a for a in ARMS if a != "whole"]].sub(wide["whole"], axis=0)
+    less = wide[[a for a in ARMS if a != WHOLE]].sub(wide[WHOLE], axis=0)
     return less.groupby(["set", "anchors"]).mean()
 
 
@@ -220,25 +222,31 @@ def page(frame: pd.DataFrame) -> str:
     change = _changes(frame)
     of_prior = change.index.get_level_values("set").str.startswith("prior")
     sets = list(dict.fromkeys(frame.loc[~frame["set"].str.startswith("prior"), "set"]))
-    whole = frame[frame["arm"] == "whole"].groupby(["set", "anchors"])["v_measure"].mean()
+    whole = frame[frame["arm"] == WHOLE].groupby(["set", "anchors"])["v_measure"].mean()
     first = [f"{whole[whole.index.get_level_values('set').str.startswith('prior')].xs(c, level='anchors').mean():.3f}"
              for c in ANCHORS]  # fmt: skip
-    rows: list[list[str]] = [["whole", *first, *(f"{whole[name].mean():.3f}" for name in sets)]]
+    rows: list[list[str]] = [[WHOLE, *first, *(f"{whole[name].mean():.3f}" for name in sets)]]
+    tests = {
+        (arm, count): tested(change[of_prior].xs(count, level="anchors")[arm])
+        for arm in change.columns
+        for count in ANCHORS
+    }
+    corrected = dict(zip(tests, holm([w for _, w in tests.values()]), strict=True))
     clear = []
     for arm in change.columns:
         cells = []
         for count in ANCHORS:
             mean, low, high = interval(change[of_prior].xs(count, level="anchors")[arm])
             cells.append(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]")
-            if low > 0 or high < 0:
-                clear.append(f"{arm} at {count} ({mean:+.3f})")
+            if corrected[arm, count] < 0.05:
+                clear.append(f"{arm} at {count} ({mean:+.3f}, p {corrected[arm, count]:.3f})")
         cells += [f"{change[arm].xs(name, level='set').mean():+.3f}" for name in sets]
         rows.append([arm, *cells])
     n_prior = sum(name.startswith("prior") for name in dict.fromkeys(frame["set"]))
     head = ["", *(f"prior, {c} each" for c in ANCHORS), *sets]
     return f"""
 Which parts of the network does the posterior owe its quality to? Each arm is trained without one of them, from the same first weights,
-on the same {STEPS} steps of 16 tasks, and served without it.
+on the same {STEPS} steps of {TASKS} tasks, and served without it.
 
 {{figure}}
 
@@ -246,20 +254,20 @@ on the same {STEPS} steps of 16 tasks, and served without it.
 
 That the graphs carry most of it: the rules on them are what the rivals are made of. That the Gaussians are worth a point where there
 are ten anchors a cluster, and cost nothing where there is one. That the distance bias and the context rows are worth less than a point
-each, since the rules have told the row's token already what the attention would find out, and that dense attention changes nothing.
+each, since the rules have told the row's token already what the attention would find out.
 The groups say which rows may be of a cluster not seen so far; V-measure is of the known clusters, so they should not move it here.
 
 ## What came out
 
 V-measure of the whole network, and under it each arm's change, paired on the same rows and anchors: {n_prior} data sets of the prior with
-Student's 95 % interval over the sets, and the real sets with the mean over {", ".join(map(str, ANCHORS))} anchors a cluster. Dense attention is over
-256 context rows.
+Student's 95 % interval over the sets, and the real sets with the mean over {", ".join(map(str, ANCHORS))} anchors per cluster.
+Dense attention, windows over the neighbour graph and the pure form of the paper are in [sparse against dense attention](sparse_attention.md).
 
 {table(head, rows)}
 
 ## What it means
 
-Changes on the prior's sets whose interval excludes zero (no correction for looking at {3 * (len(ARMS) - 1)} of them): {"; ".join(clear) or "none"}.
+Changes on the prior's sets that are clear of zero (Wilcoxon's signed-rank test over the sets, p corrected for all {len(tests)} cells by Holm's procedure): {"; ".join(clear) or "none"}.
 These are networks after {STEPS} steps, a small part of the tasks that the shipped one has seen; what a part is worth to a finished network
 may be less, since other parts learn to stand in for it, or more, where the part is slow to learn.
 """

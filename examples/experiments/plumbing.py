@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.datasets import load_breast_cancer, make_blobs
 from sklearn.metrics import v_measure_score
 from sklearn.preprocessing import StandardScaler
@@ -32,7 +34,14 @@ from activeclust.clusterer import Prepared
 from activeclust.datasets import load
 from activeclust.metrics import mean_interval
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "experiments"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benchmarks"))  # its data sets and tests of significance are ours too
+
+from data import COLLECTIONS  # noqa: E402
+from rows import Rows, sample_of  # noqa: E402
+from scores import signed_rank  # noqa: E402
+
+PAGES = ROOT / "docs" / "experiments"
 #: a colour a method, legible for the colour-blind (Wong, Nature Methods 2011)
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000"]
 STYLE = {
@@ -117,6 +126,24 @@ def real_sets(run: Run) -> list[Problem]:
     ]
 
 
+def collections(run: Run, most: int, names: Sequence[str] = ("mnist70k", "modern", "sets")) -> Iterator[Rows]:
+    """Data sets of the benchmarks' collections, at most ``most`` random rows of each; ``group`` is the collection.
+
+    Rows that the collection calls noise are left out. The folder is the environment variable ACTIVECLUST_DATA's.
+    """
+    if run.quick:
+        digits = load("digits")
+        yield Rows("digits", digits.X[:200], digits.y[:200], group="modern")
+        for seed in range(2):
+            yield Rows(f"blobs {seed}", *make_blobs(150, centers=4, random_state=seed), group="sets")
+        return
+    folder = os.environ.get("ACTIVECLUST_DATA")
+    for name in names:
+        for rows in COLLECTIONS[name](Path(folder) if folder else None):
+            kept = Rows(rows.name, rows.X[rows.scored], rows.y[rows.scored], group=name)
+            yield sample_of(kept, most, run.seed)
+
+
 def each(y: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """``count`` random rows of every cluster (all of a smaller one)."""
     of = [np.flatnonzero(y == c) for c in np.unique(y)]
@@ -162,6 +189,30 @@ def told(values: Iterable[float], digits: int = 3) -> str:
     """``0.812 ± 0.010``."""
     mean, low, _ = interval(values)
     return f"{mean:.{digits}f} ± {mean - low:.{digits}f}"
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """p-values corrected for all of them by Holm's step-down procedure (1979).
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p)
+    raised = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order]).clip(max=1.0)
+    out = np.empty(len(p))
+    out[order] = raised
+    return out
+
+
+def tested(differences: Iterable[float]) -> tuple[float, float]:
+    """p that the mean difference is 0: of Student's t test, and of Wilcoxon's signed-rank test."""
+    x = np.asarray(list(differences), dtype=float)
+    if len(x) < 2 or np.ptp(x) == 0:
+        same = len(x) < 2 or x[0] == 0
+        return (1.0 if same else 0.0), signed_rank(x)
+    t = abs(x.mean()) / (x.std(ddof=1) / np.sqrt(len(x)))
+    return float(2 * stats.t.sf(t, len(x) - 1)), signed_rank(x)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

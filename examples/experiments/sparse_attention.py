@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from alike import STEPS, train_alike
+from alike import train_alike
 from dense_attention import DensePFN, DenseSession
 from plumbing import COLOURS, Experiment, Problem, Run, each, interval, main, problem, save, scores, table
 
@@ -25,7 +25,7 @@ from activeclust.pfn.prior import Prior, draw_dataset
 #: n -> number of data sets of the prior
 SIZES = {500: 8, 1000: 8, 2000: 6, 5000: 5, 10_000: 3, 12_000: 3, 20_000: 3}
 MNIST = {1000: 5, 5000: 5}
-EACH = 3
+EACH, STEPS = 3, 150
 MEMORY = 6 * 2**30  # bytes of data that the dense pass may have
 ARMS = {"sparse": "sparse: 16 inducing tokens", "dense, 256 rows": "dense, 256 context rows",
         "dense": "dense: all rows"}  # fmt: skip
@@ -33,7 +33,7 @@ ARMS = {"sparse": "sparse: 16 inducing tokens", "dense, 256 rows": "dense, 256 c
 
 def measure(run: Run) -> pd.DataFrame:
     """Per source, n, data set and arm: V-measure, seconds of a posterior, whether it fitted."""
-    nets = train_alike({"sparse": PFN, "dense": DensePFN}, run, "twins")
+    nets = train_alike({"sparse": PFN, "dense": DensePFN}, run, "twins", STEPS)
     records = []
     for data, n, draw in _problems(run):
         anchors = each(data.y, EACH, run.rng(n, draw))
