@@ -68,6 +68,21 @@ def test_a_page_says_what_its_records_say(experiment):
         assert (PAGES / picture).is_file()
 
 
+@pytest.mark.parametrize("experiment", NAMES[:1], indirect=True)
+def test_a_page_of_other_weights_says_so_in_its_head(experiment):
+    from plumbing import read, whole_page
+
+    from activeclust.pfn.inference import WEIGHTS, load_network
+
+    frame = read(PAGES / f"{experiment.name}.csv")
+    frame.attrs["weights"] = "0123456789abcdef"
+    assert "> Measured with the weights `0123456789abcdef`, which are not those that ship" in whole_page(
+        experiment, frame
+    )
+    frame.attrs["weights"] = load_network(WEIGHTS).hash
+    assert "which are not those that ship" not in whole_page(experiment, frame)
+
+
 def test_every_experiment_is_in_the_list():
     index = (PAGES / "index.md").read_text(encoding="utf-8")
     assert sorted(set(re.findall(r"\((\w+)\.md\)", index))) == NAMES

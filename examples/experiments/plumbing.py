@@ -33,6 +33,7 @@ from activeclust import PFNClusterer
 from activeclust.clusterer import Prepared
 from activeclust.datasets import load
 from activeclust.metrics import mean_interval
+from activeclust.pfn.inference import WEIGHTS, load_network
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))  # its data sets and tests of significance are ours too
@@ -246,6 +247,16 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
+def stale(about: dict) -> str:
+    """What a page says in its head where other weights ship than those it was measured with."""
+    if about["quick"] or about["weights"] == load_network(WEIGHTS).hash:
+        return ""
+    return (
+        f"> Measured with the weights `{about['weights']}`, which are not those that ship now, and not measured again yet: see "
+        "[the training log](../training-log.md).\n\n"
+    )
+
+
 def whole_page(experiment: Experiment, frame: pd.DataFrame) -> str:
     """The page, from what the CSV holds."""
     about = frame.attrs
@@ -257,7 +268,7 @@ def whole_page(experiment: Experiment, frame: pd.DataFrame) -> str:
     )
     picture = f"![{experiment.title}]({experiment.name}.png)"
     body = experiment.page(frame).strip().replace("{figure}", picture)
-    return f"# {experiment.title}\n\n{body}\n\n---\n\n{foot}\n"
+    return f"# {experiment.title}\n\n{stale(about)}{body}\n\n---\n\n{foot}\n"
 
 
 def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> Path:
