@@ -130,10 +130,13 @@ def _default_ui() -> str:
 
 
 def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
-    from activeclust.web import read_people, serve
+    from activeclust.web import check_reach, read_people, serve
     from activeclust.web.installed import check_installed
 
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
+    people = read_people(_text(given["people"])) if given["people"] else None
+    guidelines = _text(given["guidelines"]) if given["guidelines"] else ""
+    check_reach(given["host"], given["password"], people)  # before minutes of preparation
     loop = data_run(store, source, None, given)
     serve(
         loop,
@@ -145,8 +148,8 @@ def _serve(store: Any, source: str, given: dict[str, Any]) -> None:
         host=given["host"],
         password=given["password"],
         base_url=given["base_url"],
-        people=read_people(_text(given["people"])) if given["people"] else None,
-        guidelines=_text(given["guidelines"]) if given["guidelines"] else "",
+        people=people,
+        guidelines=guidelines,
     )
     loop.refresh()
     _farewell(loop, None, source, given)
