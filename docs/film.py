@@ -28,7 +28,7 @@ import person as support  # noqa: E402
 from person import FLAGS, Person, Server, wait  # noqa: E402
 
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-ROWS, ANSWERS = 500, 24
+ROWS, ANSWERS = 500, 18
 WIDE, TALL, STRIP = 1120, 760, 44  # pixels of the page, and of the line below it
 SCALE = 0.75
 PORT = 8680
@@ -124,19 +124,12 @@ def shoot(person: Person, film: Film) -> None:
     person.settled()
 
     person.view("map")
-    person.later(_LAYOUT)
+    wait(lambda: person.js("return document.getElementById('map-axes').value") == "layout/0", "the layout")
+    wait(lambda: not person.text("#map-layout"), "the end of the notice")
     film.take("The map: rows that are alike lie together", 1.6)
     person.view("result")
     wait(lambda: person.all("#begin-check"), "the result")
     film.take("The result, at any time: clusters, how right they are, every row as a file", 1.8)
-
-
-_LAYOUT = """
-const shown = document.getElementById("map-axes");
-for (let i = 0; i < 240 && shown.value !== "layout/0"; i += 1)
-  await new Promise((next) => setTimeout(next, 1000));
-await new Promise((next) => setTimeout(next, 1000));
-"""
 
 
 def main() -> None:

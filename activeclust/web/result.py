@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,11 @@ def every_row(service: AnnotationService) -> dict[str, list[Any]]:
     if not state.clusters:
         raise InvalidInput("There is no cluster yet: the result begins with the first answer.")
     table: dict[str, list[Any]] = {"row": list(range(service.n_rows))}
-    for name, values in own_columns(service.items).items():
+    own = own_columns(service.items)
+    ids = service.run.spec.row_ids
+    if ids is not None and ids.named and not any(_same(values, ids.values) for values in own.values()):
+        own = {"row_id" if "id" in own else "id": list(ids.values)} | own
+    for name, values in own.items():
         table[f"data_{name}" if name in OWN_COLUMNS else name] = values
     people: dict[int, list[str]] = {}
     for vote in service.run.votes():
@@ -120,6 +124,10 @@ def every_row(service: AnnotationService) -> dict[str, list[Any]]:
     table["answered"] = answered
     table["answered_by"] = ["; ".join(filter(None, people.get(row, []))) for row in range(service.n_rows)]
     return table
+
+
+def _same(values: Sequence[Any], names: Sequence[str]) -> bool:
+    return all(str(value) == name for value, name in zip(values, names, strict=True))
 
 
 def own_columns(items: Any) -> dict[str, list[Any]]:

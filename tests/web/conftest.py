@@ -73,7 +73,7 @@ def make_page(tmp_path, blobs, nearest_anchor):
     """A page over 60 rows: ``make_page(budget=12)``."""
     made = []
 
-    def make(*, items=None, access=None, options=None, **given) -> Page:
+    def make(*, items=None, access=None, options=None, row_ids=None, **given) -> Page:
         X, _ = blobs
         if items is None:
             items = [{"note": f"<script>alert({row})</script>", "row": row} for row in range(len(X))]
@@ -88,6 +88,7 @@ def make_page(tmp_path, blobs, nearest_anchor):
             items=items,
             random_state=0,
             options=options,
+            row_ids=row_ids,
         )
         service = AnnotationService(loop, **given)
         service.__enter__()

@@ -72,6 +72,18 @@ def test_every_row_in_every_format(labelled):
     assert labelled.first.get("/result/xls").status_code == 404
 
 
+def test_ids_that_no_column_holds_are_in_the_file(make_page):
+    ids = [f"k{row}" for row in range(60)]
+    for items, names in ((None, ["id", "note"]), ([{"name": name, "size": 1} for name in ids], ["name"])):
+        page = make_page(items=items, row_ids=ids)
+        label(page, 3, "cat")
+        page.caught_up()
+        line = json.loads(page.first.get("/result/jsonl").text.splitlines()[7])
+        assert [name for name in line if line[name] == "k7"] == names[:1]
+        page.service.__exit__()
+        page.service.loop.stored._store.delete_run(page.service.run.spec.name)
+
+
 def test_before_the_first_answer_there_is_no_result(page):
     assert page.first.get("/api/result").json()["clusters"] == []
     assert "begins with the first answer" in page.first.get("/result/csv").json()["error"]
