@@ -95,6 +95,8 @@ def page() -> Iterator[Person]:
 
 def shoot(person: Person, film: Film) -> None:
     """The story."""
+    from selenium.webdriver.common.keys import Keys
+
     person.browser.get(person.server.url)
     wait(lambda: person.all("#start[open]"), "the first screen")
     film.take("The first screen: what this is, and what the data are", 1.6)
@@ -102,7 +104,8 @@ def shoot(person: Person, film: Film) -> None:
     name = person.names[wait(lambda: person.row() is not None and [person.row()], "a row")[0]]
     person.find("#new-name").send_keys(name)
     film.take(f"A new name makes a cluster: {name}, Enter", 1.0)
-    person.label(1)
+    person.press(Keys.ENTER)
+    wait(lambda: person.text("#recent"), "the next row")
     for number in range(2, ANSWERS + 1):
         person.label(1)
         if number % 3 == 0 and number < ANSWERS:
@@ -113,7 +116,7 @@ def shoot(person: Person, film: Film) -> None:
 
     person.view("grid")
     person.choose("#grid-cluster", "six")
-    wait(lambda: person.all(".grid-tile"), "rows that look alike")
+    wait(lambda: person.all(".grid-tile") and person.js(_LOADED), "rows that look alike")
     film.take("Many rows that look alike, answered at once", 1.2)
     tiles = person.all(".grid-tile")
     wrong = [row for tile in tiles if person.names[row := int(tile.get_attribute("data-row"))] != "six"]
@@ -122,14 +125,22 @@ def shoot(person: Person, film: Film) -> None:
     person.find("#grid-take").click()
     person.answered(ANSWERS + len(tiles) - len(wrong))
     person.settled()
+    wait(lambda: not person.all(".toast"), "the end of the notice")
 
     person.view("map")
     wait(lambda: person.js("return document.getElementById('map-axes').value") == "layout/0", "the layout")
     wait(lambda: not person.text("#map-layout"), "the end of the notice")
     film.take("The map: rows that are alike lie together", 1.6)
     person.view("result")
-    wait(lambda: person.all("#begin-check"), "the result")
+    wait(lambda: person.all("#begin-check") and person.js(_LOADED), "the result")
     film.take("The result, at any time: clusters, how right they are, every row as a file", 1.8)
+
+
+#: every picture in sight has come
+_LOADED = """
+return [...document.querySelectorAll(".view:not([hidden]) img")].every(
+  (image) => image.complete || image.getBoundingClientRect().top > innerHeight);
+"""
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ handlers.replied = (body, reply) => {
   if (mine) Object.assign(mine, { seq: reply.seq, sent: true, cluster: reply.cluster ?? mine.cluster });
   if (reply.undone) undone(reply);
   if (reply.state) receive(reply);
+  else page.state.behind = true; // a grid's or an undo's: the counts are asked for soon
   say("network", "");
   follow();
 };
