@@ -115,7 +115,7 @@ def measure(sizes: list[int]) -> list[dict[str, Any]]:
         browser = webdriver.Chrome(options=options, service=service)
         try:
             browser.set_script_timeout(600)
-            browser.command_executor._client_config.timeout = 600  # a frame of a million points takes its time
+            browser.command_executor._client_config.timeout = 600
             person = Person(browser, server, None, [])
             person.browser.get(server.url)
             wait(lambda: person.all("body[data-ready]"), "the page")
