@@ -3,14 +3,14 @@
 #   make loop    real MNIST digits, the pretrained network, answers in SQLite, a table and a curve
 #   make test    the whole test suite
 #
-# and for developers: make lint, make docs, make experiments (half an hour on a quiet core), make release-benchmarks
+# and for developers: make test-oldest, make lint, make docs, make experiments (half an hour on a quiet core), make release-benchmarks
 #
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: loop test lint docs experiments release-benchmarks clean
+.PHONY: loop test test-oldest lint docs experiments release-benchmarks clean
 EXPERIMENTS := separation mnist_anchors runtime variance anchor_quality prior_mismatch sparse_attention \
 	seed_selection explanation ablation
 
@@ -19,6 +19,16 @@ loop: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+# the oldest versions that pyproject.toml allows, under Python 3.10, in an environment of their own
+test-oldest: .venv-oldest/.installed
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest tests/store tests/strategies tests/views tests/test_metrics.py
+
+.venv-oldest/.installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10) and "make test-oldest PYTHON=python3.10: the oldest versions have no wheels for " + sys.version)'
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt -e '.[test]'
+	touch $@
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
@@ -64,4 +74,4 @@ $(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build activeclust-out
+	rm -rf $(VENV) .venv-oldest build activeclust-out

@@ -144,8 +144,8 @@ def from_tasks(tasks: Any, *, control: str | None = None, ids: RowIds | None = N
             row = row_of(task["data"], places)
             kept = [
                 [_meaning(item, control, integers), float(item["score"])]
-                for item in task.get("predictions", [])
-                if _chosen(item, control) is not None
+                for item in _items(task, "predictions")
+                if _is_suggestion(item, control)
             ]
             details = {"suggestions": kept} if kept else {}
             for annotation in task.get("annotations", []):
@@ -341,6 +341,15 @@ def _person(annotation: Mapping[str, Any]) -> str:
 def _chosen(holder: Mapping[str, Any], control: str) -> dict[str, Any] | None:
     """The result of the control, None where nothing was chosen there."""
     return next((item for item in holder["result"] if item["from_name"] == control), None)
+
+
+def _is_suggestion(prediction: Any, control: str) -> bool:
+    """Whether it names a cluster, and how likely that is; Label Studio exports the ids of its own predictions."""
+    return (
+        isinstance(prediction, dict)
+        and isinstance(prediction.get("score"), (int, float))
+        and _chosen(prediction, control) is not None
+    )
 
 
 def _meaning(holder: Mapping[str, Any], control: str, integers: Mapping[str, int]) -> Cluster:

@@ -474,3 +474,22 @@ def test_tasks_that_hold_ids_need_no_rows():
     store, run = named_run(["a", "b"])
     import_run(store, "label-studio", io.BytesIO(json.dumps(made).encode()), name="mine")
     assert {a.row: a.cluster for a in run.anchors()} == {1: "cat"}
+
+
+def test_predictions_that_say_nothing_hinder_no_answer():
+    """Label Studio exports the ids of predictions, and those of other models may have no score."""
+    choice = {"from_name": "cluster", "to_name": "item", "type": "choices", "value": {"choices": ["cat"]}}
+    without_score = {"result": [choice], "score": None}
+    task = {
+        "data": {"row": 3},
+        "predictions": [
+            1,
+            85,
+            without_score,
+            {"result": [], "score": 0.5},
+            {"result": [choice], "score": 0.5},
+        ],
+        "annotations": [{"completed_by": 1, "result": [choice]}],
+    }
+    (answer,) = from_tasks([task])
+    assert (answer.row, answer.cluster) == (3, "cat") and answer.details == {"suggestions": [["cat", 0.5]]}
