@@ -208,17 +208,25 @@ def behind(part: pd.DataFrame) -> list[str]:
         here = table[each].dropna()
         if "auto" not in here or len(here.columns) < 2 or not len(here):
             continue
-        best = here.drop(columns="auto").mean().idxmax()
-        less = (here["auto"] - here[best]).to_numpy()
-        if len(less) < 2:
-            lines.append(f"at {each} each: auto less {best} {less[0]:+.3f}")
-            continue
-        d = mean_interval(less)
-        verdict = "BEHIND" if d.high < 0 else "ahead" if d.low > 0 else "level"
-        lines.append(
-            f"at {each} each: auto less {best} {d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {verdict}"
-        )
+        lines.append(f"at {each} each: {behind_of(here)}")
     return lines
+
+
+def behind_of(table: pd.DataFrame) -> str:
+    """``auto`` less the arm with the best mean, over the lines of the table; columns are arms.
+
+    Examples
+    --------
+    >>> behind_of(pd.DataFrame({"auto": [0.5, 0.6, 0.7], "other": [0.3, 0.4, 0.5]}))
+    'auto less other +0.200 [+0.200, +0.200] ahead'
+    """
+    best = table.drop(columns="auto").mean().idxmax()
+    less = (table["auto"] - table[best]).to_numpy()
+    if len(less) < 2:
+        return f"auto less {best} {less[0]:+.3f}"
+    d = mean_interval(less)
+    verdict = "BEHIND" if d.high < 0 else "ahead" if d.low > 0 else "level"
+    return f"auto less {best} {d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {verdict}"
 
 
 def stopping(frame: pd.DataFrame) -> None:
