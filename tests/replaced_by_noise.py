@@ -52,10 +52,10 @@ GEOMETRY = {
 ANSWERING = {
     "AnnotatorCaller": "test_calling.py", "Terminal": "test_terminal.py", "LanguageModel": "test_language_model.py",
 }  # fmt: skip
-#: none that pytest's plugins import: pytest warns of plugins that it cannot rewrite any more
+ALREADY_IMPORTED = "ignore::pytest.PytestAssertRewriteWarning"
 IMPORTED_ONCE = (
     "activeclust.cli.loop", "activeclust.clusterer.estimator", "activeclust.loop.active_loop",
-    "activeclust.pfn.inference", "activeclust.zeroshot.discover", "pandas", "scipy.stats",
+    "activeclust.pfn.inference", "activeclust.zeroshot.discover", "hypothesis", "openai", "pandas", "scipy.stats",
     "sklearn.utils.estimator_checks", "torch",
 )  # fmt: skip
 
@@ -95,7 +95,8 @@ def start(target: str, kind: str, file: str, select: str, said: int) -> int:
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.environ["ACTIVECLUST_NOISE"] = f"{kind} {target}" if target else ""
-    words = ["-q", "-x", "-p", "noise", "-p", "no:cacheprovider", file]
+    # the plugin of a library that is imported already cannot be rewritten, and need not be
+    words = ["-q", "-x", "-p", "noise", "-p", "no:cacheprovider", "-W", ALREADY_IMPORTED, file]
     os._exit(int(pytest.main([*words, *(["-k", select] if select else [])])))
 
 

@@ -195,7 +195,13 @@ def test_the_ways_of_contributing_can_be_followed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         "test_my_strategy.py", "test_my_store.py", "test_my_annotator.py", "test_my_rule.py", "test_my_view.py",
     }  # fmt: skip
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
+    strict = [
+        "-W",
+        "error",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]  # of libraries imported before
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *strict, str(tmp_path)]
     done = warm.run(words, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
