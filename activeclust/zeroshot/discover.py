@@ -16,6 +16,7 @@ from activeclust.errors import InvalidInput
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.views.views import Views
 from activeclust.zeroshot.describe import describe
+from activeclust.zeroshot.one_body import is_one_body
 from activeclust.zeroshot.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
 from activeclust.zeroshot.selector import Selector, load_selector
 
@@ -132,13 +133,13 @@ def choose_partition(
         )
     one, *others = candidates(sample, n_clusters)
     found = [one, *(p for p in others if (max_clusters >= p.K if n_clusters is None else n_clusters == p.K))]
-    probability, taken = np.ones(1), 0
-    if len(found) > 1 and n_clusters != 1:
+    probability, taken = np.eye(len(found))[0], 0
+    several = n_clusters is not None or not is_one_body(views.pca)
+    if len(found) > 1 and n_clusters != 1 and several:
         description = describe(sample, found)
         probability = selector.probabilities(description)
-        if n_clusters is not None:
-            probability[0] = 0.0  # one cluster it is not
-            probability /= max(probability.sum(), 1e-300)
+        probability[0] = 0.0  # one cluster it is not
+        probability /= max(probability.sum(), 1e-300)
         taken = take(probability, description.agreement)
     best = found[taken]
     sampled = best.labels if n_clusters is not None else without_specks(best.labels, sample.views)
@@ -152,21 +153,20 @@ def take(probability: np.ndarray, agreement: np.ndarray) -> int:
     Parameters
     ----------
     probability : ndarray (p,)
-        Of each candidate to be the best; the single cluster is the first.
+        Of each candidate to be the best; the single cluster, the first, has none.
     agreement : ndarray (p, p)
 
     Notes
     -----
-    The single cluster agrees with nothing, so it would never be taken: it is where it is the likeliest.
+    The single cluster agrees with nothing. Whether there is but one is told beforehand, by
+    :func:`activeclust.zeroshot.one_body.is_one_body`.
 
     Examples
     --------
     >>> alike = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.9], [0, 0, 0.9, 1]])
-    >>> take(np.array([0.1, 0.36, 0.24, 0.3]), alike)
+    >>> take(np.array([0.0, 0.4, 0.28, 0.32]), alike)
     3
     """
-    if probability[0] > 0 and int(np.argmax(probability)) == 0:
-        return 0
     expected = agreement @ probability + _LIKELY * probability
     return 1 + int(np.argmax(expected[1:]))
 

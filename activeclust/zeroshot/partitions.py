@@ -21,7 +21,9 @@ from activeclust.zeroshot.trees import density_peaks, fair_linkage, linkage_cuts
 
 Method = Literal["ward", "average"]
 SAMPLE = 1500
-COUNTS = (*range(2, 13), 14, 16, 18, 20, 23, 26, 30, 35, 40, 46, 53, 60, 80)
+COUNTS = (*range(2, 13), 14, 16, 18, 20, 23, 26, 30, 35, 40, 46, 53, 60, 80, 110, 150, 200, 280, 400)
+GAPS = 3  # numbers of clusters where a hierarchy's heights jump most, beside those of COUNTS
+DENSE = ((3, "eom"), (5, "eom"), (10, "eom"), (10, "leaf"), (25, "eom"))  # least rows of a cluster, selection
 LONG_RANGE = 1e-3  # shift of the Green coordinates in which a chain is one place
 MIXTURE_ROWS, MIXTURE_DIMENSIONS, MIXTURE_COUNTS = 1000, 5, (*range(2, 11), 12, 15, 20)
 _LLOYD = 8
@@ -39,8 +41,9 @@ class Sample:
     whole, views : Views
         Of all rows; of the sample (the same where all fit).
     spaces : dict of str to ndarray (m, q)
-        Coordinates of the whole, at the sample: ``"pca"``; eigenvectors of the graphs, ``"refined"`` and
-        ``"graph"``; Green coordinates of the refined one, ``"green"``, and of long range, ``"far"``.
+        Coordinates of the whole, at the sample: ``"pca"``; directions, ``"sphere"``; eigenvectors of the
+        graphs, ``"refined"``, ``"graph"``, ``"sharp"`` and ``"angle"``; Green coordinates of the refined one,
+        ``"green"``, and of long range, ``"far"``.
     """
 
     rows: np.ndarray
@@ -64,12 +67,12 @@ class Sample:
     def points_of_all(self, space: str, width: int | None = None) -> np.ndarray:
         """As :meth:`points`, for every distinct row of ``whole``."""
         X = _SPACES[space](self.whole)[:, :width]
-        return unit_rows(X) if space in ("refined", "graph") else X
+        return unit_rows(X) if space in EIGENVECTORS else X
 
     def points(self, space: str, width: int | None = None) -> np.ndarray:
         """Coordinates of a space, the first ``width`` of them; eigenvectors with rows of unit length."""
         X = self.spaces[space][:, :width]
-        return unit_rows(X) if space in ("refined", "graph") else X
+        return unit_rows(X) if space in EIGENVECTORS else X
 
     def spanning_tree(self, reachability: bool) -> tuple[np.ndarray, np.ndarray]:
         """Edges and lengths of the minimum spanning tree of the PCA coordinates; made once."""
@@ -89,8 +92,12 @@ def draw_sample(views: Views, size: int = SAMPLE) -> Sample:
     return Sample(rows, views, own, {name: _SPACES[name](views)[rows] for name in _SPACES})
 
 
+EIGENVECTORS = ("refined", "graph", "sharp", "angle")
 _SPACES: dict[str, Callable[[Views], np.ndarray]] = {
     "pca": lambda views: views.pca,
+    "sphere": lambda views: views.sphere,
+    "sharp": lambda views: views.sharp.eigenvectors,
+    "angle": lambda views: views.angle.eigenvectors,
     "refined": lambda views: views.refined.eigenvectors,
     "graph": lambda views: views.graph.eigenvectors,
     "green": lambda views: green_coordinates(views.refined),
@@ -181,7 +188,7 @@ def _by_pivots(U: np.ndarray) -> np.ndarray:
 def _agglomerated(name: str, space: str, method: Method, refine: bool, width: int | None = None) -> Family:
     def family(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
         X, tree = sample.points(space, width), sample.linkage(space, method, width)
-        for _, labels in sorted(linkage_cuts(tree, counts).items()):
+        for _, labels in sorted(linkage_cuts(tree, _with_gaps(counts, tree[:, 2])).items()):
             if refine:
                 labels = lloyd(X, labels, spherical=space != "pca")
             yield Partition(name, labels, space, width)
@@ -191,7 +198,8 @@ def _agglomerated(name: str, space: str, method: Method, refine: bool, width: in
 
 def _fair(name: str, reachability: bool, inequality: float) -> Family:
     def family(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
-        edges, _ = sample.spanning_tree(reachability)
+        edges, lengths = sample.spanning_tree(reachability)
+        counts = _with_gaps(counts, lengths)
         for _, labels in sorted(fair_linkage(edges, sample.m, counts, inequality).items()):
             yield Partition(name, labels, "pca")
 
@@ -270,30 +278,66 @@ def _mixtures(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
 
 
 def _components(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
-    """Connected components, those of fewer than 1 % of the rows with their nearest large one."""
-    for graph in (sample.views.graph, sample.views.refined):
+    """Connected components, small ones with their nearest large one: below three rows, and below 1 %."""
+    for graph in (sample.views.graph, sample.views.refined, sample.views.sharp):
         _, of = connected_components(graph.adjacency, directed=False)
-        size = np.bincount(of)
-        large = np.flatnonzero(size >= max(4, 0.01 * sample.m))
-        if not 2 <= len(large) <= counts[-1]:
+        size = np.bincount(of)[of]
+        for least in (_LEAST, 0.01 * sample.m):
+            inside = size >= max(_LEAST, least)
+            if inside.any() and len(np.unique(of[inside])) > 1:
+                yield Partition("components", _completed(of, inside, sample.spaces["pca"]), "pca")
+
+
+def _dense(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
+    """HDBSCAN (Campello, Moulavi and Sander, PAKDD 2013), its noise with the nearest clustered row."""
+    from sklearn.cluster import HDBSCAN
+
+    X = sample.spaces["pca"].astype(np.float64)
+    for size, method in DENSE:
+        if 2 * size > sample.m:
             continue
-        inside = np.flatnonzero(np.isin(of, large))
-        outside = np.setdiff1d(np.arange(sample.m), inside)
-        X = sample.spaces["pca"]
-        for rows in np.array_split(outside, max(1, len(outside) // 256)):
-            of[rows] = of[inside[((X[rows, None] - X[None, inside]) ** 2).sum(-1).argmin(axis=1)]]
-        yield Partition("components", _renumbered(of), "pca")
+        labels = HDBSCAN(min_cluster_size=size, cluster_selection_method=method, copy=True).fit_predict(X)
+        if labels.max() > 0:
+            yield Partition("HDBSCAN", _completed(labels, labels >= 0, X), "pca")
+
+
+def _completed(labels: np.ndarray, inside: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Labels of all rows: those not ``inside`` take that of the nearest row which is."""
+    labels, inside, outside = labels.copy(), np.flatnonzero(inside), np.flatnonzero(~inside)
+    for rows in np.array_split(outside, max(1, len(outside) // 256)):
+        nearest = ((X[inside] ** 2).sum(axis=1) - 2 * X[rows] @ X[inside].T).argmin(axis=1)
+        labels[rows] = labels[inside[nearest]]
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _with_gaps(counts: tuple[int, ...], heights: np.ndarray) -> tuple[int, ...]:
+    """``counts`` and the numbers of clusters before the largest jumps of a hierarchy's heights (m - 1,).
+
+    Clusters that lie far apart are found so, however many there are. One number that was asked for stays alone.
+    """
+    if len(counts) == 1:
+        return counts
+    m = len(heights) + 1
+    height = np.log(np.maximum(heights, 1e-6 * max(heights[-1], 1e-300)))
+    jump = np.diff(height)  # of index i: from the merge that leaves m - 1 - i clusters to the next
+    most = np.arange(len(jump), 0, -1) + 1
+    jump[most * _LEAST > m] = -np.inf
+    largest = np.argsort(-jump, kind="stable")[:GAPS]
+    return tuple(sorted({*counts, *(int(most[i]) for i in largest if np.isfinite(jump[i]))}))
 
 
 FAMILIES: dict[str, Family] = {
     "spectral, refined": _spectral("spectral, refined", "refined"),
     "spectral, graph": _spectral("spectral, graph", "graph"),
+    "spectral, sharp": _spectral("spectral, sharp", "sharp"),
+    "spectral, angle": _spectral("spectral, angle", "angle"),
     "k-means, green": _agglomerated("k-means, green", "green", "ward", refine=True),
     "k-means, refined 24": _agglomerated("k-means, refined 24", "refined", "ward", refine=True, width=24),
     "Ward, far": _agglomerated("Ward, far", "far", "ward", refine=False),
     "k-means": _agglomerated("k-means", "pca", "ward", refine=True),
     "Ward": _agglomerated("Ward", "pca", "ward", refine=False),
     "average": _agglomerated("average", "pca", "average", refine=False),
+    "k-means, sphere": _agglomerated("k-means, sphere", "sphere", "ward", refine=True),
     "mixture": _mixtures,
     "Genie": _fair("Genie", reachability=False, inequality=0.3),
     "Genie, reachability": _fair("Genie, reachability", reachability=True, inequality=0.5),
@@ -303,6 +347,7 @@ FAMILIES: dict[str, Family] = {
     "merged": _merged("merged", "pca", 80),
     "merged, green": _merged("merged, green", "green", 80),
     "components": _components,
+    "HDBSCAN": _dense,
 }
 
 #: What a partition's ``family`` can be.

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import datasets
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
@@ -16,7 +17,8 @@ from activeclust.views.views import make_views
 from activeclust.zeroshot.describe import N_FEATURES, describe
 from activeclust.zeroshot.discover import choose_partition, typical_rows
 from activeclust.zeroshot.mixtures import fit_mixture, merged_components
-from activeclust.zeroshot.partitions import FAMILY_NAMES, candidates, draw_sample
+from activeclust.zeroshot.one_body import is_one_body
+from activeclust.zeroshot.partitions import FAMILY_NAMES, _with_gaps, candidates, draw_sample
 from activeclust.zeroshot.selector import SelectorConfig, load_selector
 from activeclust.zeroshot.train import SelectorOptions, SelectorTrainer
 from activeclust.zeroshot.trees import density_peaks, fair_linkage, spanning_tree
@@ -122,6 +124,38 @@ def test_descriptions_do_not_depend_on_the_numbers_of_clusters():
 def test_clusters_apart_are_found():
     X, y = blobs(np.random.default_rng(7))
     assert adjusted_rand_score(y, labels_of(X)) == 1.0
+
+
+@pytest.mark.parametrize(("k", "each", "d"), [(100, 12, 2), (100, 12, 10), (60, 30, 3)])
+def test_many_tight_clusters_are_found(k, each, d):
+    rng = np.random.default_rng(k + d)
+    y = np.repeat(np.arange(k), each)
+    X = rng.uniform(-1, 1, size=(k, d))[y] * 40 * k ** (1 / d) + 0.05 * rng.normal(size=(k * each, d))
+    labels = labels_of(X)
+    assert abs(labels.max() + 1 - k) <= k // 8
+    assert adjusted_rand_score(y, labels) > 0.95
+
+
+def test_bodies_without_clusters_are_one_cluster():
+    rng = np.random.default_rng(1)
+    drawn = [
+        draw(size=(n, d)) for draw in (rng.normal, rng.uniform) for n, d in ((100, 2), (250, 5), (400, 20))
+    ]
+    ones = [is_one_body(make_views(X * np.geomspace(1, 3, X.shape[1])).pca) for X in drawn]
+    assert sum(ones) >= 5
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+def test_real_tables_are_several_clusters(name):
+    X = getattr(datasets, f"load_{name}")().data
+    for rows in (X, (X - X.mean(axis=0)) / X.std(axis=0)):
+        assert labels_of(rows).max() > 0
+
+
+def test_numbers_of_clusters_before_jumps_are_among_those_tried():
+    heights = np.r_[np.linspace(0.1, 0.2, 53), np.linspace(5, 6, 6)]  # 60 rows, 7 groups of them
+    assert 7 in _with_gaps((2, 3), heights)
+    assert _with_gaps((4,), heights) == (4,)
 
 
 def test_moons_are_found():
