@@ -71,9 +71,8 @@ def _broken_rows(array: np.ndarray) -> np.ndarray:
 
 def _numeric(X: Any, what: str) -> np.ndarray:
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(
-            np.nan
-        )  # a masked number is a missing one, whatever lies under the mask
+        # a masked number is a missing one, whatever lies under the mask
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     try:
         array = np.asarray(X)
     except ValueError as error:  # a list of rows of different lengths

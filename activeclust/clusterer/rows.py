@@ -43,7 +43,7 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
 def _dense(X: Any) -> Any:
     """Sparse rows and columns as dense ones, masked numbers as NaN: what lies under a mask is no value."""
     if isinstance(X, np.ma.MaskedArray):
-        return X.astype(np.float64).filled(np.nan)
+        return np.ma.filled(X.astype(np.float64), np.nan)
     if hasattr(X, "dtypes") and hasattr(X, "iloc") and any(hasattr(kind, "fill_value") for kind in X.dtypes):
         return X.astype(
             {name: kind.subtype for name, kind in X.dtypes.items() if hasattr(kind, "fill_value")}

@@ -76,7 +76,7 @@ def _of_cloud(Z: np.ndarray) -> list[float]:
     n = len(Z)
     gram = Z @ Z.T
     merged = np.cumsum(linkage(Z, "ward")[:, 2] ** 2)  # twice the sum of squares within, after each merge
-    near = cKDTree(Z).query(Z, _NEIGHBOR + 1)[0]
+    near = np.asarray(cKDTree(Z).query(Z, _NEIGHBOR + 1)[0])
     close, far = np.log(near[:, 1] + 1e-9), np.log(near[:, -1] + 1e-9)
     return [
         np.log(np.mean(np.diag(gram) ** 2)), np.sqrt(np.abs(np.mean(gram**3))),
