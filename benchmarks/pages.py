@@ -239,6 +239,32 @@ def losses(name: str, most: str = "8") -> str:
     return "\n".join(lines)
 
 
+def asked(name: str) -> str:
+    """Accuracy and clusters met by answers for each cluster: a table a collection, and where auto is behind."""
+    from questions import CHOSEN_ON, behind, means
+
+    frame = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
+    parts = {str(key): group for key, group in frame.groupby("collection", sort=False)}
+    parts["all"] = frame
+    held = frame[~frame["data"].isin(CHOSEN_ON)]
+    parts["sets on which no constant was chosen"] = held
+    lines = [f"Weights `{weights_of(FIGURES / f'{name}.csv')}`; [`{name}.csv`](figures/{name}.csv).", ""]
+    for title, part in parts.items():
+        accuracy = means(part).groupby("arm").mean()
+        found = means(part, "found").groupby("arm").mean()
+        numbers = list(accuracy.columns)
+        sets = f"{part['data'].nunique()} data set{'s' if part['data'].nunique() > 1 else ''}"
+        lines += [
+            f"| {title}, {sets} | " + " | ".join(map(str, numbers)) + " | clusters met at 1 |",
+            "|---|" + "--:|" * (len(numbers) + 1),
+        ]
+        for arm in accuracy.mean(axis=1).sort_values(ascending=False).index:
+            cells = [bold(pd.Series([accuracy.loc[arm, n]]), pd.Series([accuracy[n].max()])) for n in numbers]
+            lines.append(f"| {arm} | " + " | ".join(cells) + f" | {found.loc[arm, numbers[0]]:.3f} |")
+        lines += ["", "; ".join(behind(part)) + ".", ""]
+    return "\n".join(lines).rstrip()
+
+
 def trust(*names: str) -> str:
     """What ours expects of itself and what is right, on every collection."""
     lines = [
@@ -271,6 +297,7 @@ RESULTS: dict[str, Callable[..., str]] = {
     "posterior": posterior,
     "against": against,
     "each-set": each_set,
+    "asked": asked,
     "losses": losses,
     "summary": summary,
     "trust": trust,

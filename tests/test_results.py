@@ -114,3 +114,21 @@ def test_a_place_is_filled_once_and_an_unknown_one_is_refused(tmp_path, monkeypa
 
 def test_a_cell_without_a_number_is_empty():
     assert pages.cell([np.nan, np.nan]) == "" and pages.cell([0.5, np.nan]) == "0.500 -"
+
+
+def test_what_was_asked_is_told_by_collection(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    runs = pd.DataFrame(
+        {
+            "collection": "few", "data": data, "batch": "C", "arm": arm, "repeat": 0, "each": each, "found": 0.75,
+            "accuracy": accuracy + each / 10,
+        }
+        for data in ("a", "b")
+        for arm, accuracy in (("auto", 0.5), ("random", 0.4))
+        for each in (1.0, 2.0)
+    )  # fmt: skip
+    (tmp_path / "few.csv").write_text("# weights: 0123456789abcdef\n" + runs.to_csv(index=False))
+    told = pages.asked("few")
+    assert "| few, 2 data sets | 1 | 2 | clusters met at 1 |" in told
+    assert "| auto | **0.600** | **0.700** | 0.750 |" in told and "| random | 0.500 | 0.600 | 0.750 |" in told
+    assert "at 1 each: auto less random +0.100 [+0.100, +0.100] ahead" in told

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from activeclust import ActiveLoop, PFNClassifier, PFNClusterer
@@ -56,7 +56,11 @@ def test_estimators_see_the_same_rows(name):
 )
 def test_the_nth_row_is_the_nth_row(name, dtype, order):
     X = (rows() * 10).round()[list(order)].astype(dtype)
-    held = COMPLETE[name](X)
+    try:
+        held = COMPLETE[name](X)
+    except ValueError as error:  # there is no such container
+        assume("scipy.sparse does not support dtype" not in str(error))
+        raise
     loop = ActiveLoop(held, None, clusterer=NearestAnchor(), random_state=0)
     np.testing.assert_array_equal(loop.X, X.astype(float))
 
