@@ -57,10 +57,10 @@ def test_tables_are_as_the_records_have_them(path):
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_page_of_results_names_its_weights(name, shipped):
-    head = (DOCS / name).read_text(encoding="utf-8")[:HEAD]
-    named = set(HASH.findall(head))
+    text = (DOCS / name).read_text(encoding="utf-8")
+    named = set(HASH.findall(text))
     assert named, f"{name} does not say with which weights it was measured"
-    assert shipped in named or OTHER.search(head), f"{name} is of {named}, {shipped} ships"
+    assert shipped in named or OTHER.search(text[:HEAD]), f"{name} is of {named}, {shipped} ships"
 
 
 @pytest.mark.parametrize(
