@@ -37,7 +37,9 @@ suppress_warnings = [
 
 autodoc_member_order = "bysource"
 # what scikit-learn gives every estimator, with references into its own documentation
-autodoc_default_options = {"exclude-members": "set_fit_request, set_score_request, set_predict_request"}
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_score_request, set_predict_request, get_metadata_routing",
+}
 autodoc_typehints = "none"  # numpydoc's sections say types with their shapes
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
