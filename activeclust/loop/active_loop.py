@@ -119,6 +119,7 @@ class ActiveLoop:
 
     Examples
     --------
+    >>> from activeclust.annotators import LabelOracle
     >>> from activeclust.datasets.loading import load
     >>> digits = load("digits")
     >>> loop = ActiveLoop(digits.X[:300], LabelOracle(digits.y[:300]), strategy="random", random_state=0)

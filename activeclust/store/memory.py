@@ -27,6 +27,7 @@ class MemoryStore:
 
     Examples
     --------
+    >>> from activeclust.store.base import Event, Kind
     >>> spec = RunSpec("mine", "entropy", seed=0, n_rows=3, data_hash="", model_hash="")
     >>> run = MemoryStore().create_run(spec)
     >>> run.append(Event(Kind.LABEL, row=2, cluster="cat")).seq

@@ -103,6 +103,7 @@ def newest(log: Noted) -> Checked | None:
 
     Examples
     --------
+    >>> from activeclust.store.base import Event, Kind
     >>> kept = Check("1-", "", {3: "cat", 5: "dog"}, rows=100, answered=20)
     >>> log = [Event(Kind.LABEL, row=row, cluster="cat", details=kept.details(row), seq=row) for row in (3, 5)]
     >>> found = newest(Noted(tuple(log), frozenset()))

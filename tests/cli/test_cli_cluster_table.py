@@ -97,7 +97,7 @@ def test_answers_are_exported_with_ids_and_columns_and_find_their_rows_again(
     assert run("annotate", "back.csv", "--ui", "terminal", "--seed", "0", *WORDS)[0] == 0
     for file in ("out.csv", "out.parquet"):
         status, _, err = run("import", file, "--name", "back")
-        assert status == (0 if file == "out.csv" else 1), err
+        assert status == 0, err
     store = open_store("activeclust.db")
     assert {a.row: a.cluster for a in store.open_run("back").anchors()} == {29: "null", 28: "one", 27: 2}
     store.close()

@@ -87,15 +87,15 @@ def test_a_sweep_goes_on_where_it_stood(result, tmp_path):
 def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
     script = tmp_path / "sweep.py"
     script.write_text(
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from test_compare import blobs, scores\n"
         "from activeclust.compare import compare\n"
-        "sizes = {'budget': 20, 'repeats': 2, 'batch_size': 2}\n"
+        "sizes = {'budget': 40, 'repeats': 4, 'batch_size': 2}\n"
         "result = compare(blobs(), strategies=['random', 'herding'], store=sys.argv[1], **sizes)\n"
         "print(scores(result))\n"
     )
-    store, here = tmp_path / "runs.db", str(Path(__file__).parent)
-    command = [str(script), str(store), here]
+    store = tmp_path / "runs.db"
+    command = [str(script), str(store), str(Path(__file__).parent), str(Path(warm.__file__).parent)]
     process = warm.start(command, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:  # until some answers are in
@@ -105,10 +105,10 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = sum(info.n_anchors for info in _runs(store))
-    assert 5 <= kept < 80, "the kill came too late to show anything"
+    assert 5 <= kept < 320, "the kill came too late to show anything"
     done = warm.run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    straight = compare(blobs(), strategies=["random", "herding"], budget=20, repeats=2, batch_size=2)
+    straight = compare(blobs(), strategies=["random", "herding"], budget=40, repeats=4, batch_size=2)
     assert done.stdout.splitlines()[-1] == str(scores(straight))
 
 

@@ -261,7 +261,7 @@ def test_export_says_which_answers_count():
         ("csv", b"row,cluster,at\n1,cat,yesterday\n", "line 2"),
         ("csv", b"row,cluster,at\n1,cat,2020-01-01T00:00:00\n", "timezone"),
         ("csv", b'row,cluster\n1,"cat\n', "cannot be read"),
-        ("csv", b"row,cluster\n1,c\x81 \x8d\n", "UTF-8"),
+        ("csv", b"row,cluster\n1,c\xff\x00\xfe\x80\x81\n", "UTF-8"),
         ("csv", b"row,cluster,kind\n1,,label\n", "line 2"),
         ("jsonl", b"", "first line"),
         ("jsonl", b"{}\n", "first line"),

@@ -222,11 +222,11 @@ def follows_the_curve_and_looks_again(person: Person) -> None:
 def takes_many_that_look_alike(person: Person) -> None:
     person.view("grid")
     person.choose("#grid-cluster", "six")
-    tiles = wait(lambda: person.all(".grid-tile"), "rows that look alike")
+    tiles = wait(lambda: person.all("#view-grid .grid-tile"), "rows that look alike")
     assert all("%" in tile.text for tile in tiles), "how sure the model is of each"
     wrong = [tile for tile in tiles if person.names[int(tile.get_attribute("data-row"))] != "six"]
     for row in [tile.get_attribute("data-row") for tile in wrong]:
-        person.find(f'.grid-tile[data-row="{row}"] .grid-pick').click()
+        person.find(f'#view-grid .grid-tile[data-row="{row}"] .grid-pick').click()
     person.shot("grid")
     person.find("#grid-take").click()
     person.answered(30 + len(tiles) - len(wrong))

@@ -29,7 +29,7 @@ GUIDELINES = (
 
 def test_names_and_passwords_of_a_file():
     assert read_people("ann\n # no one\n\nbob: a: b \n") == {"ann": "", "bob": "a: b"}
-    for text, says in (("ann\nann: secret", "there twice"), ("# nobody\n", "no name in it")):
+    for text, says in (("ann\nann: secret", "listed twice"), ("# nobody\n", "holds no name")):
         with pytest.raises(InvalidInput, match=says):
             read_people(text)
 
@@ -104,7 +104,7 @@ def test_the_command_reads_both_files(tmp_path):
 @pytest.mark.parametrize(
     ("option", "text", "says"),
     [
-        ("--people", b"# nobody\n", "no name in it"),
+        ("--people", b"# nobody\n", "holds no name"),
         ("--guidelines", b"\xff\xfe\x00", "cannot be read as text"),
     ],
 )
