@@ -52,6 +52,10 @@ class Encoding:
     notes: tuple[str, ...] = ()
 
 
+#: codecs of Python's that read escapes in its source, not the bytes of a file of text
+_NO_ENCODINGS = ("unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape")
+
+
 def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encoding:
     """The encoding of a file, read to its end once: the one asked for, a mark's, UTF-8, or a guess that is said.
 
@@ -83,6 +87,8 @@ def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encodi
             found = codecs.lookup(asked)
             "".encode(asked)  # codecs such as hex and rot13, which make no text of bytes, raise here
             name = found.name
+            if name in _NO_ENCODINGS:
+                raise LookupError(name)
         except (LookupError, ValueError):
             raise InvalidInput(
                 f"There is no encoding {asked!r}; there are utf-8, utf-16, cp1252 (Windows, western Europe), cp1250, "

@@ -4,7 +4,7 @@ import io
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from activeclust.datasets.loading import load
@@ -117,9 +117,11 @@ def test_any_bytes_are_text_or_a_sentence(raw):
     raw=st.one_of(st.binary(max_size=60), st.text(max_size=40).map(str.encode)),
     asked=st.sampled_from(
         ["hex", "base64", "rot13", "zip", "idna", "punycode", "undefined", "mbcs", "utf-16", "utf-32", "utf-7", "ascii",
-         "cp1252", "shift-jis", "cp037", "nothing", "", "é", "\0", "UTF8", "utf_8_sig", "unicode_escape"]
+         "cp1252", "shift-jis", "cp037", "nothing", "", "é", "\0", "UTF8", "utf_8_sig", "unicode_escape",
+         "raw_unicode_escape"]
     ),
 )  # fmt: skip
+@example(raw=b"\\\x00", asked="unicode_escape")
 def test_a_wrong_encoding_is_a_sentence(raw, asked):
     try:
         found = find_encoding(io.BytesIO(raw), "t.csv", asked)
