@@ -31,6 +31,7 @@ _ALPHABETS: dict[str, tuple[str, ...]] = {
 ENCODINGS = tuple(_ALPHABETS)
 _SIGNS = "‘’‚“”„–—…«»‹›€°·•©®™ "  # where they do not stand for a letter
 _SEVERAL = 0.03  # what several western languages in one file count less than one language
+_LEAST = 0.7  # share of the letters that must be of one language: bytes of anything else are not text
 
 
 def is_latin(text: str) -> bool:
@@ -71,7 +72,7 @@ def likeliest_latin(raw: bytes) -> str | None:
         if alphabets is _WESTERN:  # names of people from everywhere
             scores[name] = max(scores[name], _share(letters, "".join(alphabets)) - _SEVERAL)
     best = max(scores, key=lambda name: scores[name], default=None)
-    return best if best is not None and scores[best] > 0.5 else None
+    return best if best is not None and scores[best] > _LEAST else None
 
 
 def _letters(text: str) -> list[str]:

@@ -179,6 +179,8 @@ BAD_FILES = {
     "one row": (lambda p: write(p / "t.csv", "a,b\n1,2\n"), "has 1 row; clustering needs two"),
     "identical": (lambda p: write(p / "t.csv", "a,b\n1,2\n1,2\n1,2\n"), "All 3 rows of t.csv are identical"),
     "label only": (lambda p: write(p / "t.csv", "label\n1\n2\n"), "no column left"),
+    "no text, one line": (lambda p: (p / "t.csv").write_bytes(bytes(range(128, 256)) * 3) and p / "t.csv",
+                          "line 1 holds other bytes.*--encoding"),
     "no text": (lambda p: (p / "t.csv").write_bytes(b"a,b\n\xff\x00\xfe\x81,1\n") and p / "t.csv",
                 "line 2 holds other bytes.*--encoding"),
     "no parquet": (lambda p: write(p / "t.parquet", "hello"), "cannot be read as a parquet file"),
