@@ -220,14 +220,7 @@ class PFN(nn.Module):
 
     def encode(self, batch: Batch) -> Context:
         """Anchors and context rows to a :class:`Context`."""
-        _, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
-        pair_anchors, anchors = self._embed(
-            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, True
-        )
-        index = batch.codes[:, :, None, None].expand(-1, -1, 1, pair_anchors.shape[-1])
-        anchors = anchors + self.own_cluster(pair_anchors.gather(2, index).squeeze(2))
-        same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
-        anchor_bias = torch.cat([batch.anchor_bias, same], -1)
+        _, rows, anchors, anchor_bias = self.embedded(batch)
         anchor_mask = _unless_full(batch.anchor_mask)
         mask = anchor_mask
         if mask is not None:
@@ -242,6 +235,21 @@ class PFN(nn.Module):
             context.inducing.append(inducing)
             context.anchors.append(anchors)
         return context
+
+    def embedded(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pair vectors and tokens of the rows, tokens of the anchors, and the biases among these.
+
+        An anchor's token holds what the others say of its own cluster; the last bias says whether two anchors bear the
+        same one.
+        """
+        pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
+        of_anchors, anchors = self._embed(
+            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, True
+        )
+        index = batch.codes[:, :, None, None].expand(-1, -1, 1, of_anchors.shape[-1])
+        anchors = anchors + self.own_cluster(of_anchors.gather(2, index).squeeze(2))
+        same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
+        return pair, rows, anchors, torch.cat([batch.anchor_bias, same], -1)
 
     def decode(self, context: Context, batch: Batch) -> Tensor:
         """Posterior of the batch's query rows, each on its own given the context."""

@@ -33,14 +33,7 @@ class DensePFN(PFN):
         return self._heads(pair, self.norm(rows), distance, batch, made)
 
     def _encode(self, batch: Batch) -> tuple[Context, Tensor, Tensor]:
-        pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
-        of_anchors, anchors = self._embed(
-            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, True
-        )
-        index = batch.codes[:, :, None, None].expand(-1, -1, 1, of_anchors.shape[-1])
-        anchors = anchors + self.own_cluster(of_anchors.gather(2, index).squeeze(2))
-        same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
-        anchor_bias = torch.cat([batch.anchor_bias, same], -1)
+        pair, rows, anchors, anchor_bias = self.embedded(batch)
         context = Context([anchors], [], batch.codes, batch.task, batch.cluster_mask, batch.anchor_mask)
         for block, row_bias in zip(self.blocks, self._row_biases(batch.bias), strict=False):
             before = rows

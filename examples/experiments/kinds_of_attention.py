@@ -39,14 +39,7 @@ class WholePFN(PFN):
 
     def with_attention(self, batch: PlacedBatch) -> tuple[Tensor, Tensor]:
         """As the package's."""
-        pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
-        of_anchors, anchors = self._embed(
-            batch.anchor_pair, batch.anchor_row, batch.task, batch.cluster_mask, True
-        )
-        index = batch.codes[:, :, None, None].expand(-1, -1, 1, of_anchors.shape[-1])
-        anchors = anchors + self.own_cluster(of_anchors.gather(2, index).squeeze(2))
-        same = (batch.codes[:, :, None] == batch.codes[:, None]).float().unsqueeze(-1)
-        anchor_bias = torch.cat([batch.anchor_bias, same], -1)
+        pair, rows, anchors, anchor_bias = self.embedded(batch)
         context = Context([anchors], [], batch.codes, batch.task, batch.cluster_mask, batch.anchor_mask)
         *biases, distance = self._row_biases(batch.bias)
         for block, bias in zip(self.blocks, biases, strict=True):
