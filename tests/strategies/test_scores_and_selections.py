@@ -84,6 +84,9 @@ def test_cover_weighs_the_rows_and_takes_the_points_and_the_width_it_is_given():
     large, small = {(1,), (2,), (3,)}, {(4,), (5,)}
     # narrow kernel: a place counts its own rows alone
     assert picks(lambda rng: strategy.cover(state, 1, rng, width=0.05)) <= large
+    # what the first row covers is covered: the second is from the other place
+    pairs = {(a, b) for (a,) in large for (b,) in small}
+    assert picks(lambda rng: strategy.cover(state, 2, rng, width=0.05)) <= pairs
     # the two at 180 are worth ten each
     weights = np.array([1.0, 1, 1, 1, 10, 10])
     assert picks(lambda rng: strategy.cover(state, 1, rng, weights=weights, width=0.05)) <= small
