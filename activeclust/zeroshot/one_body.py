@@ -14,7 +14,12 @@ from scipy.spatial import cKDTree
 
 ROWS = 300  # looked at; the reference bodies have as many
 BODIES = 16  # of each kind
-LEADING = (2, 5, 20)  # principal coordinates looked at together
+LEADING = (
+    1,
+    2,
+    5,
+    20,
+)  # principal coordinates looked at together; one alone, since whitened noise beside it would hide groups along it
 _CUTS = (2, 3, 5, 8)  # clusters of Ward's method
 _NEIGHBOR = 5
 _SLACK = 1.1  # beyond the most extreme reference body

@@ -261,3 +261,22 @@ def test_bad_options_and_weights_are_named(tmp_path):
         options(datasets=4)
     with pytest.raises(WeightsError, match=r"nothing\.json"):
         load_selector(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("n", [24, 40, 60, 120])
+@pytest.mark.parametrize("d", [2, 10])
+@pytest.mark.parametrize("clusters", [2, 3, 5])
+def test_few_rows_in_groups_far_apart_are_no_single_body(n, d, clusters):
+    rng = np.random.default_rng([n, d, clusters])
+    for scale, offset in ((1.0, 0.0), (1e-20, 0.0), (1e6, 1e9)):
+        X = rng.normal(size=(n, d)) + 10 * (np.arange(n) % clusters)[:, None]
+        views = make_views(scale * X + offset)
+        assert not is_one_body(views.pca)
+
+
+def test_three_groups_of_ten_rows_are_three_clusters():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(30, 3)) + np.repeat([[0], [6], [12]], 10, axis=0)
+    labels = PFNClusterer().fit(X).labels_
+    assert len(set(labels)) == 3
+    assert all(len(set(labels[i : i + 10])) == 1 for i in (0, 10, 20))
