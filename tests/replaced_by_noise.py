@@ -74,8 +74,9 @@ def targets() -> dict[str, tuple[str, str]]:
     found |= {f"stop:{name}": (STOPPING, "not audit") for name in ("converged", "accuracy", "gain")}
     found |= {
         f"activeclust.loop.stopping:{n}": (STOPPING, "not audit")
-        for n in ("expected_gain", "estimate", "converged")
+        for n in ("expected_gain", "expected_interval", "answers_to", "converged")
     }
+    found["activeclust.audit:estimate"] = (STOPPING, "not audit")
     found |= {f"oracle:{name}": (ORACLES, "") for name in ("LabelOracle", "NoisyOracle")}
     found |= {f"activeclust.strategy:{name}": (PARTS, "") for name in STRATEGY_PARTS}
     found |= {f"activeclust.views.{module}:{name}": (VIEWS, "") for name, module in GEOMETRY.items()}
