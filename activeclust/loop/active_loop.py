@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from activeclust import strategies
 from activeclust._version import __version__
-from activeclust.annotators.query import SKIP, STOP, UNDO, Answer, Query, Signal, check_answer
+from activeclust.annotators.query import STOP, UNDO, Answer, Query, check_answer
 from activeclust.datasets.preparation import Preparation
+from activeclust.errors import InvalidInput
 from activeclust.identities import RowIds, ids_of
 from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.classes import check_classes, distinct_classes
 from activeclust.loop.driver import AnnotatorDriver, Progress, caller_of
+from activeclust.loop.events import event_of
 from activeclust.loop.history import History
 from activeclust.loop.items import items_of
 from activeclust.loop.limits import Limits, positive
@@ -339,29 +340,64 @@ class ActiveLoop:
             return None
         if answer is UNDO:
             return self.undo()
-        event = Event(Kind.LABEL, row=row, client_id=client_id, details=details or {}, annotator=self.who)
-        if isinstance(answer, Signal):
-            return self._write(replace(event, kind=Kind.SKIP if answer is SKIP else Kind.UNSURE))
-        return self._write(replace(event, cluster=answer))
+        return self._write(event_of(row, answer, who=self.who, client_id=client_id, details=details))[0]
+
+    def tell_many(self, rows: Sequence[int], answer: Answer) -> list[Event]:
+        """Store one answer for several rows, durably: for all of them or, where it fails, for none.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers of rows; a row that stands twice counts once.
+        answer : cluster name, SKIP or UNSURE
+
+        Returns
+        -------
+        list of Event
+            The stored events, one a row; none without rows.
+
+        Raises
+        ------
+        InvalidInput
+            For a row that is not there, and for an answer that is about no row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> loop = ActiveLoop(np.eye(6), None, strategy="random")
+        >>> [event.row for event in loop.tell_many([4, 1], "corner")]
+        [4, 1]
+        >>> loop.anchors
+        {4: 'corner', 1: 'corner'}
+        """
+        numbers = list(dict.fromkeys(self._questions.check_row(row) for row in rows))
+        answers = [check_answer(answer, row) for row in numbers]
+        if answer is STOP or answer is UNDO:
+            raise InvalidInput(f"Expected a cluster name, SKIP or UNSURE for the rows, got {answer.name}.")
+        if not numbers:
+            return []
+        return self._write(
+            *(event_of(row, given, who=self.who) for row, given in zip(numbers, answers, strict=True))
+        )
 
     def undo(self) -> Event | None:
         """Undo the last answer; its row is asked about first. None if there is nothing to undo."""
         last = self.stored.last_undoable(self.who or None)
         if last is None:
             return None
-        return self._write(Event(Kind.UNDO, target=last.seq, annotator=self.who))
+        return self._write(Event(Kind.UNDO, target=last.seq, annotator=self.who))[0]
 
     def rename(self, cluster: Cluster, new: Cluster) -> Event:
         """Rename ``cluster`` to ``new``, a name that is not in use."""
-        return self._write(Event(Kind.RENAME, cluster=cluster, new_cluster=new, annotator=self.who))
+        return self._write(Event(Kind.RENAME, cluster=cluster, new_cluster=new, annotator=self.who))[0]
 
     def merge(self, cluster: Cluster, into: Cluster) -> Event:
         """Merge ``cluster`` into the cluster ``into``."""
-        return self._write(Event(Kind.MERGE, cluster=cluster, new_cluster=into, annotator=self.who))
+        return self._write(Event(Kind.MERGE, cluster=cluster, new_cluster=into, annotator=self.who))[0]
 
-    def _write(self, event: Event) -> Event:
-        written = self._anchors.write(event)[0]
-        if event.kind not in (Kind.LABEL, Kind.SKIP, Kind.UNSURE):
+    def _write(self, *events: Event) -> list[Event]:
+        written = self._anchors.write(*events)
+        if any(event.kind not in (Kind.LABEL, Kind.SKIP, Kind.UNSURE) for event in events):
             self._rounds.forget_shown()
         self._questions.ended = None
         return written

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from activeclust.labels import label
-from activeclust.store.base import Anchor, Cluster, Event, Kind, Run, Snapshot
+from activeclust.store.base import Cluster, Event, Kind, Run, Snapshot
 
 
 class Anchors:
@@ -32,12 +32,14 @@ class Anchors:
         self._count(self.run.snapshot())
 
     def _count(self, snapshot: Snapshot) -> None:
+        clusters: dict[Cluster, int] = {}
+        codes: dict[int, int] = {}  # row -> code, in the order the rows were first answered
+        for anchor in snapshot.anchors:
+            codes[anchor.row] = clusters.setdefault(anchor.cluster, len(clusters))
+        # put in place when they are whole: another thread that reads meanwhile sees no half of them
         self.seq = snapshot.last_seq
         self.withdrawn: dict[int, Kind] = dict(snapshot.withdrawn)
-        self._clusters: dict[Cluster, int] = {}
-        self._codes: dict[int, int] = {}  # row -> code, in the order the rows were first answered
-        for anchor in snapshot.anchors:
-            self._add(anchor)
+        self._clusters, self._codes = clusters, codes
 
     def refresh(self) -> bool:
         """Read what somebody else has written since; whether there was anything."""
@@ -60,7 +62,7 @@ class Anchors:
         )
         if simple:
             assert last.row is not None and last.cluster is not None and last.seq is not None
-            self._add(Anchor(last.row, last.cluster, last.annotator, last.seq))
+            self._codes[last.row] = self._clusters.setdefault(last.cluster, len(self._clusters))
             self.seq = last.seq
         else:
             self.reload()
@@ -75,9 +77,6 @@ class Anchors:
         new = [event for event in events if event.row is not None and self.is_open(event.row)]
         if new:
             self.write(*new)
-
-    def _add(self, anchor: Anchor) -> None:
-        self._codes[anchor.row] = self._clusters.setdefault(anchor.cluster, len(self._clusters))
 
     def __len__(self) -> int:
         return len(self._codes)

@@ -129,9 +129,7 @@ class AnnotationWidget(anywidget.AnyWidget):
 
     def _many(self, message: dict[str, Any]) -> None:
         rows = rows_of(message.get("rows"), len(self.loop.X))
-        answer = self._meaning(message)
-        for row in rows:
-            self.loop.tell(row, answer)
+        self.loop.tell_many(rows, self._meaning(message))
         if self._wanted in rows:
             self._wanted = None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from activeclust import SKIP, STOP, UNDO
+from activeclust import SKIP, STOP, UNDO, UNSURE
 from activeclust.errors import (
     InvalidInput,
 )
@@ -100,3 +101,34 @@ def test_an_answer_that_is_none_names_the_row_and_loses_nothing(make, answer):
     with pytest.raises(InvalidInput, match=r"answer for row \d+"):
         loop.run(budget=10)
     assert len(loop.anchors) == 3
+
+
+def test_one_answer_for_many_rows_is_written_for_all_of_them_or_for_none(make):
+    loop = make(None, who="eva")
+    written = loop.tell_many([5, 2, 5, np.int64(7)], "cat")
+    assert [(event.row, event.cluster, event.annotator) for event in written] == [
+        (5, "cat", "eva"), (2, "cat", "eva"), (7, "cat", "eva")
+    ]  # fmt: skip
+    assert loop.anchors == {5: "cat", 2: "cat", 7: "cat"}
+    loop.tell_many([2, 8], UNSURE)
+    assert loop.anchors == {5: "cat", 7: "cat"} and set(loop.stored.withdrawn()) == {2, 8}
+    before = loop.stored.last_seq
+    for rows, answer in (([1, 60], "dog"), ([1], STOP), ([1], UNDO), ([1, 3], " "), ([1, 3], None)):
+        with pytest.raises(InvalidInput):
+            loop.tell_many(rows, answer)
+    assert loop.tell_many([], "dog") == [] and loop.stored.last_seq == before
+
+
+def test_who_reads_while_the_answers_are_read_again_sees_them_whole(make, monkeypatch):
+    loop = make(None)
+    loop.tell_many(range(10), "first")
+    seen, real = [], loop.stored.snapshot
+
+    def slowly(at=None):
+        snapshot = real(at)
+        return replace(snapshot, anchors=(seen.append(loop.anchors) or anchor for anchor in snapshot.anchors))
+
+    monkeypatch.setattr(loop.stored, "snapshot", slowly)
+    loop.tell_many(range(10, 30), "second")
+    assert len(seen) == 30 and all(anchors == dict.fromkeys(range(10), "first") for anchors in seen)
+    assert len(loop.anchors) == 30
