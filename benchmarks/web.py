@@ -78,7 +78,10 @@ class Client:
             headers["Content-Type"] = "application/json"
             self.connection.request("POST", path, json.dumps(body), headers)
         reply = self.connection.getresponse()
-        return json.loads(reply.read())
+        text = reply.read().decode()
+        if reply.status != 200:
+            raise RuntimeError(f"{path} was answered with {reply.status}: {text}")
+        return json.loads(text)
 
 
 def label(client: Client, names: list[str], pace: float, answers: int, mark: str) -> dict[str, Any]:

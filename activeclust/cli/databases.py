@@ -50,7 +50,7 @@ def _file_of(url: str) -> Path | None:
 def _elsewhere(here: Path | None, name: str, source: str) -> Iterator[tuple[Path, RunInfo]]:
     from activeclust.store import open_store
 
-    near = [Path(source).parent, *list(Path.cwd().parents)[:3]]
+    near = [Path(source).absolute().parent, *list(Path.cwd().parents)[:3]]
     found = dict.fromkeys([*_remembered(), *(place / DATABASE for place in near)])
     for path in found:
         if path == here or not path.is_file():

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from activeclust.store import open_store
+from activeclust.store.base import RunSpec
 from activeclust.store.sql.check import check
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -22,7 +23,7 @@ if sys.platform == "win32":
     pytest.skip("needs fork and SIGKILL", allow_module_level=True)
 
 sys.path.insert(0, str(WORKER.parent))
-from worker import answer  # noqa: E402
+from worker import N_ROWS, answer  # noqa: E402
 
 
 class Worker:
@@ -148,5 +149,22 @@ def test_disk_full_is_said_and_takes_nothing_back(worker: Worker, tmp_path: Path
     events = store.open_run("fill").events()
     assert [event.cluster for event in events] == [f"{number:01000}" for number in range(len(acknowledged))]
     store.open_run("fill").append(answer(1))
+    store.close()
+    assert check(path).ok
+
+
+def test_a_file_opened_twice_in_a_process_keeps_its_locks(tmp_path: Path) -> None:
+    """Another process that opens and leaves the file does not take the write-ahead log along."""
+    path = tmp_path / "answers.db"
+    store = open_store(path)
+    run = store.create_run(RunSpec("run", "entropy", 0, N_ROWS, "h", "m"))
+    run.append(answer(0))
+    for _ in range(2):
+        again = open_store(path)  # as a second loop does, or a look for runs
+        assert len(again.open_run("run").events()) == 1
+        again.close()
+    elsewhere = "import sys; from activeclust.store import open_store; open_store(sys.argv[1]).runs()"
+    subprocess.run([sys.executable, "-c", elsewhere, str(path)], check=True)
+    assert run.append(answer(1)).seq == 2
     store.close()
     assert check(path).ok

@@ -6,7 +6,9 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 import time
+import weakref
 from contextlib import closing
 from pathlib import Path
 
@@ -39,8 +41,10 @@ class SqliteFile:
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (a symlink stays one: it may be pointed elsewhere)
-        _refuse_what_is_no_database(self.path, create=create)
-        _refuse_foreign(self.path)
+        with _opening:
+            if not _is_open_here(self.path):
+                _refuse_what_is_no_database(self.path, create=create)
+                _refuse_foreign(self.path)
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._identity: tuple[int, int] | None = None
         self._uri = _uri(self.path, "rwc" if create else "rw")
@@ -65,16 +69,19 @@ class SqliteFile:
     def connect(self) -> sqlite3.Connection:
         """A new connection to the file that was opened first."""
         before = _identity(self.path)
-        connection = sqlite3.connect(
-            self._uri,
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,  # BEGIN is ours
-            check_same_thread=False,
-            factory=_Connection,
-        )
-        try:
+        with _opening:
+            connection = sqlite3.connect(
+                self._uri,
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,  # BEGIN is ours
+                check_same_thread=False,
+                factory=_Connection,
+            )
             after = _identity(self.path)
+            connection.file = after
+            _opened.add(connection)
+        try:
             if self._identity is None:
                 self._identity = after
             if before not in (None, after) or after != self._identity:
@@ -125,9 +132,26 @@ class SqliteFile:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows which write-ahead log it writes to."""
+    """A connection that knows which file it is to, and which write-ahead log it writes to."""
 
+    file: tuple[int, int] | None = None
     wal: tuple[int, int] | None = None
+
+    def close(self) -> None:
+        super().close()
+        _opened.discard(self)
+
+
+# POSIX drops all locks that a process holds on a file as soon as it closes any descriptor of that file. SQLite knows of
+# its own descriptors only, and without its lock another process deletes the write-ahead log that is written to here. So
+# a file that this process has open through SQLite is opened in no other way; it was looked at when it was opened first.
+_opened: weakref.WeakSet[_Connection] = weakref.WeakSet()
+_opening = threading.Lock()
+
+
+def _is_open_here(path: Path) -> bool:
+    identity = _identity(path)
+    return identity is not None and any(connection.file == identity for connection in list(_opened))
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
@@ -191,6 +215,13 @@ def _refuse_foreign(path: Path) -> None:
 
 def is_marked(path: Path) -> bool:
     """Whether the header of an SQLite file, which need not be sound, says that it is this package's."""
+    with _opening:
+        if _is_open_here(path):
+            return True
+        return _marked(path)
+
+
+def _marked(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(100)[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
