@@ -56,8 +56,8 @@ class Audit:
 def estimate(right: int, asked: int, rows: int, answered: int = 0, level: float = 0.95) -> Audit:
     """Accuracy over all rows, from random rows out of the unanswered ones.
 
-    Wilson's interval of confidence ``level`` for the unanswered rows; the answered ones are right by
-    definition and only weigh in. Raises InvalidInput for counts that cannot be.
+    Wilson's interval of confidence ``level`` for the unanswered rows; the answered ones are right by definition. Raises
+    InvalidInput for impossible counts.
 
     Examples
     --------
@@ -87,17 +87,16 @@ def audit(
 ) -> Audit:
     """Ask about ``n`` unanswered rows drawn at random, and estimate the accuracy of the labels from them.
 
-    The labels judged are those before the audit. What the model believes is not shown, since it would
-    sway the answer. The answers are kept as any others (their ``details`` hold ``audit`` and the label
-    judged), so no answer is wasted; SKIP and UNSURE leave a row out of the estimate,
-    and UNDO asks the last row again.
+    The labels judged are those before the audit. The model's suggestions are not shown, since they would bias the
+    answers. The answers are stored like any others (their ``details`` hold ``audit`` and the label judged), so no
+    answer is wasted; SKIP and UNSURE leave a row out of the estimate, and UNDO asks the last row again.
 
     Parameters
     ----------
     loop : ActiveLoop
         With an annotator and at least one answer.
     n : int
-        How many rows, at most those that are open.
+        Number of rows; at most all unanswered ones.
     random_state : int or numpy.random.Generator, optional
     progress : callable, optional
         ``progress(answered, n)``
@@ -105,7 +104,7 @@ def audit(
     Raises
     ------
     InvalidInput
-        Where there is nothing to judge, nobody to ask, or no answer was given.
+        If there are no labels to judge, no annotator to ask, or no answers were given.
 
     Examples
     --------

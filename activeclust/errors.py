@@ -27,11 +27,11 @@ from collections.abc import Iterable
 
 
 class ActiveClustError(Exception):
-    """Base of all errors this package raises on purpose."""
+    """Base class of all errors of this package."""
 
 
 class InvalidInput(ActiveClustError, ValueError):
-    """Rows, labels or options that cannot be used; the message says what was expected and what came."""
+    """Rows, labels or options that cannot be used; the message says what was expected and what was given."""
 
 
 class UnknownName(ActiveClustError, LookupError):
@@ -44,7 +44,7 @@ class UnknownName(ActiveClustError, LookupError):
     name : str
         What was asked for.
     known : iterable of str
-        What there is; the nearest is suggested.
+        The existing names; the closest one is suggested.
     hint : str, optional
         One more sentence, for instance how to register a new one.
 
@@ -62,7 +62,7 @@ class UnknownName(ActiveClustError, LookupError):
         super().__init__(f"There is no {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")
         self.kind, self.name, self.known = kind, name, known
 
-    def __reduce__(self):  # an exception built from other arguments than its message must say how
+    def __reduce__(self):  # an exception whose arguments are not its message must say how to create it again
         return (_rebuild_unknown_name, (self.kind, self.name, self.known, self.args))
 
 
@@ -85,7 +85,7 @@ class WeightsError(ActiveClustError):
 
 
 class NotEnoughMemory(ActiveClustError, MemoryError):
-    """A step needs more memory than there is; the message holds an estimate and what makes it fit."""
+    """A step needs more memory than is available; the message holds an estimate and the option that reduces it."""
 
 
 class AnnotatorFailed(ActiveClustError):
@@ -100,7 +100,7 @@ class AnnotatorFailed(ActiveClustError):
 
 
 class StoreError(ActiveClustError):
-    """Base of everything that can go wrong with the store of answers."""
+    """Base class of the errors of stores."""
 
 
 class StoreUnavailable(StoreError):
@@ -112,7 +112,7 @@ class ForeignDatabase(StoreError):
 
 
 class SchemaMismatch(StoreError):
-    """The database was written by an older or newer version; the message holds the command that mends it."""
+    """The database was written by an older or newer version; the message holds the command to run."""
 
 
 class RunExists(StoreError):
@@ -124,8 +124,8 @@ class RunNotFound(StoreError, LookupError):
 
 
 class RunMismatch(StoreError):
-    """The stored run was made from other rows or settings than the ones given now."""
+    """The stored run was made from other rows or settings than those given."""
 
 
 class RoundTaken(StoreError):
-    """Another process has written that round in between; read the rounds again and take the next one."""
+    """Another process has written that round meanwhile; read the rounds again and use the next index."""

@@ -26,7 +26,7 @@ class RowIds:
     Attributes
     ----------
     by : {"id", "file", "content"}
-        What the names are: values of an id column, names of files, or digests of what the rows hold.
+        What the names are: values of an id column, file names, or digests of the rows' content.
     values : tuple of str, length n
 
     Examples
@@ -52,7 +52,7 @@ class RowIds:
 
     @property
     def named(self) -> bool:
-        """Whether the names mean something to people, as ids and file names do."""
+        """Whether the names are readable for people: ids and file names are, digests are not."""
         return self.by != "content"
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ def ids_of(values: Sequence[object] | RowIds, n_rows: int | None = None, by: By 
     Raises
     ------
     InvalidInput
-        For a name that is missing, one that two rows bear, or another number of names.
+        For a missing name, a name of two rows, or another number of names.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def label(value: Any, what: str = "A label") -> Label | None:
     Raises
     ------
     InvalidInput
-        For fractions, infinities and everything else that is no name.
+        For fractions, infinities and everything else that is not a name.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def labels_of(
     Parameters
     ----------
     values : list, tuple, ndarray, masked array, Series of any dtype, pyarrow array, torch tensor, length n
-        The n-th entry is the label of the n-th row; an index is not looked at.
+        The n-th entry is the label of the n-th row; an index is ignored.
     what : str
         How messages name them.
     n_rows : int, optional
@@ -141,7 +141,7 @@ def labels_of(
     seen: dict[Any, Label | None] = {}
     for row, value in enumerate(entries):
         kind = type(value)
-        if kind is str or kind is int:  # most entries by far
+        if kind is str or kind is int:  # by far the most frequent case
             out[row] = seen[value] if value in seen else seen.setdefault(value, label(value))
         else:
             out[row] = label(value, f"Row {row} of {what}")
@@ -186,10 +186,9 @@ def compact(labels: np.ndarray) -> np.ndarray:
 
 
 def written_labels(texts: Sequence[str | None]) -> np.ndarray:
-    """Labels from the text of a file, one per row.
-
-    They are these very texts, unless all are integers that print as they are written: "1" and "2" are 1 and 2,
-    while "01", "1" and "1.0" are three texts. A blank text is a missing label; "NA" and "None" are names.
+    """Labels from the text of a file, one per row. They stay texts, unless all are integers in their usual form: "1"
+    and "2" are 1 and 2, while "01", "1" and "1.0" are three texts. A blank text is a missing label; "NA" and "None" are
+    names.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Metrics of a partition, with and without true labels.
 
-scikit-learn and SciPy compute them; this module decides what is compared. Cluster names are compared as they are
+scikit-learn and SciPy compute them; this module decides which rows are compared. Cluster names are compared directly
 (the oracle's names are the cluster names), so accuracy needs no matching of clusters to classes.
 """
 

@@ -1,4 +1,4 @@
-"""Putting questions to an annotator, whatever its shape: plain or async, one at a time or in batches."""
+"""Calls annotators of every form: synchronous or async, one query at a time or in batches."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from activeclust.errors import AnnotatorFailed, InvalidInput
 
 
 class AnnotatorCaller:
-    """Calls an annotator and gives back one checked answer per question.
+    """Calls an annotator and returns one checked answer per query.
 
-    A plain run drives coroutines on an event loop of its own, the same for the whole run, so that a
-    client opened at the first question still works at the last. Inside a running event loop (a
-    notebook, a server) that is impossible; ``ActiveLoop.arun`` is for there.
+    ``ActiveLoop.run`` runs coroutines on one event loop of its own for the whole run, so that a client opened at the
+    first query still works at the last. Inside a running event loop (a notebook, a server) that is impossible; use
+    ``ActiveLoop.arun`` there.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class AnnotatorCaller:
         loop.close()
 
     def ask(self, queries: Sequence[Query]) -> Iterator[Answer]:
-        """Answers, each checked as it is taken, so that those before a wrong one count."""
+        """Yield the answers, each checked as it arrives, so that those before an invalid one count."""
         with _blaming(queries):
             result = self._call(queries)
             if inspect.isawaitable(result):
@@ -67,7 +67,7 @@ class AnnotatorCaller:
     def _call(self, queries: Sequence[Query]) -> Any:
         try:
             return self.annotator(list(queries) if self.whole_batches else queries[0])
-        except StopIteration:  # an annotator made from an iterator has run out
+        except StopIteration:  # an annotator made from an iterator: no more answers
             return [STOP] if self.whole_batches else STOP
 
     def _wait(self, result: Any) -> Any:

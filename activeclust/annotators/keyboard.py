@@ -1,4 +1,4 @@
-"""Keys of a terminal, one at a time; what is typed ahead waits for its question."""
+"""Reads the keys of a terminal one at a time; keys typed ahead are kept for the next question."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Keyboard:
 
     def __init__(self, keys: IO[str], screen: IO[str]) -> None:
         self.keys, self.screen = keys, screen
-        self._ahead = b""  #: read behind an Escape that it does not belong to
+        self._ahead = b""  #: a character read after Escape that is not part of a key's sequence: the next key
 
     def key(self) -> str:
         """The next key: a character, or the sequence of a special key; :data:`END` at the end of the input.
@@ -108,14 +108,14 @@ class Keyboard:
 
 @contextlib.contextmanager
 def _single_keys(fd: int) -> Iterator[None]:
-    """The terminal gives each key at once and does not show it; nothing that was typed before is thrown away."""
+    """Switch the terminal to single keys without echo; keys that were typed before are kept."""
     import termios
 
     before = termios.tcgetattr(fd)
     now = termios.tcgetattr(fd)
     now[3] &= ~(termios.ICANON | termios.ECHO)
     now[6][termios.VMIN], now[6][termios.VTIME] = 1, 0
-    termios.tcsetattr(fd, termios.TCSADRAIN, now)  # TCSAFLUSH, which tty and click take, drops what waits
+    termios.tcsetattr(fd, termios.TCSADRAIN, now)  # TCSAFLUSH would discard keys typed ahead
     try:
         yield
     finally:

@@ -16,11 +16,11 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class ClusterKeys:
-    """A key for each cluster, taken from its name where that can be.
+    """A key for each cluster, taken from its name where possible.
 
     A name of one digit or one letter gets that key, another name that begins with a letter its first free letter.
-    What is left goes by order: digits, as long as no cluster is named by a number, then letters. A cluster keeps
-    its key as long as this object lives, so a key never changes its meaning under somebody's fingers.
+    The remaining clusters get keys in order: digits, unless a cluster is named by a number, then letters. A cluster
+    keeps its key for the lifetime of this object, so a key never changes its meaning.
 
     Examples
     --------
@@ -36,16 +36,16 @@ class ClusterKeys:
         self._lock = threading.Lock()
 
     def of(self, clusters: Sequence[Cluster]) -> dict[Cluster, str]:
-        """The keys of clusters; those beyond the last key have none.
+        """The keys of the clusters; clusters beyond the last key have none.
 
         Parameters
         ----------
         clusters : sequence of cluster names
-            By the time they were first named.
+            In the order in which they were first named.
         """
         with self._lock:
             new = [cluster for cluster in clusters if cluster not in self._keys]
-            # names that are a key before names that only hold one
+            # names that are a single key come before names that only contain one
             for cluster in sorted(new, key=lambda cluster: len(str(cluster)) > 1):
                 key = self._free(cluster, clusters)
                 if key is not None:
@@ -53,7 +53,7 @@ class ClusterKeys:
             return {cluster: self._keys[cluster] for cluster in clusters if cluster in self._keys}
 
     def rename(self, before: Cluster, after: Cluster) -> None:
-        """A cluster that gets another name keeps its key."""
+        """Keep the key of a cluster that is renamed."""
         with self._lock:
             if before in self._keys and after not in self._keys:
                 self._keys[after] = self._keys.pop(before)
@@ -82,7 +82,7 @@ class ClusterKeys:
 
 
 def _plain(cluster: Cluster) -> str:
-    """A name from its first letter or digit on, small, without accents.
+    """A name from its first letter or digit on, in lower case, without accents.
 
     Examples
     --------

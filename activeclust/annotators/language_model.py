@@ -1,4 +1,4 @@
-"""A language model answers, and a person where it is unsure."""
+"""An annotator that asks a language model, and a person if the model is unsure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BUSY = (
     409,
     425,
     429,
-)  #: HTTP statuses, beside those from 500 on, after which the same request may go well
+)  #: HTTP statuses, besides those from 500 on, after which the same request may succeed
 FIRST_WAIT, LONGEST_WAIT = 0.5, 20.0  #: seconds between attempts, doubled each time
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a language model was asked, and what that cost.
+    """Number of requests to a language model, of tokens and of answers, and the cost.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ class LanguageModel:
         self.request = dict(request or {})
         self._fallback = None if fallback is None else AnnotatorCaller(fallback)
         self.usage = Usage(cost=None if prices is None else 0.0)
-        self._kept: dict[tuple[int, tuple[str, ...]], Answer] = {}  # paid for, not to be asked again
+        self._kept: dict[tuple[int, tuple[str, ...]], Answer] = {}  # already paid for: not asked again
         self._lock = threading.Lock()
 
     def __call__(self, queries: list[Query] | Query) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def is_picture_file(item: Any) -> bool:
     """Whether an item is the Path of a picture file.
 
-    A text is never taken for a path: what stands in a table must not choose files to be read.
+    A text is never taken for a path: the content of a table must not decide which files are read.
 
     Examples
     --------
@@ -28,13 +28,13 @@ def is_picture_file(item: Any) -> bool:
 
 
 def open_picture(path: Path, widest: int) -> PIL.Image.Image:
-    """A picture file in grey or colours, as the features see it.
+    """A picture file in grey or colour, as the features are computed from it.
 
     Parameters
     ----------
     path : Path
     widest : int
-        Pixels that will be looked at: no side is longer.
+        Maximum number of pixels per side.
 
     Raises
     ------

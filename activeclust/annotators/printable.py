@@ -1,4 +1,4 @@
-"""What reaches a terminal: characters that print, and numbers as people write them."""
+"""Text and numbers for a terminal: control characters become visible symbols."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 
 from activeclust.labels import is_missing
 
-#: what a terminal obeys, or shows in another order than it is written
+#: characters that control a terminal, or that change the order in which it shows text
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: object, *, encoding: str | None = None, lines: bool = False) -> str:
-    """A text in which a terminal obeys nothing: control characters are shown as signs for them.
+    """The text with control characters replaced by visible symbols, so that it cannot control the terminal.
 
     Parameters
     ----------
     text : object
-        What ``str`` makes a text of.
+        Converted with ``str``.
     encoding : str, optional
-        The terminal's: what it cannot show is written as an escape.
+        The terminal's encoding; characters that it lacks are written as escapes.
     lines : bool
-        Leave the ends of lines and tabs as they are.
+        Keep line ends and tabs.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def _sign(found: re.Match[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A cell of a table as its file has it: integers without a fraction, blank where it is missing.
+    """A cell of a table as in its file: integers without a fraction, a missing value as a blank.
 
     Examples
     --------
@@ -55,5 +55,5 @@ def shown(value: Any) -> str:
     """
     if not isinstance(value, str) and is_missing(value):
         return ""
-    text = str(value)  # a numpy number in its own width: 0.1 of 32 bits is 0.1
+    text = str(value)  # numpy prints a float32 in its own precision: 0.1, not 0.10000000149
     return text.removesuffix(".0") if isinstance(value, (float, np.floating)) else text

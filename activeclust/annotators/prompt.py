@@ -1,7 +1,7 @@
-"""A question as messages for a language model, and its answer read strictly.
+"""The messages that ask a language model one question, and a strict parser of its reply.
 
 Messages follow the chat protocol of OpenAI: texts as text, pictures as ``data:`` URLs. The answer is a JSON object
-of the schema that :func:`schema` gives; whatever else comes back raises :class:`BadReply`.
+of the schema that :func:`schema` returns; any other reply raises :class:`BadReply`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BadReply(ValueError):
 
 
 def texts_of(clusters: Sequence[Cluster]) -> dict[str, Cluster]:
-    """Clusters by the text that stands for them; 1 and "1" are told apart by their JSON.
+    """Mapping from the text shown for a cluster to the cluster; 1 and "1" differ in their JSON.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def item_part(item: Any, longest: int = LONGEST) -> dict[str, Any]:
 
 
 def read_reply(content: Any, texts: Mapping[str, Cluster], new_clusters: bool) -> Answer:
-    """The answer that a reply's text gives.
+    """The answer in the text of a reply.
 
     Raises
     ------

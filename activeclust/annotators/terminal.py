@@ -1,6 +1,6 @@
-"""A person answers in the terminal: the row, the likeliest clusters, one key an answer.
+"""An annotator for the terminal: shows the row and the most probable clusters, and reads one key per answer.
 
-Every cluster has the key that it has on the page (:class:`~activeclust.annotators.keys.ClusterKeys`). In a terminal
+Every cluster has the same key as on the page (:class:`~activeclust.annotators.keys.ClusterKeys`). In a terminal
 a key acts at once; from a pipe one line is one answer (``c``, ``n new name``, an empty line for the first
 suggestion), and the end of input stops.
 """
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 SIGNALS = {"s": SKIP, "?": UNSURE, "u": UNDO, "q": STOP, "\x04": STOP}
 SHOWN = 3  #: suggestions with a bar
-BAR_WIDTH = 20  #: characters of a bar that is certain
+BAR_WIDTH = 20  #: characters of a bar of probability 1
 HELP = {"Enter": "first", "n": "new", "s": "skip", "?": "unsure", "u": "undo", "q": "stop"}
-KEY, FIRST, BAR = "cyan", "bold", "blue"  #: styles; NO_COLOR leaves the bold
+KEY, FIRST, BAR = "cyan", "bold", "blue"  #: styles; under NO_COLOR only bold remains
 
 
 class Terminal:
@@ -138,11 +138,11 @@ class Terminal:
         return table
 
     def _keys(self, clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
-        """Clusters by their keys, the same all through a run; clusters beyond the last key are typed after n."""
+        """Mapping from keys to clusters, the same throughout a run; clusters beyond the last key are typed after n."""
         return {key: cluster for cluster, key in self._cluster_keys.of(clusters).items()}
 
     def _named(self, name: object) -> str:
-        """A name of which this terminal obeys nothing, and shows what it can."""
+        """A name without control characters, in the terminal's encoding."""
         return printable(name, encoding=self.console.encoding)
 
     def _short(self, name: Cluster, width: int = 20) -> str:
@@ -191,7 +191,7 @@ class Terminal:
         return next((known for known in query.clusters if str(known) == typed), typed)
 
     def _read(self) -> tuple[str, str]:
-        """A key, and what stands after it on its line (a pipe's only)."""
+        """A key, and the rest of its line if the input is a pipe."""
         if self.live:
             return self._keyboard.key(), ""
         line = self.keys.readline()
@@ -201,7 +201,7 @@ class Terminal:
         return (line[0], line[1:].strip()) if line.strip() else ("\n", "")
 
     def _line(self, prompt: str) -> str | None:
-        """A line; None where the person thinks better of it, END at the end of the input."""
+        """A line; None if the person cancels with Escape, END at the end of the input."""
         if self.live:
             return self._keyboard.line(prompt)
         line = self.keys.readline()
@@ -209,14 +209,14 @@ class Terminal:
 
 
 def _first(query: Query) -> Cluster | None:
-    """What Enter answers: the likeliest cluster, unless none of the clusters is likelier."""
+    """The answer of Enter: the most probable cluster, unless *none of these* is more probable."""
     if not query.suggestions or query.suggestions[0][1] < query.new_cluster_probability:
         return None
     return query.suggestions[0][0]
 
 
 def _hints(meanings: Mapping[str, str]) -> Any:
-    """Keys with what they do, one hint never broken across lines."""
+    """Keys and what they do; a hint is never broken across lines."""
     from rich.columns import Columns
     from rich.text import Text
 

@@ -21,7 +21,7 @@ MOST_TEXT = 1_200
 
 
 def item_view(item: Any, console: Console) -> RenderableType:
-    """Something rich can print for an item of any kind.
+    """An item of any kind as something that rich can print.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def numbers(row: np.ndarray) -> str:
 
 
 def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(h, w, 3) colours in 0..1: a large picture shrunk by taking means, a tiny one blown up.
+    """(h, w, 3) colours in 0..1: a large picture is reduced by averaging, a small one is enlarged.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
     ((40, 20, 3), (32, 32, 3))
     """
     picture = image[:, :, None].repeat(3, axis=2) if image.ndim == 2 else image[:, :, :3]
-    if image.ndim == 3 and image.shape[2] == 4:  # what is transparent is dark, as the terminal mostly is
+    if image.ndim == 3 and image.shape[2] == 4:  # transparent pixels are dark, like most terminals
         picture = picture * image[:, :, 3:]
     scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
     if scale == 1.0:
@@ -119,7 +119,7 @@ def _means(picture: np.ndarray, parts: int, axis: int) -> np.ndarray:
 
 
 def half_blocks(picture: np.ndarray) -> RenderableType:
-    """Two pixels a character: the upper one its colour, the lower one its background."""
+    """Two pixels per character: the upper one is its colour, the lower one its background."""
     from rich.text import Text
 
     if len(picture) % 2:
@@ -135,7 +135,7 @@ def half_blocks(picture: np.ndarray) -> RenderableType:
 
 
 def shades(picture: np.ndarray) -> RenderableType:
-    """Without colours: a character a pair of pixels, denser where lighter."""
+    """Without colours: one character per pair of pixels, a denser one for lighter pixels."""
     from rich.text import Text
 
     grey = picture.mean(axis=2)

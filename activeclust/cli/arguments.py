@@ -1,4 +1,4 @@
-"""Passwords on the command line, taken out of what every user of the machine can read in the list of processes."""
+"""Removes passwords from the command line, which every user of the machine can read in the list of processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECRET = ("--password", "--auth")
 
 
 def hidden(arguments: Sequence[str]) -> list[str]:
-    """The arguments as they may be seen.
+    """The arguments with each password replaced by ``***``.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def hidden(arguments: Sequence[str]) -> list[str]:
 
 
 def given_arguments() -> list[str]:
-    """The arguments of this process; where passwords are among them, it begins again under a command line without."""
+    """The arguments of this process; if they hold passwords, the process restarts with a command line without them."""
     if _GIVEN in os.environ:
         return json.loads(os.environ.pop(_GIVEN))
     arguments = sys.argv[1:]

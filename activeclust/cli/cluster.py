@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from activeclust.datasets.loading import Dataset
     from activeclust.store.base import Cluster, RunSpec
 
-    #: row -> cluster, and who said so
+    #: row -> cluster, and by whom
     Answers = dict[int, tuple[Cluster, str]]
 
-MOST_COLUMNS = 100  #: of the rows' own, that are written without being asked for
+MOST_COLUMNS = 100  #: the rows' own columns are written by default if there are at most this many
 
 
 @click.command("cluster", epilog=examples("cluster rows.csv", "cluster rows.csv --name rows -o clusters.csv"))
@@ -79,10 +79,9 @@ def cluster_command(
 ) -> None:
     """Partition the rows of a file or named set: a table with one line per row.
 
-    Without --name and --answers nothing is known: the clusters, and how many there are, are inferred. With --name the
-    data are read as for that run, where options do not say otherwise.
-    Columns: row, id (where the rows have one), cluster, probability, new_cluster_probability, answered, answered_by,
-    and the rows' own columns.
+    Without --name and --answers the clusters and their number are inferred. With --name the data are read with that
+    run's options, unless others are given. Columns: row, id (where the rows have one), cluster, probability,
+    new_cluster_probability, answered, answered_by, and the rows' own columns.
     """
     from activeclust.files.tables_out import check_table_name, table_csv, write_table
 
@@ -136,7 +135,7 @@ def _partition(data: Dataset, anchors: Answers, given: dict[str, Any]) -> dict[s
 
 
 def ids_shown(data: Dataset, id_column: str | None) -> Any:
-    """What a person knows the rows by: ids or file names; None where they have none."""
+    """The rows' ids or file names; None if they have neither."""
     if data.row_ids.named:
         return data.row_ids.values
     frame = getattr(data.items, "frame", None)
@@ -146,7 +145,7 @@ def ids_shown(data: Dataset, id_column: str | None) -> Any:
 
 
 def own_columns(data: Dataset) -> dict[str, Any]:
-    """The columns of a table as they are shown; none of other data."""
+    """The columns of a table as they are shown; empty for other data."""
     frame = getattr(data.items, "frame", None)
     return {} if frame is None else {name: frame[name].tolist() for name in frame.columns}
 
@@ -188,7 +187,7 @@ def _of_run(spec: RunSpec, anchors: Answers, data: Dataset, changed: bool) -> An
         if spec.n_rows != len(data.X) or spec.data_hash not in ("", content_hash(data.X)):
             raise RunMismatch(
                 f"Run {spec.name!r} was made from other rows ({spec.n_rows:,} of {spec.source or 'a file'}) than "
-                f"these {len(data.X):,}, and does not tell what they are called: give the same data."
+                f"these {len(data.X):,}, and has no ids or file names of its rows: give the same data."
             )
         return anchors
     at = moved(then, now)
@@ -202,7 +201,7 @@ def _of_run(spec: RunSpec, anchors: Answers, data: Dataset, changed: bool) -> An
     )
     if not changed or not here:
         raise RunMismatch(
-            f"{told}, and the others may stand elsewhere. Give the data that the run was made from"
+            f"{told}, and the others may have moved. Give the data that the run was made from"
             + (", or use the answers that found their rows with --changed." if here else ".")
         )
     say(f"{told}.")

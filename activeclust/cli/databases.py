@@ -1,4 +1,4 @@
-"""Which database a run is in: said when one is begun, and remembered, so that an older one elsewhere is named."""
+"""Reports where a new run is kept, and remembers it, so that a run of the same data in another database is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REMEMBERED = 30  #: databases, the newest first
 
 
 def tell_where(store: Store, name: str, source: str, n_before: int) -> None:
-    """Say on stderr where the answers of a run that has just been made are kept, and where one of the same data is.
+    """Print on stderr where the answers of a new run are kept, and whether another database has a run of the same data.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def tell_where(store: Store, name: str, source: str, n_before: int) -> None:
     name : str
         The run's.
     source : str
-        Where its rows come from: a path from the root where it is one.
+        Where its rows come from; a path is absolute.
     n_before : int
         How many runs the database had before.
     """
@@ -87,6 +87,6 @@ def _remember(path: Path) -> None:
     if file is None or "\n" in str(path):
         return
     kept = [path, *(other for other in _remembered() if other != path)][:_REMEMBERED]
-    with contextlib.suppress(OSError, UnicodeEncodeError):  # a convenience, not worth an error
+    with contextlib.suppress(OSError, UnicodeEncodeError):  # only a convenience: no error if it fails
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(f"{one}\n" for one in kept), encoding="utf-8")

@@ -73,7 +73,7 @@ def repair_command(url: str) -> None:
 
 def _lost(events: int) -> str:
     if not events:
-        return "No event that was still there is lost."
+        return "All remaining events are intact."
     return f"{events} event{'s' if events > 1 else ''} could not be trusted and {'are' if events > 1 else 'is'} gone."
 
 

@@ -1,4 +1,4 @@
-"""What a command tells a person: on stderr, and nothing in it that a terminal obeys."""
+"""Messages of commands: on stderr, without control characters and passwords."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from activeclust.store.secrets import masked
 
 
 def say(text: object) -> None:
-    """A sentence on stderr; names from files and databases are shown, not obeyed, and passwords are not shown."""
+    """Print a sentence on stderr; control characters are made visible, passwords are hidden."""
     click.echo(printable(masked(text), lines=True), err=True)

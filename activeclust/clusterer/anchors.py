@@ -14,7 +14,7 @@ def checked_anchors(rows, codes, n: int) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     InvalidInput
-        For rows outside 0 to ``n`` - 1, and codes that are not 0 to C - 1 with none left out.
+        For rows outside 0 to ``n`` - 1, and if not every code from 0 to C - 1 occurs.
     """
     rows, codes = np.asarray(rows, dtype=np.int64).ravel(), np.asarray(codes, dtype=np.int64).ravel()
     if len(rows) != len(codes):
@@ -33,7 +33,7 @@ def checked_anchors(rows, codes, n: int) -> tuple[np.ndarray, np.ndarray]:
 def distinct_anchors(
     prepared: Prepared, rows: np.ndarray, codes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The anchors as distinct rows; equal rows with equal answers count once, with different ones each."""
+    """The anchors as distinct rows; equal rows with equal answers are one anchor, with different answers several."""
     pairs = np.stack([prepared.source.inverse[rows], codes], axis=1)
     pairs = np.unique(pairs, axis=0)
     return pairs[:, 0], pairs[:, 1]
@@ -47,10 +47,9 @@ def shared_by_copies(
     known: np.ndarray,
     new: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The posterior of the distinct rows, where an answer holds for every copy of its row.
+    """The posterior of the distinct rows; an answer applies to every copy of its row.
 
-    Copies that were given different clusters are of the one whose answers weigh most; of several such, of the
-    likeliest.
+    Copies with different answers get the cluster whose answers weigh most; in a tie, the most probable of them.
     """
     answered, at = np.unique(prepared.source.inverse[rows], return_inverse=True)
     votes = known[answered] * (weights.min() / 2)

@@ -1,4 +1,4 @@
-"""How much the other anchors contradict each one: the measure by which suspect answers are listed."""
+"""How strongly the other anchors contradict each anchor; suspect answers are listed by this measure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def contradictions(
     folds: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """(k,) probability that each anchor is of another cluster, by the anchors outside its fold."""
+    """(k,) probability that each anchor is of another cluster, given the anchors outside its fold."""
     if folds < 2:
         raise InvalidInput(f"folds must be at least 2, got {folds}.")
     rows, codes = np.asarray(rows), np.asarray(codes)

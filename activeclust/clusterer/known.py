@@ -1,4 +1,4 @@
-"""What is known of the clusters beforehand: how many there are, or which; and what answers weigh."""
+"""Prior knowledge of the clusters (their number or their names), and weights of answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from activeclust.validation import some_rows
 
 @dataclass(frozen=True)
 class KnownClusters:
-    """How many clusters there are, and their names; None where that is not known.
+    """The number of clusters and their names; None if unknown.
 
     Attributes
     ----------
     n : int or None
-        Answers that name more are believed.
+        Answers may name more clusters; then there are more.
     names : tuple of cluster names, or None
     """
 
@@ -30,7 +30,7 @@ class KnownClusters:
 
     @classmethod
     def of(cls, n_clusters: Any, classes: Any) -> KnownClusters:
-        """What the parameters of these names say; InvalidInput where they contradict one another.
+        """From an estimator's parameters of these names; InvalidInput if they contradict each other.
 
         Examples
         --------
@@ -70,8 +70,8 @@ class KnownClusters:
                 )
             if not found:
                 raise InvalidInput(
-                    f"classes names {len(self.names)} clusters, and no row is answered: which cluster is which cannot "
-                    f"be told. To find so many clusters without answers, give n_clusters={len(self.names)}."
+                    f"classes names {len(self.names)} clusters, and no row is answered: the names cannot be assigned "
+                    f"to clusters. To find so many clusters without answers, give n_clusters={len(self.names)}."
                 )
             found = set(self.names)
         distinct = sorted(found, key=lambda name: (isinstance(name, str), name))
@@ -81,7 +81,7 @@ class KnownClusters:
         return classes, np.array([code[name] for name in answers], dtype=np.int64)
 
     def new(self, new: np.ndarray, C: int) -> np.ndarray:
-        """The probability of *none of these* (n,): none where ``C`` clusters are all that there are."""
+        """The probability of *none of these* (n,): 0 if all clusters are among the ``C``."""
         return np.zeros_like(new) if self.n is not None and self.n <= C else new
 
     def widened(
@@ -89,7 +89,7 @@ class KnownClusters:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The posterior over all names, from that over those ``present`` (C,) in the answers.
 
-        The others have the probability of *none of these* among them, each the same.
+        The others share the probability of *none of these* equally.
         """
         if self.names is None or len(present) == len(self.names):
             return known, new
@@ -111,7 +111,7 @@ class KnownClusters:
 
 
 def weights_of(sample_weight: Any, n: int) -> np.ndarray:
-    """(n,) what each row weighs: 1 where nothing is said, one number for all, or one per row.
+    """(n,) the weight of each row: 1 by default, one number for all, or one per row.
 
     Examples
     --------

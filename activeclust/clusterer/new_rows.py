@@ -1,4 +1,4 @@
-"""Rows that were not fitted: the predictions that the clusterer and the classifier share."""
+"""Prediction of rows that were not fitted, shared by the clusterer and the classifier."""
 
 from __future__ import annotations
 

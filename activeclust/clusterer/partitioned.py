@@ -1,8 +1,8 @@
-"""Posteriors over data in parts, a folder of parquet files: on this machine, or on a Dask cluster.
+"""Posteriors of a folder of parquet files, on this machine or on a Dask cluster.
 
-A model is fitted on landmarks, rows drawn at random from all parts, and the answered rows. Then every row has
-its posterior from the landmarks near it, each on its own; so blocks of rows can be served anywhere, in any
-order, as often as a dying worker makes it necessary, and the result is the same.
+A model is fitted on landmarks (rows drawn at random from all files) and the answered rows. Each row then gets its
+posterior from the landmarks near it, independently of other rows: blocks of rows can be computed on any machine, in any
+order, and again if a worker dies, with the same result.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def fit(
     columns : sequence of str, optional
         Columns of numbers to cluster by; without it all columns of numbers.
     landmarks : int
-        How many rows beside the answered ones are drawn.
+        Number of rows drawn in addition to the answered ones.
     random_state : int
-        Fixes which.
+        Seed of the draw.
     **settings
-        Of :class:`activeclust.PFNClusterer`.
+        Parameters of :class:`activeclust.PFNClusterer`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def fit(
     Raises
     ------
     DataFileError, InvalidInput
-        For a folder without parquet files, columns that are no numbers, and missing values.
+        For a folder without parquet files, columns that are not numeric, and missing values.
     """
     files = _files(folder)
     columns = _columns(files, columns)
@@ -85,7 +85,7 @@ def fit(
         first += count
         report("reading", done, len(files))
     y = np.array([answers.get(int(row)) for row in rows], dtype=object)
-    # every drawn row is a landmark: answered rows must keep their own place
+    # every row is a landmark, so that answered rows are among them
     return PFNClusterer(landmarks=len(rows), **settings).fit(np.concatenate(parts), y if answers else None)
 
 
@@ -97,21 +97,21 @@ def posteriors(
     columns: Sequence[str] | None = None,
     client: Any = None,
 ) -> list[Path]:
-    """Write the posterior of every row: one parquet file a row group, in the rows' order.
+    """Write the posterior of every row: one parquet file per row group, in the order of the rows.
 
     Columns: ``cluster`` (the likeliest), ``probability``, ``new_cluster_probability`` (of none of them), and
-    ``p_NAME`` for each cluster, given that the row is of one of them. A file appears when it is complete, so
-    that what a killed run has finished is not done again.
+    ``p_NAME`` for each cluster, given that the row is of one of them. A file gets its name when it is complete, so a
+    run that was killed continues with the missing files.
 
     Parameters
     ----------
     model : PFNClusterer or Predictor
         Fitted by :func:`fit`, with the same columns.
     folder, output : path
-        The second must be seen by all workers under this name.
+        All workers must reach ``output`` under this path.
     columns : sequence of str, optional
     client : dask.distributed.Client, optional
-        Without it the blocks are served here, one after another.
+        Without it the blocks are computed in this process, one after another.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def posteriors(
             report("blocks", done, len(due))
     else:
         _on_cluster(client, due, predictor)
-        for block in due:  # what a killed worker was writing
+        for block in due:  # an incomplete file of a worker that was killed
             for half in out.glob(f"{Path(block.output).name}.*.part"):
                 half.unlink()
     return [Path(block.output) for block in blocks]
@@ -144,9 +144,11 @@ def _on_cluster(client: Any, due: list[Block], predictor: Predictor) -> None:
     try:
         from dask.distributed import as_completed
     except ImportError as error:
-        raise MissingDependency("A cluster needs dask: pip install 'activeclust[dask]'.") from error
+        raise MissingDependency(
+            "Computing on a Dask cluster needs dask: pip install 'activeclust[dask]'."
+        ) from error
     held = client.scatter(predictor, broadcast=True)
-    # a worker that dies takes its blocks along; they are served again elsewhere
+    # the blocks of a worker that dies are computed again on another one
     futures = [client.submit(serve, block, held, pure=False, retries=2) for block in due]
     for done, future in enumerate(as_completed(futures), start=1):
         future.result()
@@ -154,7 +156,7 @@ def _on_cluster(client: Any, due: list[Block], predictor: Predictor) -> None:
 
 
 def serve(block: Block, predictor: Predictor) -> int:
-    """Read one block, write its posteriors, give the number of rows."""
+    """Read one block and write its posteriors; returns the number of rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

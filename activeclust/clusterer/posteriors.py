@@ -1,4 +1,4 @@
-"""The network's posteriors at prepared rows, where equal rows are one row and share their answers."""
+"""The network's posteriors at prepared rows; equal rows are treated as one row and share their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Posteriors:
-    """What the network says about the rows of one data set.
+    """The network's posteriors for the rows of one data set.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Posteriors:
     session : Session
         The network on the views of ``prepared``.
     known : KnownClusters
-        What is known of the clusters beforehand.
+        Prior knowledge of the clusters.
     """
 
     prepared: Prepared
@@ -40,7 +40,8 @@ class Posteriors:
         at, label = distinct_anchors(self.prepared, rows, codes)
         self.prepared.ask_for_posterior(len(at), C)
         out = self.session.posterior(at, label)
-        # answers that weigh w are as likely to come as answers w times as many (Saerens, Latinne and
+        # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne
+        # and
         # Decaestecker, Neural Computation 14, 2002)
         known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
         known /= known.sum(axis=1, keepdims=True)
@@ -65,7 +66,7 @@ class Posteriors:
         at_rows, label = distinct_anchors(self.prepared, rows, codes)
         tried, at = inverse[tried], inverse[at]
         out = self.session.hypothetical(at_rows, label, tried, answers, at)
-        # an answer holds for its row and the copies of it, in a hypothesis too
+        # a hypothetical answer, too, applies to all copies of its row
         certain = np.eye(out.shape[2])
         given = np.full(len(self.prepared.source.first), -1)
         given[at_rows] = label
@@ -78,7 +79,7 @@ class Posteriors:
     def attention(self, rows: np.ndarray, codes: np.ndarray, row: int) -> list[tuple[int, float]]:
         """The places in ``rows`` of the distinct anchors, with their shares of the attention of ``row``.
 
-        The first of equal anchors with equal answers stands for all; the largest share comes first.
+        Of equal anchors with equal answers only the first is listed; the largest share comes first.
         """
         inverse = self.prepared.source.inverse
         at, label = distinct_anchors(self.prepared, rows, codes)

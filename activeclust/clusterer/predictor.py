@@ -1,9 +1,9 @@
-"""Posteriors for rows that a fitted model has never seen, from what little of it they need.
+"""Posteriors of rows that were not fitted, from a small part of the fitted model.
 
-The posterior of an unseen row is a mixture of nearest-neighbour means, from one neighbour up to sixteen. How much
-each counts is learned from the fitted rows, each left out in turn (stacking: Wolpert, Neural Networks 5, 1992): where
-few rows were fitted, or classes are cut finely, the nearest row decides; where many were, and their posteriors
-overlap, more of them are heard.
+The posterior of an unseen row is a weighted sum of means over its nearest neighbours, from one neighbour up to sixteen.
+The weights are learned from the fitted rows, each left out in turn (stacking: Wolpert, Neural Networks 5, 1992): with
+few fitted rows or many small classes the nearest row decides; with many rows and overlapping posteriors more neighbours
+count.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from activeclust.views.projection import Projection
 from activeclust.views.views import Views
 
 NEAREST = (1, 2, 4, 8, 16)  #: numbers of neighbours that are tried
-_LEFT_OUT = 1024  # rows that are left out in turn: the first ones, which are a random sample
-_TRUST = 3.0  # the nearest neighbour counts beforehand as if it had told this many rows rightly
+_LEFT_OUT = 1024  # number of rows that are left out in turn: the first ones, which are a random sample
+_TRUST = 3.0  # prior count of the nearest neighbour: as if it had predicted this many rows correctly
 _EVEN = 0.02  # the same for each of the others
 _STEPS = 50
 
 
 @dataclass
 class Predictor:
-    """A fitted model, small enough to be sent to other machines: L landmarks, C clusters.
+    """The part of a fitted model that predictions need, small enough to send to other machines: L landmarks, C
+    clusters.
 
-    Each row is served on its own: the result does not depend on which rows come with it.
+    Each row is predicted on its own: the result does not depend on which rows come with it.
 
     Attributes
     ----------
@@ -39,14 +40,14 @@ class Predictor:
     pca : ndarray (L, a)
         The landmarks.
     scale : ndarray (L,)
-        Distance of each to its 7th neighbour; what is nearer by far than that is the same row.
+        Distance of each to its 7th neighbour; a row at a much smaller distance is the same row.
     posterior : ndarray (L, C + 1)
-        Of each cluster, given that the row is of one of them; in the last column, of none of them.
+        Probability of each cluster, given that the row is of one of them; in the last column, of none of them.
     classes : ndarray (C,)
     votes : ndarray (L,)
-        How much each landmark counts among the neighbours.
+        Weight of each landmark among the neighbours.
     shares : ndarray (len(NEAREST) + 1,)
-        How much the mean over each number of neighbours counts; in the last entry, an even guess.
+        Weight of the mean over each number of neighbours; in the last entry, of the uniform distribution.
     """
 
     projection: Projection
@@ -98,13 +99,13 @@ def _weights(distances: np.ndarray, votes: np.ndarray) -> np.ndarray:
 
 
 def _even(posterior: np.ndarray) -> np.ndarray:
-    """(C + 1,) what is said of a row of which nothing is known."""
+    """(C + 1,) the posterior of a row about which nothing is known."""
     C = posterior.shape[1] - 1
     return np.append(np.full(C, 1.0 / max(C, 1)), posterior[:, -1].mean())
 
 
 def _stacked(views: Views, posterior: np.ndarray, votes: np.ndarray) -> np.ndarray:
-    """Shares of the means and the even guess, of greatest likelihood where each row is told by the others."""
+    """Maximum-likelihood weights of the means and the uniform distribution, each row predicted from the others."""
     near = views.neighbors[:_LEFT_OUT, : max(NEAREST)]
     at, known = views.pca[: len(near)], posterior[:, :-1]
     distances = np.linalg.norm(at[:, None].astype(np.float64) - views.pca[near], axis=2)
@@ -114,7 +115,7 @@ def _stacked(views: Views, posterior: np.ndarray, votes: np.ndarray) -> np.ndarr
     before = np.full(len(said), _EVEN)
     before[0] += _TRUST
     shares = before / before.sum()
-    for _ in range(_STEPS):  # expectation maximisation: every step raises the likelihood
+    for _ in range(_STEPS):  # expectation maximisation: every step increases the likelihood
         of = shares[:, None, None] * said
         of /= np.maximum(of.sum(axis=0), 1e-12)
         shares = (of * truth).sum(axis=(1, 2)) + before

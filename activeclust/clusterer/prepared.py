@@ -1,4 +1,4 @@
-"""A prepared data set: its views, cached on disk, and the memory of later posteriors."""
+"""A prepared data set: its views, cached on disk, and checks of the memory that posteriors need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from activeclust.views.projection import row_parts
 from activeclust.views.sizes import fitting_landmarks, posterior_bytes, views_bytes
 from activeclust.views.views import Views, green_coordinates, make_views, unit_rows
 
-CACHED_FROM = 5_000  #: rows; the views of fewer are made as fast as they are read
+CACHED_FROM = 5_000  #: rows; for fewer, computing the views takes no longer than reading them
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Prepared:
     def neighbors(self) -> np.ndarray:
         """(n, q) nearest rows, as given row numbers, nearest first; copies of a row share theirs.
 
-        Where there are landmarks, the nearest of them.
+        With landmarks, the nearest landmarks.
         """
         source, others = self.source, self.source.extension
         if others is None:
@@ -102,7 +102,7 @@ class Prepared:
         )
 
     def __getstate__(self) -> dict:
-        # tensors on a device are made again where the pickle is read
+        # tensors on a device are created again after unpickling
         return {"source": self.source, "_session": None}
 
     def ask_for_posterior(self, anchors: int, clusters: int) -> None:
@@ -117,7 +117,7 @@ class Prepared:
 
 
 def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> Prepared:
-    """The views of ``X`` (n, d), read from the cache where they are kept there.
+    """The views of ``X`` (n, d), read from the cache if they are in it.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
     landmarks : int, optional
         How many rows have views of their own; see :func:`activeclust.views.views.make_views`.
     cache : bool
-        Whether the views of 5,000 rows or more are read from disk, and kept there.
+        Whether the views of 5,000 rows or more are cached on disk.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
 def _ask_for_views(n: int, d: int, landmarks: int | None) -> None:
     fits = fitting_landmarks(n, d, available())
     remedy = (
-        f"Make them of {fits:,} rows and carry the others along: --landmarks {fits} (landmarks={fits})."
+        f"Compute them for {fits:,} rows and interpolate the others: --landmarks {fits} (landmarks={fits})."
         if fits
         else "Take fewer rows or columns, or a machine with more memory."
     )

@@ -30,7 +30,7 @@ class PreparedRows(Protocol):
 
     @property
     def density(self) -> np.ndarray:
-        """(n,) one over the typical distance to the neighbours, mean 1."""
+        """(n,) the reciprocal of the typical distance to the neighbours, mean 1."""
 
 
 @runtime_checkable

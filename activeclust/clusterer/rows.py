@@ -1,4 +1,4 @@
-"""Rows as estimators take them in: arrays, tables and sparse matrices, at fit and in the same way at predict."""
+"""Conversion of arrays, tables and sparse matrices to rows of numbers, the same at fit and at predict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
 
 
 def _dense(X: Any) -> Any:
-    """Sparse rows and columns as dense ones, masked numbers as NaN: what lies under a mask is no value."""
+    """Sparse rows and columns as dense arrays, masked numbers as NaN."""
     if isinstance(X, np.ma.MaskedArray):
         return np.ma.filled(X.astype(np.float64), np.nan)
     if hasattr(X, "dtypes") and hasattr(X, "iloc") and any(hasattr(kind, "fill_value") for kind in X.dtypes):

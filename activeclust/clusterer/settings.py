@@ -2,7 +2,7 @@
 
 A caller may have made floating-point warnings errors (``np.seterr(all="raise")``), have transformers give data frames
 (``sklearn.set_config(transform_output="pandas")``), or work in double precision or on another device by default
-(``torch.set_default_dtype``, ``torch.set_default_device``). What the model says does not depend on it.
+(``torch.set_default_dtype``, ``torch.set_default_device``). The model's results do not depend on these.
 
 torch's default type belongs to all threads of a process: while the model computes, it is float32 in every one.
 """
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class _Float32:
-    """torch's default type is float32 as long as any thread is inside; then it is the caller's again."""
+    """torch's default type is float32 while any thread is inside; afterwards it is the caller's again."""
 
     def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0

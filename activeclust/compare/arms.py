@@ -26,7 +26,7 @@ class Arm:
 
     Examples
     --------
-    modAL's loop as its documentation runs it, the same strategy with our posterior, and the other way round::
+    modAL's loop as its documentation runs it, the same strategy with our posterior, and our strategy with its model::
 
         from sklearn.linear_model import LogisticRegression
         from activeclust.integrations.classifier import Classifier
@@ -57,9 +57,9 @@ def arms_of(strategies: Strategies) -> dict[str, Arm]:
     Raises
     ------
     UnknownName
-        A strategy that is not there.
+        For an unknown strategy.
     InvalidInput
-        Where there is none, a name occurs twice or is empty, or something is no strategy.
+        If there is no strategy, a name is empty or occurs twice, or something is not a strategy.
 
     Examples
     --------

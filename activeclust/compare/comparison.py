@@ -139,8 +139,8 @@ class Comparison:
     def labels_needed(self, strategy: str, metric: str = "accuracy") -> dict[float, float | None]:
         """Median answers that ``strategy`` takes to 80, 90 and 95 % of the best final mean ``metric`` of all.
 
-        The bar is the same for all: a share of one's own final score would reward a low one. None where
-        less than half of the runs get there.
+        The threshold is the same for all strategies: a share of a strategy's own final score would reward a low final
+        score. None if less than half of the runs reach it.
         """
         final = np.nanmax(np.nanmean(self.values[metric][:, :, -1], axis=1))
         needed: dict[float, float | None] = {}
@@ -177,9 +177,9 @@ class Comparison:
     def penalties(self, metric: str = "accuracy") -> np.ndarray:
         """(S, S) BADGE penalties by ``metric``: the share of budgets where row beats column, p < 0.05.
 
-        The budgets double from the first that all runs have a score at. A strategy is the better the lower
-        its column's mean is (Ash et al., "Deep batch active learning by diverse, uncertain gradient lower
-        bounds", ICLR 2020, section 4). Zeros with fewer than two repeats.
+        The budgets double from the first that all runs have a score at. The lower the mean of its column, the better
+        the strategy (Ash et al., "Deep batch active learning by diverse, uncertain gradient lower bounds", ICLR 2020,
+        section 4). Zeros with fewer than two repeats.
         """
         S, all_scores = len(self.strategies), self.values[metric]
         penalty = np.zeros((S, S))

@@ -1,6 +1,6 @@
 """Comparison of strategies with the same rows, the same seeds, and the same errors of the oracle.
 
-Every run is in the store, so an interrupted sweep goes on where it stood, and machines can share the work
+Every run is in the store, so an interrupted sweep resumes where it stopped, and machines can share the work
 (``shard``). Runs are joblib tasks: inside ``joblib.parallel_config(backend="dask")`` they go to that cluster.
 """
 
@@ -53,16 +53,15 @@ def compare(
         Names that :func:`activeclust.strategies.get` knows, functions ``(state, n, rng) -> rows``, and, in a mapping
         from names, :class:`activeclust.compare.Arm`: a strategy with a model of its own.
     budget : int or str
-        Answers a run; ``"5 each"`` is five for each true cluster.
+        Answers per run; ``"5 each"`` is five for each true cluster.
     repeats : int
-        Runs a strategy.
+        Runs per strategy.
     jobs : int
-        Processes, as joblib counts them; -1 for one a core.
+        Number of processes; -1 for one per core.
     store : path or URL, optional
-        Where the runs are kept. Runs that are there are continued, or only read where they are complete.
-        None keeps nothing.
+        Where the runs are kept. Runs that exist are resumed, or only read if they are complete. None keeps nothing.
     clusterer : Clusterer, optional
-        The model of the arms that bring none; a :class:`activeclust.PFNClusterer` by default.
+        The model of arms without a model of their own; a :class:`activeclust.PFNClusterer` by default.
     progress : callable, optional
         ``progress(done, total, strategy, repeat)``
     **settings
@@ -161,7 +160,7 @@ def execute(
     Raises
     ------
     InvalidInput
-        For a part that is not there.
+        For a part that does not exist.
     """
     i, n = shard
     if not 1 <= i <= n:
@@ -187,7 +186,7 @@ def _in_parallel(
         return (_run(plan, data, shared[job[0]], store, *job) for job in work)
     import joblib
 
-    # as runs end where the backend can say so (Ray's cannot): for the progress
+    # in the order in which runs end, for the progress, if the backend can report it (Ray's cannot)
     backend, _ = joblib.parallel.get_active_backend()
     order = "generator_unordered" if getattr(backend, "supports_return_generator", False) else "list"
     parallel = joblib.Parallel(n_jobs=jobs, return_as=order)

@@ -36,8 +36,8 @@ class Plan:
     start : int
         Rows answered before the strategy is asked, drawn at random and the same for all strategies.
     varied : tuple of str
-        Strategies that draw nothing at random before the first answer, so that all their runs would be one run: theirs
-        begin with one random row each.
+        Strategies that draw nothing at random before the first answer, so that all their runs would be equal: their
+        runs begin with one random row each.
     noise : float
         Share of wrong answers, the same rows for all strategies of a repeat.
     arms : mapping of str to Arm
@@ -115,14 +115,14 @@ def make_plan(
     name : str, optional
         Made from the data and the settings where not given.
     clusterer : Clusterer, optional
-        The model of the arms that bring none.
+        The model of arms without a model of their own.
 
     Raises
     ------
     UnknownName
-        A strategy that is not there.
+        For an unknown strategy.
     InvalidInput
-        A setting out of its range; the message names it.
+        For a setting out of its range; the message names it.
     """
     arms = arms_of(strategies)
     known = known_rows(true_labels(data))

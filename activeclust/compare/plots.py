@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from activeclust.loop.figure import ShownFigure
 
-# Okabe and Ito's colours, told apart by all; beyond them the line changes its pattern
+# Okabe and Ito's colours, which colour-blind readers can tell apart; beyond them the line pattern changes
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _PATTERNS = ("-", "--", ":")
 

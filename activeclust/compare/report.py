@@ -108,7 +108,7 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def to_table(comparison: Comparison, width: int = 80) -> Table:
-    """The table for a terminal of that many columns, with what fits; :func:`notes` explains its columns."""
+    """The table for a terminal of ``width`` characters, with the columns that fit; :func:`notes` explains them."""
     from rich.table import Table
 
     head, rows = _columns(comparison), _rows(comparison)

@@ -16,7 +16,7 @@ from activeclust.identities import by_content
 from activeclust.resources.memory import require_memory
 from activeclust.validation import check_rows
 
-#: what scipy.sparse.save_npz writes beside the shape
+#: what scipy.sparse.save_npz writes in addition to the shape
 _SPARSE = {"format", "shape", "data"}
 _LARGE = "Take fewer rows or columns, or a machine with more memory."
 
@@ -30,7 +30,7 @@ def open_arrays(path: Path, labels: Path | None = None, encoding: str | None = N
         ``.npz`` with ``X`` and, where there are labels, ``y``; a matrix of ``scipy.sparse.save_npz``; or
         ``.npy``. With three or four axes, rows are images.
     labels : Path, optional
-        ``.npy``, or text with one name a line. Without it ``NAME.labels.npy`` or ``NAME_labels.npy``
+        ``.npy``, or text with one name per line. Without it ``NAME.labels.npy`` or ``NAME_labels.npy``
         beside the file.
     encoding : str, optional
         Of the labels, where they are text.
@@ -54,7 +54,7 @@ def open_arrays(path: Path, labels: Path | None = None, encoding: str | None = N
 
 
 def open_vectors(path: Path) -> np.ndarray:
-    """The rows of an array file that stands beside the items: embeddings."""
+    """The rows of an array file given in addition to the items: embeddings."""
     if not path.is_file():
         raise DataFileError(f"There is no file {path} with the rows' vectors.")
     arrays = read_arrays(path)
@@ -98,7 +98,7 @@ def _open_sparse(path: Path, arrays: Mapping[str, Any], labels: Path | None, enc
 
 
 def _read_sparse(path: Path, arrays: Mapping[str, Any]):
-    """The matrix as CSR, without duplicate entries; every index has been checked before compiled code follows it."""
+    """The matrix as CSR, without duplicate entries; every index is checked before compiled code uses it."""
     import scipy.sparse as sp
 
     try:
@@ -109,7 +109,7 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
             raise ValueError(f"it has {matrix.ndim} axes")
         n, d = matrix.shape
         _check_indices(matrix)
-        # what the reduction to a few columns takes
+        # memory of the reduction to a few columns
         require_memory(
             (n + d) * 8 * (N_COLUMNS + 10) + matrix.nnz * 16,
             f"The {n:,} x {d:,} cells of {path.name}",
@@ -133,10 +133,10 @@ def _read_sparse(path: Path, arrays: Mapping[str, Any]):
 
 
 def _check_indices(matrix: Any) -> None:
-    """Raise ValueError where an index leads outside the matrix or its arrays.
+    """Raise ValueError if an index lies outside the matrix or its arrays.
 
-    SciPy's own ``check_format(full_check=True)`` looks no further where the last pointer says that there are no
-    entries, and ``dia`` has none.
+    SciPy's own ``check_format(full_check=True)`` stops if the last pointer says that there are no entries, and ``dia``
+    has no such check.
     """
     n, d = matrix.shape
     if matrix.format == "coo":
@@ -169,7 +169,7 @@ def _check_range(indices: np.ndarray, size: int, what: str) -> None:
 
 
 class SparseItems(Sequence):
-    """Rows of a sparse matrix as dicts of the largest values, made when looked at."""
+    """Rows of a sparse matrix as dicts of their largest values, created when they are read."""
 
     shown = 20  #: columns of a row that are shown
 

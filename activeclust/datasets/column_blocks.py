@@ -30,7 +30,7 @@ class Block(ABC):
     what : str
         How messages name the table.
     words : bool
-        Compare texts by their words, also where a sentence model is installed.
+        Compare texts by their words even if a sentence model is installed.
     """
 
     def __init__(self, names: list[str], what: str, *, words: bool = False) -> None:
@@ -45,7 +45,7 @@ class Block(ABC):
         """Those of other rows, as learned from the first."""
 
     def beside_others(self, X: np.ndarray) -> np.ndarray:
-        """The numbers on the scale that they have where there are other columns."""
+        """The numbers on the scale that they have beside other columns."""
         return X
 
 
@@ -57,14 +57,14 @@ class _Standardised:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        # whatever scikit-learn's global transform_output is
+        # an array under every global transform_output of scikit-learn
         self._steps = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).set_output(
             transform="default"
         )
 
     def fit(self, table: np.ndarray) -> np.ndarray:
         largest = np.nanmax(np.abs(table), axis=0)
-        # a power of two, so that nothing is rounded, and the squares of any floats have room
+        # a power of two, so that nothing is rounded and squares do not overflow
         self._unit = np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1.0))))
         return self._steps.fit_transform(table / self._unit)
 
@@ -113,7 +113,7 @@ class _Categories(Block):
 
 
 class _Dates(Block):
-    """A date: its age, and sine and cosine of each cycle that the dates go round; of total variance one."""
+    """A date: its age, and sine and cosine of each cycle (day, week, year) that they cover; total variance one."""
 
     def fit(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
         seconds = self._seconds(frame)
@@ -151,7 +151,7 @@ class _Dates(Block):
 
 
 class _Texts(Block):
-    """A text, by a sentence model where it is installed, else by its words."""
+    """A text, encoded by a sentence model if one is installed, else by its words."""
 
     def fit(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
         self._reduction = text_reader(f"column {self.name!r}", words=self.words)
@@ -163,7 +163,7 @@ class _Texts(Block):
 
 
 class _Vectors(Block):
-    """A column of vectors: as it is alone, of total variance one beside other columns."""
+    """A column of vectors: unchanged if it is the only column, else scaled to total variance one."""
 
     def fit(self, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
         X = self._stacked(frame)
@@ -214,7 +214,7 @@ BLOCKS: dict[Kind, type[Block]] = {
 
 
 def _total_deviation(X: np.ndarray) -> float:
-    """Root of the total variance of columns; 1 where nothing varies."""
+    """Square root of the total variance of columns; 1 if nothing varies."""
     total = float(np.sqrt(np.var(X, axis=0, dtype=np.float64).sum()))
     return total if total > 0 else 1.0
 
@@ -246,5 +246,5 @@ def _parse(column: pd.Series, name: str) -> pd.Series:
 
 
 def as_text(column: pd.Series) -> list[str]:
-    """The values as strings, gaps as empty ones."""
+    """The values as strings, missing values as empty strings."""
     return ["" if gap else str(v) for v, gap in zip(column.tolist(), column.isna(), strict=True)]

@@ -1,4 +1,4 @@
-"""Which kind a column of a table is of: number, category, date, text or vector; an unclear one is refused."""
+"""The kind of a column of a table: number, category, date, text or vector; an unclear column is refused."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "category", "date", "text", "vector"]
 
-#: a column of text with more distinct values than this is prose or an identifier, not a category
+#: a column of text with more distinct values than this holds prose or identifiers, not categories
 MOST_CATEGORIES = 100
-#: a column whose median value has this many words, and that has too many values for categories, is prose
+#: a column with too many values for categories is prose if its median value has at least this many words
 PROSE_WORDS = 3
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 #: a number with a decimal comma; a column that holds nothing else is refused
@@ -25,7 +25,7 @@ _COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 def kind_of(column: pd.Series, name: str, what: str) -> Kind:
-    """The kind of a column, or :class:`InvalidInput` saying why it is of none."""
+    """The kind of a column; :class:`InvalidInput`, with the reason, if it has none."""
     import pandas as pd
 
     if pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
@@ -67,7 +67,7 @@ def kind_of(column: pd.Series, name: str, what: str) -> Kind:
 
 
 def find_text_column(frame: pd.DataFrame) -> str | None:
-    """The one column that is prose; None where there is none or more than one."""
+    """The only column of prose; None if there is none or more than one."""
     found = []
     for name in frame.columns:
         values = frame[name].dropna()

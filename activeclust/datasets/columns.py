@@ -1,8 +1,8 @@
 """The columns of a table as one array of numbers; every step is reported in a sentence.
 
 Numbers are standardised, categories one-hot encoded, dates become their age and their position in the day, week
-and year, texts become TF-IDF with truncated SVD; a column of vectors is taken as it is. A date, a text or a vector
-beside other columns has the weight of one number.
+and year, texts become vectors (a sentence model, or TF-IDF with truncated SVD); a column of vectors is used unchanged.
+Beside other columns, a date, a text or a vector has the same weight as one number.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class TableEncoder:
-    """All columns of a table as numbers, and of rows that come later in the same way.
+    """Encodes all columns of a table as numbers, and later rows in the same way.
 
-    What is learned from the first table is kept: means and scales, medians and most frequent categories for gaps,
-    the categories, the words of texts. A category that the first table did not hold is none of its categories.
+    Everything learned from the first table is kept: means and scales, medians and most frequent categories for missing
+    values, the categories, the words of texts. An unknown category is encoded as zeros.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class TableEncoder:
     impute : bool
         Fill missing values (median, most frequent category) instead of refusing them.
     text : str, optional
-        A column that is text whatever it looks like.
+        A column to encode as text in any case.
     words : bool
-        Compare texts by their words, also where a sentence model is installed.
+        Compare texts by their words even if a sentence model is installed.
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ class TableEncoder:
         self._blocks: list[Block] = []
 
     def fit(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The columns of ``frame`` (n, columns) as (n, d) float32, and what was done, one sentence a kind.
+        """The columns of ``frame`` (n, columns) as (n, d) float32, and what was done, one sentence per kind.
 
         Raises
         ------
         InvalidInput
-            For a column that is of no kind, and for missing values that are not to be filled.
+            For a column of unclear kind, and for missing values without ``impute``.
         """
         self.kinds = {
             name: "text" if name == self.text else kind_of(frame[name], name, self.what)
@@ -89,7 +89,7 @@ class TableEncoder:
         return np.hstack(parts, dtype=np.float32), tuple(notes)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
-        """(m, d) float32 of other rows with the same columns, in any order; gaps as in :meth:`fit`."""
+        """(m, d) float32 of other rows with the same columns, in any order; missing values as in :meth:`fit`."""
         missing = [name for name in self.kinds if name not in frame.columns]
         if missing:
             raise InvalidInput(
@@ -105,7 +105,7 @@ class TableEncoder:
 
     @property
     def _gapless(self) -> list[str]:
-        """Columns that need a value in every row; an absent text is an empty one."""
+        """Columns that need a value in every row; a missing text is an empty one."""
         return [name for name in self.kinds if self.kinds[name] != "text"]
 
     def _check_gaps(self, frame: pd.DataFrame, *, fitting: bool) -> None:

@@ -67,7 +67,7 @@ def embed(
 
 
 def _key(model: str, items: Sequence[Any] | np.ndarray) -> str:
-    """A name made of the model and of what is embedded; of a picture file its path, size and time count."""
+    """The cache key, made from the model and from what is embedded; for a picture file from its path, size and time."""
     digest = hashlib.blake2b(model.encode(), digest_size=8)
     for row in range(len(items)):
         item = items[row]
@@ -103,15 +103,15 @@ def _load(model: str) -> Any:
         if folder.is_dir():
             return SentenceTransformer(str(folder), local_files_only=True)
         return SentenceTransformer(model)
-    except Exception as error:  # the hub, the files and the model's own code raise what they like
+    except Exception as error:  # the hub, the files and the model's own code raise many kinds of errors
         raise DataFileError(
             f"The model {model!r} cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}). "
-            "Name a model of the Hugging Face hub, or the folder of one that is here."
+            "Name a model of the Hugging Face hub, or the folder of a local model."
         ) from error
 
 
 def bundled_model() -> Path | None:
-    """The folder of the sentence model that the extra ``[text]`` brings; None where it is not installed."""
+    """The folder of the sentence model of the extra ``[text]``; None if it is not installed."""
     if find_spec("sentence_transformers") is None:
         return None
     package = find_spec(TEXT_PACKAGE)
@@ -122,7 +122,7 @@ def bundled_model() -> Path | None:
 
 
 class SentenceVectors:
-    """Texts as unit rows of 384 columns: vectors of the sentence model that the extra ``[text]`` brings.
+    """Texts as unit rows of 384 columns: vectors of the sentence model of the extra ``[text]``.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class SentenceVectors:
 
 
 class Words(TextReduction):
-    """Texts by their words, with a sentence on what is lost by that."""
+    """Texts encoded by their words, with a note on what a sentence model would add."""
 
     def fit(self, texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
         """(n, columns) unit rows of the texts, and what was done."""
@@ -161,14 +161,14 @@ class Words(TextReduction):
 
 
 def text_reader(what: str, *, words: bool = False) -> TextReduction | SentenceVectors:
-    """How texts become rows: by the sentence model where it is installed, else by their words.
+    """The encoder of texts: the sentence model if it is installed, else TF-IDF of their words.
 
     Parameters
     ----------
     what : str
         How messages name the texts.
     words : bool
-        By their words in any case.
+        Always by their words.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def text_reader(what: str, *, words: bool = False) -> TextReduction | SentenceVe
 
 
 def _no_bars() -> None:
-    """The model's library draws bars of its own; ours say how far it is."""
+    """Switch off the progress bars of the model's library; activeclust reports its own progress."""
     with contextlib.suppress(ImportError, AttributeError):
         from transformers.utils import logging
 
@@ -200,7 +200,7 @@ def _encode(network: Any, model: str, part: list) -> np.ndarray:
 
 
 def _image(picture: Any) -> Any:
-    """Pillow's RGB image of a path, of an array of pixels, or of one of its own."""
+    """Pillow's RGB image from a path, an array of pixels, or a Pillow image."""
     if isinstance(picture, np.ndarray):
         from PIL import Image
 

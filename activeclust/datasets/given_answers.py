@@ -1,4 +1,4 @@
-"""Answers that are there before anybody is asked: a file with rows and their clusters."""
+"""Existing answers, read from a file with rows and their clusters."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = (".csv", ".tsv", *SPREADSHEETS, ".parquet")
-#: columns that name a row, in the order in which they are looked for
+#: columns that identify a row, in the order in which they are searched for
 _NAMING = ("id", "file", "filename")
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """A row, its cluster, and who said so ("" where the file does not tell)."""
+    """A row, its cluster, and the annotator ("" if the file does not say)."""
 
     row: int
     cluster: Label
@@ -43,11 +43,11 @@ def read_answers(
     ----------
     path : Path
         A table (``.csv`` with commas, semicolons or tabs, ``.tsv``, ``.xlsx``, ``.parquet``) with a column that names
-        rows and a column ``cluster`` or ``label``. A blank cluster says nothing of its row. Rows are named by their
-        ids or file names (a column ``id``, ``file`` or ``filename``) where the data have such, else by their numbers
-        from 0 (a column ``row``). What ``activeclust export`` wrote can be read.
+        rows and a column ``cluster`` or ``label``. A row with a blank cluster has no answer. Rows are identified by
+        their ids or file names (a column ``id``, ``file`` or ``filename``) if the data have them, else by their numbers
+        from 0 (a column ``row``). Files written by ``activeclust export`` can be read.
     ids : RowIds
-        What tells the rows of the data apart.
+        The identities of the rows of the data.
     id_column, label_column : str, optional
         Columns of the file with other names.
     encoding, sheet : str, optional
@@ -62,9 +62,9 @@ def read_answers(
     Raises
     ------
     DataFileError
-        A file that is missing, cannot be read, or has no such columns.
+        For a file that is missing, cannot be read, or lacks these columns.
     InvalidInput
-        A row that is not in the data, or that is in two clusters; the message names the line.
+        For a row that is not in the data, or that has two clusters; the message names the line.
     """
     if not path.is_file():
         raise DataFileError(f"There is no file of answers {path}.")
@@ -110,7 +110,7 @@ def _of(names: list[str], wanted: str) -> str | None:
 
 
 def _naming(names: list[str], ids: RowIds, id_column: str | None) -> tuple[str | None, bool]:
-    """The column that names rows, and whether it does so by their numbers."""
+    """The column that identifies rows, and whether it holds row numbers."""
     if ids.named:
         by_name = id_column if id_column in names else None
         by_name = by_name or next((column for d in _NAMING if (column := _of(names, d))), None)
@@ -127,7 +127,7 @@ def _row(name: str | None, n_rows: int, where: str) -> int:
 
 
 def _clusters(frame: pd.DataFrame, column: str) -> list[Label | None]:
-    """The clusters; None where nothing is said, and where an exported answer does not count."""
+    """The clusters; None for a blank one, and for an exported answer that does not count."""
     texts = _texts(frame[column])
     clusters: list[Any] = written_labels(texts).tolist()
     types, kinds, counts = (_of(list(frame.columns), name) for name in ("cluster_type", "kind", "counts"))

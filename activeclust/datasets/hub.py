@@ -72,7 +72,7 @@ def _load(name: str, split: str) -> Any:
                 data = datasets.load_dataset(name, split=split)
     except UnknownName:
         raise
-    except Exception as error:  # the hub's client has an exception for every way a network can fail
+    except Exception as error:  # the hub's client raises many kinds of exceptions
         raise DataFileError(
             f"The data set {name!r} cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}). "
             "Name one of the Hugging Face hub, or a folder that save_to_disk wrote."
@@ -86,7 +86,7 @@ def _load(name: str, split: str) -> Any:
 
 
 def _named_classes(data: Any, options: TableOptions) -> tuple[Any, TableOptions]:
-    """The data with the names of its classes in place of their numbers."""
+    """The data with class names instead of class numbers."""
     import datasets
 
     classes = [c for c, feature in data.features.items() if isinstance(feature, datasets.ClassLabel)]
@@ -100,7 +100,7 @@ def _named_classes(data: Any, options: TableOptions) -> tuple[Any, TableOptions]
 
 
 class _Pictures(Sequence):
-    """Images of a data set as Pillow's, decoded when looked at."""
+    """Images of a data set as Pillow images, decoded when they are read."""
 
     def __init__(self, data: Any, column: str) -> None:
         self.data, self.column = data, column
@@ -113,7 +113,7 @@ class _Pictures(Sequence):
 
 
 class _Arrays(Sequence):
-    """The same as arrays (h, w) or (h, w, 3) of uint8, as the page and the terminal take them."""
+    """The same as arrays (h, w) or (h, w, 3) of uint8, for the page and the terminal."""
 
     def __init__(self, images: _Pictures) -> None:
         self.images = images

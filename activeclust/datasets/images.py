@@ -1,4 +1,4 @@
-"""A folder of pictures as rows: their files for the eye, their pixels for the numbers."""
+"""A folder of pictures as rows: the files are shown, the rows are computed from the pixels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from activeclust.resources.progress import report
 from activeclust.validation import counted
 
 SIDE = 32  #: pictures of different or large sizes become squares of this many pixels
-LARGEST_KEPT = 64  #: pictures that are all of one size, at most this many pixels a side, stay as they are
+LARGEST_KEPT = 64  #: pictures of one common size, at most this many pixels per side, are not scaled
 
 
 def open_folder(folder: Path, labels: Path | None = None, encoding: str | None = None) -> Source:
     """The pictures in a folder and its subfolders, in the order of their paths.
 
-    Where every picture lies in a direct subfolder, the subfolders' names are the labels, as in torchvision's
-    ``ImageFolder``. Files and folders whose name begins with a dot are passed over.
+    If every picture lies in a direct subfolder, the subfolders' names are the labels, as in torchvision's
+    ``ImageFolder``. Files and folders whose name begins with a dot are ignored.
 
     Parameters
     ----------
     folder : Path
     labels : Path, optional
-        One label a picture, in that order; in place of the subfolders' names.
+        One label per picture, in the same order, instead of the subfolders' names.
     encoding : str, optional
         Of the labels' file.
 
@@ -62,7 +62,7 @@ def open_folder(folder: Path, labels: Path | None = None, encoding: str | None =
 
 
 def _names(files: Sequence[Path], folder: Path) -> RowIds:
-    """The files' names within the folder, as texts that can be printed."""
+    """The files' paths within the folder, as printable texts."""
     names = (file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") for file in files)
     return RowIds("file", tuple(name.decode("utf-8", "backslashreplace") for name in names))
 
@@ -77,8 +77,8 @@ def find_pictures(folder: Path) -> list[Path]:
 def pixels(pictures: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Grey values or colours from 0 to 1: (n, h * w) or (n, h * w * 3) float32, and a note on the size.
 
-    Pictures (paths, or images of Pillow's) that are all of one size of at most 64 pixels keep it, others are
-    scaled to 32 x 32. Where all are grey one channel is kept.
+    Pictures (paths, or images of Pillow's) of one common size of at most 64 pixels per side keep it, others are scaled
+    to 32 x 32. If all are grey, one channel is kept.
     """
     sizes, grey = set(), True
     for row in range(len(pictures)):

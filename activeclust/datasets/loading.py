@@ -1,10 +1,9 @@
 """Named data sets, files and folders: ``load("mnist")``, ``load("flowers.csv")``, ``load("photos/")``.
 
-Rows come out as float32, with the true labels where there are any and with what a person looks at. Who
-reads what: :mod:`~activeclust.datasets.tables`, :mod:`~activeclust.datasets.arrays`,
-:mod:`~activeclust.datasets.images`,
-:mod:`~activeclust.datasets.hub`; who makes numbers of it: :mod:`~activeclust.datasets.columns`,
-:mod:`~activeclust.datasets.reduction`, :mod:`~activeclust.datasets.embedding`.
+The result holds the rows as float32, the true labels if there are any, and the items that a person sees. Files are read
+by :mod:`~activeclust.datasets.tables`, :mod:`~activeclust.datasets.arrays`, :mod:`~activeclust.datasets.images` and
+:mod:`~activeclust.datasets.hub`, and encoded as numbers by :mod:`~activeclust.datasets.columns`,
+:mod:`~activeclust.datasets.reduction` and :mod:`~activeclust.datasets.embedding`.
 """
 
 from __future__ import annotations
@@ -51,11 +50,12 @@ class Dataset:
     source : str
         What :func:`load` was given, so that a run can be resumed without naming the data again.
     notes : tuple of str
-        What was done to the data on the way, one sentence each.
+        What was done to the data, one sentence per step.
     make_ids : callable or None
-        Makes ``row_ids`` when they are first asked for; None for what the rows hold.
+        Computes ``row_ids`` when they are first read; None for digests of the rows' content.
     row_ids : RowIds
-        What tells the rows apart when the data change: the id column, the pictures' file names, or what the rows hold.
+        What identifies the rows when the data change: the id column, the pictures' file names, or digests of the
+        content.
     """
 
     X: np.ndarray
@@ -68,11 +68,11 @@ class Dataset:
 
     @cached_property
     def row_ids(self) -> RowIds:
-        """What tells the rows apart; made when first asked for."""
+        """What identifies the rows; computed when first read."""
         return by_content(of_array(self.X)) if self.make_ids is None else self.make_ids()
 
     def oracle_labels(self) -> np.ndarray:
-        """The true labels, None where a row has none, or :class:`InvalidInput` saying how to give them."""
+        """The true labels, None for rows without one; :class:`InvalidInput`, with the remedy, if no row has one."""
         if self.y is None:
             raise InvalidInput(
                 f"{self.source} holds no labels, and an oracle answers with them: name the column with "
@@ -109,32 +109,32 @@ def load(
         ``.tsv``, ``.xlsx``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz`` with ``X`` and,
         optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
     labels : path, optional
-        Labels of an array file or of a folder's pictures: ``.npy``, or text with one name a line. For
+        Labels of an array file or of a folder's pictures: ``.npy``, or text with one name per line. For
         ``NAME.npy``, the files ``NAME.labels.npy`` and ``NAME_labels.npy`` beside it are found without being
         named; for pictures in subfolders, the subfolders' names are the labels.
     label_column : str, optional
         Column of a table that holds the labels; without it the column named ``label``, if there is one.
     id_column : str, optional
-        Column of a table that names the rows; without it the column named ``id``, if there is one.
+        Column of a table that holds the rows' ids; without it the column named ``id``, if there is one.
     text_column : str, optional
-        Column of a table that is text, whatever it looks like; the one that ``embed`` takes.
+        Column of a table to encode as text; ``embed`` applies to it.
     features : sequence of str, optional
         Columns of a table to cluster by; without it all but the label and the id.
     vectors : path, optional
-        ``.npy`` or ``.npz`` with one vector a row, to cluster by in place of what the rows hold.
+        ``.npy`` or ``.npz`` with one vector per row, used as features instead of the rows' content.
     embed : str, optional
         Cluster by the vectors of this model of sentence-transformers: its name, or its folder. Without it, texts are
-        read by the sentence model of the extra ``[text]`` where that is installed, else by their words; ``"tf-idf"``
-        reads them by their words in any case.
+        encoded by the sentence model of the extra ``[text]`` if it is installed, else by their words; ``"tf-idf"``
+        always encodes them by their words.
     impute : bool
         Fill missing values of a table (median, most frequent category) instead of refusing them.
     drop : sequence of str
-        Columns of a table that are neither clustered by nor shown.
+        Columns of a table that are neither features nor shown.
     encoding : str, optional
         Of a ``.csv`` or ``.tsv`` file, or of a text file of labels. Without it: what the file's first bytes say, UTF-8,
         or a guess that the notes state.
     decimal : {".", ","}
-        The sign before the fraction in a ``.csv`` or ``.tsv`` file.
+        The decimal separator of a ``.csv`` or ``.tsv`` file.
     sheet : str, optional
         Of a spreadsheet; without it the first.
 
@@ -145,13 +145,13 @@ def load(
     Raises
     ------
     UnknownName
-        A name that is no data set and no file.
+        For a name that is neither a data set nor a file.
     DataFileError
-        A file that is missing, empty, damaged, or of a kind that cannot be read.
+        For a file that is missing, empty, damaged, or of an unknown kind.
     MissingDependency
-        Where an extra is needed: ``[parquet]``, ``[excel]``, ``[images]``, ``[embed]`` or ``[hf]``.
+        If an extra is needed: ``[parquet]``, ``[excel]``, ``[images]``, ``[embed]`` or ``[hf]``.
     InvalidInput
-        Rows or labels that cannot be used; the message names them.
+        For rows or labels that cannot be used; the message names them.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def load(
 
 
 def _given(table: TableOptions) -> list[str]:
-    """The options for tables that were given, as the command line spells them."""
+    """The given options for tables, as spelled on the command line."""
     named = {
         "--label-column": table.label_column,
         "--id-column": table.id_column,
@@ -210,7 +210,7 @@ def _given(table: TableOptions) -> list[str]:
 
 
 def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]) -> tuple[Source, str]:
-    """The rows of a source, not numbers yet, and its short name."""
+    """The rows of a source before they are encoded as numbers, and its short name."""
     if source.startswith(hub.PREFIX):
         if labels is not None:
             raise InvalidInput(f"--labels is for arrays and pictures; {source} has columns: --label-column.")
@@ -303,7 +303,7 @@ def _fetch_mnist70k(file: Path | None) -> tuple[np.ndarray, np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn warns of each retry; the error below says it all
             bunch = fetch_openml("mnist_784", version=1, as_frame=False, n_retries=1, delay=0.5)
-    except Exception as error:  # URLError, HTTPError, a damaged cache ...: any of them means no data
+    except Exception as error:  # URLError, HTTPError, a damaged cache, ...
         looked = f"{file} is not there" if file else "ACTIVECLUST_DATA names no folder with mnist70k.npz"
         raise DataFileError(
             f"mnist70k could not be found: {looked}, and scikit-learn's fetch_openml('mnist_784') failed "

@@ -1,4 +1,4 @@
-"""From what a person holds rows in, to numbers; kept, so that rows which come later take the same way."""
+"""Conversion of tables and sparse matrices to numbers, kept so that later rows are converted in the same way."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Preparation:
-    """How tables and sparse matrices become rows of numbers, as :func:`activeclust.datasets.load` does it.
+    """Converts tables and sparse matrices to rows of numbers, as :func:`activeclust.datasets.load` does for files.
 
-    A table of numbers without gaps needs no preparation, nor does an array: see :meth:`needed_by`. In any other table
-    numbers are standardised, categories one-hot, dates, texts and vectors as in files, and gaps are filled by the
-    median or the most frequent category. A sparse matrix of more than 100 columns is reduced to 100.
+    Arrays, and tables of numbers without missing values, need no preparation: see :meth:`needed_by`. In any other table
+    numbers are standardised, categories one-hot encoded, dates, texts and vectors encoded as in files, and missing
+    values filled by the median or the most frequent category. A sparse matrix of more than 100 columns is reduced to
+    100.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Preparation:
 
     @staticmethod
     def needed_by(X: Any) -> bool:
-        """Whether rows are held by a sparse matrix, or by a table of more than complete numbers."""
+        """Whether ``X`` is a sparse matrix, or a table with anything but complete columns of numbers."""
         if _is_sparse(X):
             return True
         frame = _frame(X)
@@ -61,7 +62,7 @@ class Preparation:
         Raises
         ------
         InvalidInput
-            For columns that are of no kind, or hold no value at all.
+            For columns of unclear kind, or without any value.
         """
         if _is_sparse(X):
             self._sparse = SparseReduction("X")
@@ -72,12 +73,12 @@ class Preparation:
         return rows
 
     def transform(self, X: Any) -> np.ndarray:
-        """(m, d) numbers of other rows, held as the fitted ones were; a sparse matrix may be dense here.
+        """(m, d) numbers of other rows in the form of the fitted ones; for a sparse matrix they may be dense.
 
         Raises
         ------
         InvalidInput
-            For rows without columns that the fitted ones had, or of another form.
+            For rows that lack columns of the fitted ones, or have another form.
         """
         if self._sparse is not None:
             if not _is_sparse(X):
@@ -107,7 +108,7 @@ def _is_sparse(X: Any) -> bool:
 
 
 def _frame(X: Any) -> pd.DataFrame | None:
-    """The rows as a pandas table by position with names as texts; None for what is no table."""
+    """The rows as a pandas table with a fresh index and names as texts; None if ``X`` is not a table."""
     if hasattr(X, "to_pandas") and hasattr(X, "columns"):  # polars, pyarrow
         X = X.to_pandas()
     if not (hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2):

@@ -1,7 +1,7 @@
-"""Files that hold a table become a data frame: delimited text, spreadsheets, parquet.
+"""Reads files that hold a table: delimited text, spreadsheets, parquet.
 
-What stands in the file stays what it is: a column of codes such as 007 is text, an integer beside a gap is an integer,
-and ``NA`` is missing among numbers and dates alone.
+Values stay as written: a column of codes such as 007 is text, an integer column with missing values stays integer, and
+``NA`` means "missing" only in columns of numbers or dates.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPREADSHEETS = (".xlsx", ".xlsm")
-#: what stands for "missing" in a column of numbers or dates; elsewhere it is a name
+#: these mean "missing" in a column of numbers or dates; in other columns they are names
 MARKERS = frozenset(
     ["NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "none", "NaT",
      "#NUM!", "#VALUE!", "#DIV/0!", "?", "-"]
 )  # fmt: skip
-#: a code, not a number: written as an integer it would lose its zeros
+#: a code, not a number: as an integer it would lose its leading zeros
 _CODE = re.compile(r"[-+]?0\d")
 
 
@@ -54,12 +54,12 @@ def read_frame(
         ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, or a folder of parquet files.
     options : FileOptions
     texts : collection of str, or None
-        Columns of delimited text that stay as they are written, by their names in lower case; all for None.
+        Columns of delimited text to keep as text, by their names in lower case; all for None.
 
     Returns
     -------
     frame : DataFrame
-        Blank cells are missing. Names of columns are without blanks at their ends, no two alike.
+        Blank cells are missing. Column names are stripped and distinct.
     notes : tuple of str
 
     Raises
@@ -103,9 +103,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise MissingDependency(
             f"Reading {path.name} needs pyarrow: pip install 'activeclust[parquet]'."
         ) from error
-    except Exception as error:  # pyarrow has its own exception tree, which is not always installed
+    except Exception as error:  # pyarrow's own exceptions may not be importable
         raise DataFileError(f"{path} cannot be read as a parquet file: {error}") from error
-    # an index with a name is a column of its own, such as set_index("id") makes
+    # a named index, as set_index("id") creates it, is a column
     nameless = all(name is None for name in frame.index.names)
     return frame.reset_index(drop=nameless)
 
@@ -119,7 +119,7 @@ def _read_sheet(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]
         raise MissingDependency(
             f"Reading {path.name} needs openpyxl: pip install 'activeclust[excel]'."
         ) from error
-    except Exception as error:  # openpyxl, zipfile and the XML parser raise what they like
+    except Exception as error:  # openpyxl, zipfile and the XML parser raise many kinds of errors
         raise DataFileError(f"{path} cannot be read as a spreadsheet: {error}") from error
     with book:
         sheets = [str(name) for name in book.sheet_names]
@@ -132,7 +132,7 @@ def _read_sheet(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]
             )
         except Exception as error:
             raise DataFileError(f"Sheet {chosen!r} of {path} cannot be read: {error}") from error
-    cells = cells[~cells.isna().all(axis=1)]  # a sheet has formatted lines below its last
+    cells = cells[~cells.isna().all(axis=1)]  # a sheet may have formatted but empty lines at its end
     if not len(cells):
         raise DataFileError(f"Sheet {chosen!r} of {path} is empty.")
     frame = cells.iloc[1:].reset_index(drop=True)
@@ -205,9 +205,10 @@ def _read_text(
 
 
 def _check_lines(file: Any, separator: str, path: Path) -> tuple[list[str], bool]:
-    """The first line's fields, and whether any cell begins with a zero and a digit; ragged lines are refused.
+    """The first line's fields, and whether any cell begins with a zero and a digit; lines of different lengths are
+    refused.
 
-    pandas fills short lines with NaN and shifts columns when all lines are long, so it must not see them.
+    pandas fills short lines with NaN and shifts columns if all lines are too long, so such files are refused here.
     """
     code = re.compile(rf'(?:^|[{separator}"])\s*[-+]?0\d')
     has_codes = False
@@ -243,7 +244,7 @@ def _is_number(text: str) -> bool:
 def with_plain_names(
     frame: pd.DataFrame, what: str, single: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The table with names without blanks at their ends, no two alike, and without columns of row numbers.
+    """The table with stripped, distinct names, and without columns of row numbers.
 
     Parameters
     ----------
@@ -251,12 +252,12 @@ def with_plain_names(
     what : str
         How messages name the table.
     single : collection of str
-        Names, in lower case, of which there may be one column only: those of labels and ids.
+        Names, in lower case, that only one column may have: those of labels and ids.
 
     Raises
     ------
     DataFileError
-        Where there are several columns of such a name.
+        If several columns have such a name.
     """
     import pandas as pd
 
@@ -300,7 +301,7 @@ def _counts(column: pd.Series) -> bool:
 
 
 def _settle(frame: pd.DataFrame, as_written: Collection[str]) -> list[str]:
-    """Give columns the types of what they hold, in place."""
+    """Convert columns to the types of their values, in place."""
     import pandas as pd
 
     named: Counter[str] = Counter()
@@ -327,7 +328,7 @@ def _settle(frame: pd.DataFrame, as_written: Collection[str]) -> list[str]:
 
 
 def _marked(column: pd.Series) -> pd.Series | None:
-    """Numbers or dates with their markers as gaps; None for a column of neither."""
+    """Numbers or dates, with markers such as NA as missing; None for any other column."""
     import pandas as pd
 
     known = column.dropna()
@@ -347,14 +348,14 @@ def _marked(column: pd.Series) -> pd.Series | None:
 
 
 def column_named(names: Sequence[str], asked: str | None, default: str, what: str) -> str | None:
-    """The column asked for, else the one of the default name in any case, else None.
+    """The requested column, else the one of the default name (upper or lower case), else None.
 
     Raises
     ------
     UnknownName
-        For a column that is not there.
+        For a column that does not exist.
     DataFileError
-        Where names that differ in case alone are meant by the default.
+        If several names match the default in different cases.
     """
     if asked is not None:
         if asked not in names:

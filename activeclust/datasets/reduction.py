@@ -39,7 +39,7 @@ class SparseReduction:
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._svd: Any = None  # stays so where the columns are few
+        self._svd: Any = None  # unchanged if there are few columns
 
     def fit(self, matrix: Any) -> tuple[np.ndarray, tuple[str, ...]]:
         """(n, min(d, 100)) coordinates of a SciPy sparse ``matrix`` (n, d), and notes with the share of variance.
@@ -124,12 +124,12 @@ class TextReduction:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
 
-        # a word of a single text says nothing about which texts are alike; in a handful of texts it may
+        # a word that occurs in one text only does not help to compare texts, unless there are very few texts
         least = 2 if len(texts) >= 50 else 1
         self._words = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS, min_df=least)
         try:
             weights = self._words.fit_transform(texts)
-        except ValueError as error:  # no word at all, or none that two texts share
+        except ValueError as error:  # no words, or no word that two texts share
             raise InvalidInput(
                 f"The texts in {self.what} share no words to be compared by: {error}"
             ) from error

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def of_frame(frame: pd.DataFrame) -> Iterator[bytes]:
-    """Each row of a table; numbers as they are, whatever their dtype, so that a gap elsewhere changes nothing.
+    """Bytes of each row of a table; numbers of every dtype give the same bytes, so a missing value elsewhere changes
+    nothing.
 
     Examples
     --------
@@ -30,7 +31,7 @@ def of_frame(frame: pd.DataFrame) -> Iterator[bytes]:
 
 
 def of_array(rows: np.ndarray) -> Iterator[bytes]:
-    """Each row of an array of numbers; the dtype does not count.
+    """Bytes of each row of an array of numbers, the same for every dtype.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def of_array(rows: np.ndarray) -> Iterator[bytes]:
 
 
 def of_sparse(matrix: Any) -> Iterator[bytes]:
-    """Each row of a CSR matrix without duplicates: where its values stand, and the values."""
+    """Bytes of each row of a CSR matrix without duplicates: columns and values."""
     for start, end in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
         columns, values = matrix.indices[start:end], matrix.data[start:end]
         there = np.flatnonzero(values)

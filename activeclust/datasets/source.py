@@ -1,4 +1,4 @@
-"""What a loader of files hands on: what a person looks at, the labels, and how numbers are made of it."""
+"""The result of a file loader: the items that a person sees, the labels, and a function that computes the rows."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from activeclust.validation import counted
 
 @dataclass(frozen=True)
 class Source:
-    """Rows before they are numbers.
+    """Rows before they are encoded as numbers.
 
     Attributes
     ----------
     items : sequence of length n
-        What a person looks at: a Path of a picture, an image (h, w) or (h, w, 3), a dict of columns.
+        What a person sees: the Path of a picture, an image (h, w) or (h, w, 3), a dict of columns.
     y : ndarray (n,) or None
         True labels.
     make_rows : callable
-        Gives (X (n, d) of float, notes): the numbers where the user names no model and no array for them.
+        Returns (X (n, d) of float, notes): the rows if the user names neither a model nor an array for them.
     pictures, texts : sequence of length n, or None
-        What a model of images or of text would embed.
+        What an image or text model would embed.
     notes : tuple of str
-        What was done on the way to here, one sentence each.
+        What was done so far, one sentence per step.
     make_ids : callable or None
-        Gives what tells the rows apart.
+        Returns the identities of the rows.
     id_column : str or None
-        The column of ``items`` that names the rows.
+        The column of ``items`` that holds the rows' ids.
     """
 
     items: Sequence[Any] | np.ndarray
@@ -54,12 +54,12 @@ class Source:
 
 
 def read_arrays(path: Path, *, mapped: bool = True) -> Mapping[str, np.ndarray]:
-    """Arrays by name, each read when it is asked for; that of an ``.npy`` file is ``"X"``, and stays on disk.
+    """Arrays by name, each read on access; the array of an ``.npy`` file is ``"X"``, and stays on disk.
 
     Raises
     ------
     DataFileError
-        For a file that is empty or damaged, and, when it is asked for, an array that holds Python objects.
+        For a file that is empty or damaged, and, on access, for an array that holds Python objects.
     """
     if path.stat().st_size == 0:
         raise DataFileError(f"{path} is empty.")
@@ -73,7 +73,7 @@ def read_arrays(path: Path, *, mapped: bool = True) -> Mapping[str, np.ndarray]:
 
 
 class _Archive(Mapping[str, np.ndarray]):
-    """The arrays of an ``.npz`` file. What nobody asks for is not inflated, and what is too large is refused."""
+    """The arrays of an ``.npz`` file, decompressed on access; an array that is too large for memory is refused."""
 
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
         self.path, self.names = path, names
@@ -95,7 +95,7 @@ class _Archive(Mapping[str, np.ndarray]):
 
 
 def _stated_size(archive: zipfile.ZipFile, name: str) -> int:
-    """Bytes of an array by its header, which is read without the array."""
+    """Size of an array in bytes, from its header alone."""
     member = name if name in archive.namelist() else f"{name}.npy"
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
@@ -108,7 +108,7 @@ def _stated_size(archive: zipfile.ZipFile, name: str) -> int:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """What numpy raises on a file, as a sentence that names it."""
+    """The error for what numpy raises on a file, with the file's name."""
     try:
         yield
     except DataFileError:
@@ -123,13 +123,13 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def read_labels(path: Path, n_rows: int, encoding: str | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels of ``n_rows`` rows from an ``.npy`` file, or from text with one name a line; and what was guessed."""
+    """Labels of ``n_rows`` rows from an ``.npy`` file, or text with one name per line, and notes on the encoding."""
     if not path.is_file():
         raise DataFileError(f"There is no labels file {path}.")
     if path.suffix.lower() == ".npy":
         return check_labels(next(iter(read_arrays(path, mapped=False).values())), n_rows, path.name), ()
     text, notes = decoded(path.read_bytes(), path.name, encoding)
-    # not splitlines, which ends lines at rarer characters too
+    # not splitlines, which also splits at rarer characters
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) == n_rows + 1 and not lines[-1]:
         lines.pop()

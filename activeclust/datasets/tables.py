@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableOptions(FileOptions):
-    """Which columns are what; the parameters of :func:`activeclust.datasets.load` of these names."""
+    """The roles of columns; the parameters of :func:`activeclust.datasets.load` of these names."""
 
     label_column: str | None = None
     id_column: str | None = None
@@ -38,13 +38,13 @@ class TableOptions(FileOptions):
 
     @property
     def as_written(self) -> set[str]:
-        """Columns that are the texts in the file, in lower case."""
+        """Columns to keep as text, in lower case."""
         named = (self.label_column or "label", self.id_column or "id", self.text_column)
         return {name.strip().lower() for name in named if name is not None}
 
 
 class TableItems(Sequence):
-    """The rows of a table as dicts of the columns, made when looked at."""
+    """The rows of a table as dicts of the columns, created when they are read."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
@@ -53,7 +53,7 @@ class TableItems(Sequence):
         return len(self.frame)
 
     def __getitem__(self, row):
-        # each value of its own column's type: a row of integers and fractions would be fractions
+        # by column, so that each value keeps its column's type: integers beside fractions stay integers
         return {name: self.frame[name].iat[int(row)] for name in self.frame.columns}
 
 
@@ -79,7 +79,7 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
     ident = column_named(names, options.id_column, "id", what)
     y = None if label is None else compact(_labels(frame[label], f"column {label!r} of {what}"))
     if ident is not None:
-        # a Series of objects: an id stays an integer beside blank ones, whatever its size
+        # a Series of objects: ids stay integers even if some are missing
         ids = _labels(frame[ident], f"column {ident!r} of {what}")
         frame[ident] = pd.Series(ids, index=frame.index, dtype=object)
     if options.text_column is not None:
@@ -109,7 +109,7 @@ def open_frame(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:
 
 
 def _labels(column: pd.Series, what: str) -> np.ndarray:
-    """Labels as they stand in the file; where all are texts, integers if all print back as they are written."""
+    """Labels as in the file; if all are texts and all are integers in their usual form, as integers."""
     labels = labels_of(column, what)
     if all(label is None or isinstance(label, str) for label in labels):
         return written_labels(labels.tolist())
@@ -117,7 +117,7 @@ def _labels(column: pd.Series, what: str) -> np.ndarray:
 
 
 def _ids(frame: pd.DataFrame, column: str | None) -> RowIds:
-    """The id column where it names every row and no two alike, else what the rows hold."""
+    """The values of the id column if there is one for every row and all differ, else digests of the rows' content."""
     if column is not None:
         names = frame[column].tolist()
         if None not in names and len(set(map(str, names))) == len(names):

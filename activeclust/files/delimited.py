@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from charset_normalizer import CharsetMatch
 
 SEPARATORS = (",", ";", "\t")
-SAMPLE_LINES = 50  #: lines by which separators are told apart
+SAMPLE_LINES = 50  #: number of lines from which the separator is found
 _BLOCK = 1 << 20
-#: what a file begins with that says its encoding itself; the longer ones first
+#: byte order marks, which say a file's encoding; the longer ones first
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -29,7 +29,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: encodings of other scripts than Latin that are looked for
+#: encodings of scripts other than Latin that are tried
 _OTHER_SCRIPTS = (
     "cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030",
     "big5", "euc_kr", "utf_16_le", "utf_16_be",
@@ -38,26 +38,26 @@ _OTHER_SCRIPTS = (
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the bytes of a file become text.
+    """The encoding of a file.
 
     Attributes
     ----------
     name : str
-        A codec of Python's.
+        Name of a Python codec.
     notes : tuple of str
-        Where it was guessed: what the guess is, with an example.
+        If the encoding was guessed: the guess, with an example.
     """
 
     name: str
     notes: tuple[str, ...] = ()
 
 
-#: codecs of Python's that read escapes in its source, not the bytes of a file of text
+#: Python codecs for escapes in source code, not for text files
 _NO_ENCODINGS = ("unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape")
 
 
 def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encoding:
-    """The encoding of a file, read to its end once: the one asked for, a mark's, UTF-8, or a guess that is said.
+    """The encoding of a file: the requested one, that of its byte order mark, UTF-8, or a guess, which is reported.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encodi
     what : str
         How messages name it.
     asked : str, optional
-        An encoding's name; without it one is guessed where the bytes are not UTF-8.
+        Name of the encoding; without it, it is guessed if the bytes are not UTF-8.
 
     Raises
     ------
     InvalidInput
-        An encoding that does not exist.
+        For an unknown encoding.
     DataFileError
-        Bytes that are not text in the encoding asked for, or in none that could be guessed; the message names the line.
+        For bytes that are not text in the requested encoding, or in any known one; the message names the line.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def find_encoding(file: BinaryIO, what: str, asked: str | None = None) -> Encodi
         name = "utf-8-sig"
     elif (
         name == "utf-16" and not marked and 0 in start
-    ):  # letters of ASCII have their zero behind them, or before
+    ):  # UTF-16: ASCII letters have a zero byte after or before them
         name = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     wrong = _first_wrong(file, name)
     if wrong is None:
@@ -122,9 +122,9 @@ def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
     high = [byte > 127 for byte in sample]
     beside = sum(one and other for one, other in itertools.pairwise(high))
     name = None
-    if beside > sum(high) / 4 or 0 in sample:  # more than single accents among Latin letters
+    if beside > sum(high) / 4 or 0 in sample:  # more than a few accented letters among Latin ones
         found = list(from_bytes(sample, cp_isolation=[*_OTHER_SCRIPTS, *ENCODINGS]))
-        if found and _cases(found[0]) == {"upper"}:  # the letters of Hebrew and Arabic are capitals in koi8-r
+        if found and _cases(found[0]) == {"upper"}:  # Hebrew and Arabic letters would be capitals in koi8-r
             like = [m for m in found if m.chaos <= found[0].chaos and 2 * m.coherence > found[0].coherence]
             found = [m for m in like if not _cases(m)] + found
         name = found[0].encoding if found and (0 in sample or not is_latin(str(found[0]))) else None
@@ -132,8 +132,8 @@ def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
         name = likeliest_latin(sample)
     if name is None or _first_wrong(file, name) is not None:
         raise DataFileError(
-            f"{what} is not text in UTF-8 (line {wrong} holds other bytes), and what else it is cannot be guessed: "
-            "name its encoding, such as --encoding cp1252 or --encoding utf-16."
+            f"{what} is not text in UTF-8 (line {wrong} holds other bytes), and its encoding cannot be guessed: "
+            "name it, for instance --encoding cp1252 or --encoding utf-16."
         )
     word = re.search(r"\w*[^\W\x00-\x7f]\w*", sample.decode(name, "replace"))
     example = f", as in {word.group()[:30]!r}" if word else ""
@@ -143,13 +143,13 @@ def _guess(file: BinaryIO, what: str, wrong: int) -> Encoding:
 
 
 def _cases(match: CharsetMatch) -> set[str]:
-    """Which of "upper" and "lower" its letters beyond ASCII are."""
+    """Whether the letters beyond ASCII are "upper" or "lower" case, or both."""
     letters = [c for c in str(match) if not c.isascii() and c.isalpha()]
     return {"upper" if c.isupper() else "lower" for c in letters if c.isupper() or c.islower()}
 
 
 def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
-    """The line of the first byte that is no text, or None; the file is left at its beginning."""
+    """The line of the first byte that is not text, or None; the file is left at its beginning."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
     try:
@@ -158,9 +158,9 @@ def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
                 text = decoder.decode(block)
             except UnicodeDecodeError as error:
                 return line + error.object[: error.start].count(b"\n")
-            except UnicodeError:  # UTF-16 without a mark, and codecs that name no place
+            except UnicodeError:  # UTF-16 without a byte order mark, and codecs that report no position
                 return line
-            if "\0" in text:  # UTF-16 without a mark is UTF-8 with NULs
+            if "\0" in text:  # UTF-16 without a byte order mark is valid UTF-8 with NULs
                 return line + text[: text.index("\0")].count("\n")
             line += text.count("\n")
         try:
@@ -185,7 +185,7 @@ def _lines_beyond_ascii(file: BinaryIO, most: int = 100_000) -> bytes:
 
 
 def decoded(raw: bytes, what: str, asked: str | None = None) -> tuple[str, tuple[str, ...]]:
-    """A whole file as text, and what was guessed; see :func:`find_encoding`.
+    """A whole file as text, and notes on a guessed encoding; see :func:`find_encoding`.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def decoded(raw: bytes, what: str, asked: str | None = None) -> tuple[str, tuple
 
 
 def find_separator(file: TextIO) -> str:
-    """The separator by which the first lines have the same number of fields, two or more; a comma where none does.
+    """The separator that gives the first lines the same number of fields, at least two; else a comma.
 
     The file is left at its beginning.
 
@@ -211,7 +211,7 @@ def find_separator(file: TextIO) -> str:
     for separator in SEPARATORS:
         with contextlib.suppress(csv.Error):
             widths = [len(fields) for _, fields in itertools.islice(lines(file, separator), SAMPLE_LINES)]
-            # a header of several fields counts even where lines are ragged: which of them is wrong is said later
+            # a header of several fields decides if lines differ in length; the wrong line is reported later
             several = bool(widths) and widths[0] > 1
             found[separator] = (several and len(set(widths)) == 1, several, widths[0] if widths else 0)
         file.seek(0)
@@ -219,10 +219,10 @@ def find_separator(file: TextIO) -> str:
 
 
 def lines(file: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """(number of its last line, fields) of every record that is not blank; blanks after a separator do not count."""
+    """(number of its last line, fields) of every record that is not blank; blanks after a separator are ignored."""
     reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
     while True:
-        # the module's limit of 131,072 characters holds for everybody in this process
+        # the csv module's limit of 131,072 characters applies to the whole process
         limit = csv.field_size_limit(2**31 - 1)
         try:
             fields = next(reader)

@@ -1,15 +1,16 @@
-"""Which encoding of Latin letters some bytes are in: the one whose accented letters are those of one language.
+"""Finds the encoding of Latin text: the one whose accented letters are those of one language.
 
 The encodings of western and central Europe, of Turkey and of the Baltic, on Windows, Unix, DOS and the Macintosh, give
-different letters to the same bytes, and nearly any bytes are text in each of them. What tells them apart is that a file
-is mostly in one language, and that its letters are then those of that language's alphabet, small ones within words.
+different letters to the same bytes, and nearly any bytes are text in each of them. They can be distinguished because a
+file is mostly in one language: in the right encoding its letters are those of that language's alphabet, in lower case
+within words.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-#: letters beyond a to z by language; where two say as much, the first in the order of encodings holds
+#: letters beyond a to z by language; of equally good encodings the first one is taken
 _WESTERN = (
     "äöüß", "àâæçéèêëîïôœùûü", "áéíñóúü¿¡ªº", "áâãàéêíóôõúç", "àèéìíòóù", "éëïöüèáíóú", "åäöéü", "æøåéä",
     "áðéíóúýþæö",
@@ -29,9 +30,9 @@ _ALPHABETS: dict[str, tuple[str, ...]] = {
     "cp852": _CENTRAL,
 }
 ENCODINGS = tuple(_ALPHABETS)
-_SIGNS = "‘’‚“”„–—…«»‹›€°·•©®™ "  # where they do not stand for a letter
-_SEVERAL = 0.03  # what several western languages in one file count less than one language
-_LEAST = 0.7  # share of the letters that must be of one language: bytes of anything else are not text
+_SIGNS = "‘’‚“”„–—…«»‹›€°·•©®™ "  # bytes that are not letters
+_SEVERAL = 0.03  # weight of several western languages in one file, compared with one language
+_LEAST = 0.7  # minimum share of letters of one language; otherwise the bytes are not text
 
 
 def is_latin(text: str) -> bool:
@@ -48,7 +49,7 @@ def is_latin(text: str) -> bool:
 
 
 def likeliest_latin(raw: bytes) -> str | None:
-    """The encoding of :data:`ENCODINGS` in which ``raw`` is most like one language; None where it is in none.
+    """The encoding of :data:`ENCODINGS` in which ``raw`` is most like one language; None if there is none.
 
     Parameters
     ----------
@@ -69,14 +70,14 @@ def likeliest_latin(raw: bytes) -> str | None:
         letters = _letters(text)
         alphabets = _ALPHABETS[name]
         scores[name] = max(_share(letters, alphabet) for alphabet in alphabets)
-        if alphabets is _WESTERN:  # names of people from everywhere
+        if alphabets is _WESTERN:  # names of people from several countries
             scores[name] = max(scores[name], _share(letters, "".join(alphabets)) - _SEVERAL)
     best = max(scores, key=lambda name: scores[name], default=None)
     return best if best is not None and scores[best] > _LEAST else None
 
 
 def _letters(text: str) -> list[str]:
-    """What stands for letters beyond ASCII, in small; capitals and signs within words as they are."""
+    """The characters beyond ASCII in lower case; capitals and symbols within words are unchanged."""
     found = []
     for before, c, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if c.isascii() or (c in _SIGNS and not (before.isalpha() and after.isalpha() and c not in "’—–")):

@@ -1,6 +1,6 @@
-"""Picture files as everybody here sees them: in eight bits of grey or colour, turned, on white, within bounds.
+"""Reads picture files: 8 bits of grey or colour, rotated as their EXIF data say, on white, of limited size.
 
-What a person looks at and what the features are made of come from the same function, so they are the same picture.
+The page, the terminal and the features use the same function, so all of them use the same picture.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-#: pixels of a picture that is decoded; a JPEG may have more, since it is decoded small
+#: maximum number of pixels; a JPEG may have more, since it is decoded at a reduced size
 MOST_PIXELS = 90_000_000
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-_ORIENTATION = 0x0112  #: how the camera was held, in the picture's EXIF
+_ORIENTATION = 0x0112  #: the EXIF tag of the orientation
 
 
 def read_picture(
@@ -32,17 +32,17 @@ def read_picture(
     size: tuple[int, int] | None = None,
     grey: bool | None = None,
 ) -> Image:
-    """A picture in mode ``"L"`` or ``"RGB"``, turned as its camera says, on white where it is transparent.
+    """A picture in mode ``"L"`` or ``"RGB"``, rotated as its EXIF data say, on white if it is transparent.
 
     Parameters
     ----------
     picture : Path or PIL.Image.Image
     widest : int, optional
-        No side is made longer than that.
+        Maximum number of pixels per side.
     size : (int, int), optional
         Width and height to scale to.
     grey : bool, optional
-        Make it grey or coloured; without it as it is.
+        Convert to grey (True) or colour (False); None leaves it unchanged.
 
     Raises
     ------
@@ -54,13 +54,13 @@ def read_picture(
     with _named(picture), opened(picture) as image:
         smallest = (widest, widest) if widest else (2 * size[0], 2 * size[1]) if size else None
         if smallest is not None and hasattr(image, "draft"):
-            image.draft("RGB", smallest)  # a large JPEG is decoded small
+            image.draft("RGB", smallest)  # a large JPEG is decoded at a reduced size
         if image.width * image.height > MOST_PIXELS:
             raise DataFileError(
                 f"The picture {picture} has {image.width:,} x {image.height:,} pixels, and at most {MOST_PIXELS:,} "
                 "are read: make it smaller."
             )
-        image.load()  # which turns a TIFF
+        image.load()  # loading rotates a TIFF
         turned = image.getexif().get(_ORIENTATION, 1)
         plain = eight_bits(image)
         if grey is not None:
@@ -81,12 +81,12 @@ _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 
 @contextmanager
 def opened(picture: Path | Image) -> Iterator[Image]:
-    """Pillow's image of a path, its pixels not read yet, or an image of Pillow's as it is.
+    """Pillow's image of a path, with its pixels not yet read; a Pillow image is returned unchanged.
 
     Raises
     ------
     DataFileError
-        For a file that is no picture.
+        For a file that is not a picture.
     MissingDependency
         Where Pillow is not installed.
     """
@@ -100,7 +100,7 @@ def opened(picture: Path | Image) -> Iterator[Image]:
             "Reading pictures needs Pillow: pip install 'activeclust[images]'."
         ) from error
     with _named(picture):
-        with warnings.catch_warnings():  # the size is looked at when the pixels are read
+        with warnings.catch_warnings():  # the size is checked when the pixels are read
             warnings.simplefilter("ignore", images.DecompressionBombWarning)
             image = images.open(picture)
         with image:
@@ -109,12 +109,12 @@ def opened(picture: Path | Image) -> Iterator[Image]:
 
 @contextmanager
 def _named(picture: Any) -> Iterator[None]:
-    """What Pillow raises, as a sentence that names the picture."""
+    """The error for what Pillow raises, with the name of the picture."""
     try:
         yield
     except (DataFileError, MissingDependency):
         raise
-    except Exception as error:  # a damaged file raises whatever its decoder meets
+    except Exception as error:  # a damaged file can raise many kinds of errors
         if not isinstance(
             error, (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError)
         ) and (type(error).__module__.split(".")[0] not in ("PIL", "struct", "zlib")):
@@ -130,9 +130,8 @@ def is_grey(image: Image) -> bool:
 
 
 def eight_bits(image: Image) -> Image:
-    """A picture of any mode in ``"L"`` or ``"RGB"``, on white where it is transparent.
-
-    16 bits become the upper eight. Fractions from 0 to 1 are of full range; other ranges of 32 bits are stretched.
+    """A picture of any mode in ``"L"`` or ``"RGB"``, on white if it is transparent. Of 16 bits the upper 8 are kept.
+    Fractions from 0 to 1 are scaled to 0..255; other 32-bit values are scaled by their own range.
 
     Examples
     --------
@@ -163,7 +162,7 @@ def eight_bits(image: Image) -> Image:
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """Deep grey values as bytes."""
+    """Grey values of more than 8 bits as bytes."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return (values >> 8).astype(np.uint8)
     finite = values[np.isfinite(values)]
@@ -180,7 +179,7 @@ def _scaled(values: np.ndarray) -> np.ndarray:
 
 
 def unit_range(image: np.ndarray) -> np.ndarray:
-    """The values of an array of pixels scaled to 0..1: from 0..255, or from whatever range they have.
+    """The values of an array of pixels scaled to 0..1, from 0..255 or from their own range.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tables for spreadsheet programs: CSV that they read rightly, and ``.xlsx``."""
+"""Writes tables for spreadsheet programs: CSV and ``.xlsx``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from activeclust.errors import MissingDependency
 from activeclust.resources.output import write_atomically, write_text
 
-#: characters of a cell that a spreadsheet program takes
+#: maximum number of characters in a cell of a spreadsheet
 _MOST = 32_767
 
 
 def table_csv(columns: Mapping[str, Sequence[Any]]) -> str:
-    """A table as CSV; what is missing is blank.
+    """A table as CSV; missing values are blank.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def table_csv(columns: Mapping[str, Sequence[Any]]) -> str:
 def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write a table as ``.xlsx`` or, for every other name, as CSV in UTF-8.
 
-    CSV that is not ASCII begins with a byte order mark, without which Excel takes it for another encoding.
+    CSV that is not ASCII begins with a byte order mark; without it Excel assumes another encoding.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def check_table_name(path: Path) -> None:
-    """Raise where a table of that name could not be written, before hours of work end so.
+    """Check before a long computation that a table of that name can be written.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _write_sheet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
         if not isinstance(value, str):
             return value
         made = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:_MOST])
-        made.data_type = "s"  # a text that begins with = is no formula
+        made.data_type = "s"  # a text that begins with = is not a formula
         return made
 
     sheet.append([cell(name) for name in columns])
@@ -99,7 +99,7 @@ def _write_sheet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A cell's value as Python's own type; None where it is missing."""
+    """A cell's value as a built-in Python type; None if it is missing."""
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:

@@ -1,4 +1,4 @@
-"""Any scikit-learn classifier as the model of a loop: for comparisons, and for those who trust theirs."""
+"""Any scikit-learn classifier as the model of a loop, for comparisons or for a classifier of your own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from activeclust.errors import InvalidInput
 
 @dataclass(frozen=True)
 class PreparedFeatures:
-    """Rows for a classifier, with the views that strategies look at.
+    """Rows for a classifier, with the views that strategies use.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class PreparedFeatures:
 
     @property
     def data_hash(self) -> str:
-        """A name for these very rows."""
+        """A hash of the rows."""
         return self.geometry.data_hash
 
     @property
@@ -57,10 +57,10 @@ class PreparedFeatures:
 
 
 class Classifier:
-    """A scikit-learn classifier in the place of the prior-fitted network.
+    """A scikit-learn classifier instead of the prior-fitted network.
 
-    It is fitted anew on the answered rows. It knows no *none of these*: that probability is 0 once there is an
-    answer. Fulfils :class:`activeclust.clusterer.protocol.Clusterer`.
+    It is fitted anew on the answered rows. It has no *none of these*: that probability is 0 once there is an answer.
+    Fulfils :class:`activeclust.clusterer.protocol.Clusterer`.
 
     Parameters
     ----------

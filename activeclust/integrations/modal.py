@@ -1,7 +1,7 @@
 """modAL in both directions: its query strategies in our loop, ours in its ``ActiveLearner``.
 
-modAL 0.4.2.1 (installed as ``modAL-python``; the name ``modAL`` is another company's package) has traps that
-these adapters step around, each with a test in ``tests/test_modal.py``:
+modAL 0.4.2.1 (installed as ``modAL-python``; the name ``modAL`` is another company's package) has faults that these
+adapters avoid, each with a test in ``tests/integrations/test_modal.py``:
 
 - ``teach`` and ``fit`` fail on scikit-learn 1.8 and newer: use :class:`Learner`;
 - a strategy that returns bare indices is called twice, and two bare indices are misread as (indices,
@@ -32,10 +32,11 @@ from activeclust.strategy.state import PoolState, Strategy
 
 __all__ = ["Learner", "PosteriorLearner", "adapt", "as_modal", "by_name", "names"]
 
-#: The most rows a modAL strategy is shown, drawn at random: its densities are n x n (200 MB at 5,000).
+#: Maximum number of rows given to a modAL strategy, drawn at random: its densities are n x n (200 MB at
+#: 5,000).
 MAX_POOL = 5_000
 
-#: Passes that make up the committee modAL's disagreement strategies vote in.
+#: Number of passes in the committee of modAL's disagreement strategies.
 COMMITTEE = 5
 
 _STRATEGIES = {
@@ -86,7 +87,7 @@ def adapt(query_strategy: Callable[..., Any], name: str | None = None) -> Strate
     ----------
     query_strategy : callable
         ``f(learner, X_pool, n_instances=1) -> (indices, metrics)`` or bare indices; ``f(learner, X_pool)``,
-        as ``modAL.utils.combination.make_query_strategy`` makes it, is called once a row. The learner is a
+        as ``modAL.utils.combination.make_query_strategy`` makes it, is called once per row. The learner is a
         :class:`PosteriorLearner`; ``X_pool`` is the "pca" view of the candidates, in a random order.
     name : str, optional
         For run records; ``"modal:"`` and the function's name by default.
@@ -215,7 +216,7 @@ class PosteriorLearner:
 
 
 class _Member:
-    """One voice of the committee."""
+    """One member of the committee."""
 
     def __init__(self, learner: PosteriorLearner, posterior: np.ndarray) -> None:
         self.learner, self.posterior, self.classes_ = learner, posterior, learner.classes_
@@ -247,7 +248,7 @@ def _indices(answer: Any, name: str) -> np.ndarray:
 
 @contextlib.contextmanager
 def _global_seed(rng: np.random.Generator) -> Iterator[None]:
-    """numpy's global random state, seeded from ``rng``, and put back afterwards."""
+    """numpy's global random state, seeded from ``rng``, and restored afterwards."""
     before = np.random.get_state()  # noqa: NPY002 - modAL draws from the legacy state
     np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
     try:

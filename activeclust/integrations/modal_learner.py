@@ -1,4 +1,4 @@
-"""Our strategies inside modAL's ``ActiveLearner``, and one that runs on today's scikit-learn."""
+"""Our strategies in modAL's ``ActiveLearner``, and a learner that works with current scikit-learn."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ except ImportError as error:
 class Learner(ActiveLearner):
     """modAL's ``ActiveLearner`` with ``fit`` and ``teach`` that work on scikit-learn 1.8 and newer.
 
-    modAL checks what it is taught with an argument that scikit-learn has removed, and joins data frames
-    with a method that pandas has removed. Everything else is modAL's.
+    modAL calls scikit-learn with an argument, and pandas with a method, that have been removed. Everything else is
+    modAL's.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Learner(ActiveLearner):
     query_strategy : callable
         A modAL query strategy, or one of ours through :func:`as_modal`.
     X_training, y_training : array-like, optional
-        What is labelled already.
+        The labelled rows.
     bootstrap_init, on_transformed : bool
     **fit_kwargs
         As in modAL.
@@ -61,7 +61,7 @@ class Learner(ActiveLearner):
             self.y_training = _stack(self.y_training, y)
 
     def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> Learner:
-        """Train on ``X`` (n, d), ``y`` (n,), forgetting what was taught before.
+        """Train on ``X`` (n, d), ``y`` (n,) only, without the rows taught before.
 
         ``bootstrap`` draws the rows with replacement; ``fit_kwargs`` go to the estimator.
         """
@@ -73,7 +73,7 @@ class Learner(ActiveLearner):
     def teach(
         self, X: Any, y: Any, bootstrap: bool = False, only_new: bool = False, **fit_kwargs: Any
     ) -> None:
-        """Add ``X``, ``y`` to what is known and train on all of it (``only_new``: on them alone).
+        """Add ``X``, ``y`` to the known rows and train on all of them (``only_new``: on the new ones only).
 
         ``bootstrap`` and ``fit_kwargs`` as in :meth:`fit`.
         """
@@ -119,7 +119,7 @@ def as_modal(
     strategy : str or callable
         What :func:`activeclust.strategies.get` takes.
     random_state : int or numpy.random.Generator
-        Drawn from on, query after query.
+        Used for all queries, one after another.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def as_modal(
 
     def query_strategy(learner: Any, X: Any, n_instances: int = 1) -> tuple[np.ndarray, np.ndarray]:
         n_pool = X.shape[0] if hasattr(X, "shape") else len(X)
-        if n_pool <= n_instances:  # all of them: nothing to choose, and one row alone has no views
+        if n_pool <= n_instances:  # all of them: there is nothing to choose, and a single row has no views
             return np.arange(n_pool), np.zeros(n_pool)
         state = _state_of(learner, X, views_of)
         rows = chosen(state, n_instances, rng)
@@ -167,7 +167,7 @@ def _state_of(learner: Any, X_pool: Any, views_of: _LastViews) -> PoolState:
     resample: Resample | None = None
     if k:
         y, classes = np.asarray(learner.y_training), np.asarray(learner.estimator.classes_)
-        # as they came: an estimator may have been fitted on a data frame or a sparse matrix
+        # unchanged: the estimator may have been fitted on a data frame or a sparse matrix
         posterior = np.vstack([learner.predict_proba(learner.X_training), learner.predict_proba(X_pool)])
         codes, new = np.searchsorted(classes, y), np.zeros(len(X))
         refit = functools.partial(_refit, learner.estimator, X, y, classes)
@@ -208,7 +208,7 @@ def _resample(estimator: Any, X: np.ndarray, y: np.ndarray, C: int, times: int, 
 
 
 class _LastViews:
-    """Views of the rows last seen, in any order: teaching moves rows from the pool to the training."""
+    """Views of the rows used last, in any order: teaching moves rows from the pool to the training rows."""
 
     def __init__(self) -> None:
         self.keys = np.empty(0, dtype=np.uint64)

@@ -1,8 +1,8 @@
-"""scikit-activeml's pool strategies as ours, where it is installed (``pip install activeclust[skactiveml]``).
+"""Adapts scikit-activeml's pool strategies (``pip install activeclust[skactiveml]``).
 
 Their strategies are objects ``query(X, y, clf=..., candidates=..., batch_size=...)`` with NaN for a missing
-label. The classifier they are given answers with our posterior and is not fitted again; before the first
-answer there is none, and those that need it draw at random.
+label. The classifier they are given answers with our posterior and is not fitted again; before the first answer there
+is no classifier, and strategies that need one draw at random.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ except ImportError as error:
         "skactiveml strategies need scikit-activeml: pip install 'activeclust[skactiveml]'."
     ) from error
 
-#: The most rows a strategy is shown, drawn at random beside all anchors: several are n x n inside.
+#: Maximum number of rows given to a strategy besides the anchors, drawn at random: several build n x n
+#: matrices.
 MAX_POOL = 3_000
 
-# what works from features, labels and a posterior alone; the others need an ensemble, a regressor, gradients,
+# strategies that need features, labels and a posterior only; others need an ensemble, a regressor, gradients,
 # or fit the classifier again and again
 _NAMES = (
     "ContrastiveAL",
@@ -62,7 +63,7 @@ def by_name(name: str) -> Strategy:
 
 
 def adapt(query_strategy: Any) -> Strategy:
-    """A scikit-activeml pool strategy, with the settings it was made with, as one of ours.
+    """A scikit-activeml pool strategy, with its settings, as a strategy of this package.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def adapt(query_strategy: Any) -> Strategy:
     needs = {n for n, p in wants.items() if p.default is p.empty} - {"X", "y", "clf"}
     if needs:
         name = type(query_strategy).__name__
-        raise InvalidInput(f"{name} needs {', '.join(sorted(needs))}: a pool state holds no such thing.")
+        raise InvalidInput(f"{name} needs {', '.join(sorted(needs))}, which a pool state does not have.")
     return _Adapted(query_strategy, set(wants))
 
 
@@ -95,12 +96,12 @@ class _Adapted:
         from sklearn.exceptions import ConvergenceWarning
 
         if n >= len(state.candidates) or ("clf" in self.wants and not len(state.anchors)):
-            return take([], state.candidates, n, rng)  # nothing to choose, or nothing to choose by
+            return take([], state.candidates, n, rng)  # nothing to choose, or no criterion
         open_rows = sample_rows(state.candidates, max(MAX_POOL, n), rng)
         open_rows = open_rows[rng.permutation(len(open_rows))]
         rows = np.concatenate([state.anchors, open_rows])
         X = np.asarray(state.views["diffusion"][rows], dtype=float)
-        # copies are told apart by a hair: TypiClust raises where k-means leaves a region empty
+        # copies get a tiny difference: TypiClust raises an error if k-means leaves a region empty
         X += 1e-6 * rng.standard_normal(X.shape)
         y = np.full(len(rows), np.nan)
         y[: len(state.anchors)] = state.anchor_codes
@@ -120,7 +121,7 @@ class _Adapted:
 
 
 class PosteriorClassifier(SkactivemlClassifier):
-    """A fitted classifier whose answers are a posterior known already.
+    """A fitted classifier that returns a given posterior.
 
     Parameters
     ----------

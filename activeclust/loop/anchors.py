@@ -1,4 +1,4 @@
-"""What the answers so far amount to: anchors with cluster codes, and the rows that may be asked about."""
+"""The current anchors of a run with their cluster codes, and the rows that may be asked about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from activeclust.store.base import Cluster, Event, Kind, Run, Snapshot
 
 
 class Anchors:
-    """The current anchors of a run, kept in step with its store.
+    """The current anchors of a run, kept in agreement with its store.
 
     Clusters are coded 0, 1, 2, ... by their earliest anchor, so the codes follow from the stored
     answers alone and a resumed run has those of an uninterrupted one.
@@ -20,7 +20,7 @@ class Anchors:
     ----------
     run : Run
     at : int, optional
-        The answers as they stood after that event; the present ones without it.
+        Read the answers after that event; without it, the current ones.
     """
 
     def __init__(self, run: Run, at: int | None = None) -> None:
@@ -28,7 +28,7 @@ class Anchors:
         self._count(run.snapshot(at))
 
     def reload(self) -> None:
-        """Read the anchors from the store; the log stays where it is."""
+        """Read the anchors from the store, not the whole log."""
         self._count(self.run.snapshot())
 
     def _count(self, snapshot: Snapshot) -> None:
@@ -42,14 +42,14 @@ class Anchors:
         self._clusters, self._codes = clusters, codes
 
     def refresh(self) -> bool:
-        """Read what somebody else has written since; whether there was anything."""
+        """Read new events of other writers; returns whether there were any."""
         if self.run.last_seq == self.seq:
             return False
         self.reload()
         return True
 
     def write(self, *events: Event) -> list[Event]:
-        """Write events (all or none), then count them."""
+        """Write events (all or none), then update the anchors."""
         written = self.run.extend(events)
         last = written[-1]
         simple = (
@@ -69,7 +69,7 @@ class Anchors:
         return written
 
     def begin_with(self, anchors: Mapping[int, Cluster], who: str) -> None:
-        """Write answers that are known beforehand, about the rows among them that are open."""
+        """Write existing answers for those of their rows that have no answer."""
         events = [
             Event(Kind.LABEL, row=row, cluster=label(cluster, f"anchors[{row!r}]"), annotator=who)
             for row, cluster in anchors.items()
@@ -91,7 +91,7 @@ class Anchors:
 
     @property
     def offered(self) -> tuple[Cluster, ...]:
-        """Clusters that may be answered: those that have an anchor, then the others that the run knows."""
+        """Clusters that may be given as answers: those with an anchor, then the run's other classes."""
         known = self.run.spec.options.get("classes", ())
         return tuple(dict.fromkeys((*self._clusters, *known)))
 
@@ -123,7 +123,7 @@ class Anchors:
 
 
 def renamed(run: Run, names: np.ndarray, since: int) -> np.ndarray:
-    """Labels given before event ``since`` under the names that their clusters bear now."""
+    """Labels given before event ``since``, with the current names of their clusters."""
     later = run.events(after=since)
     undone = {event.target for event in later if event.kind is Kind.UNDO}
     names = names.copy()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
     from activeclust.loop.history import History
 
-MOST_ROUNDS, MOST_CLUSTERS = 8, 20  #: lines of a table
+MOST_ROUNDS, MOST_CLUSTERS = 8, 20  #: maximum number of lines in a table
 ENDED = {
     "budget": "the budget is used up",
     "converged": "further answers no longer changed the partition",

@@ -1,4 +1,4 @@
-"""Carrying over answers to a run whose rows have changed."""
+"""Carries answers over to a run whose rows have changed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class CarriedOver:
     Attributes
     ----------
     answers, lost : int
-        Answers that found their rows, and answers whose rows are gone.
+        Answers whose rows were found, and answers whose rows were removed.
     removed, added : int
-        Rows that are gone, and rows that are new.
+        Rows that were removed, and rows that are new.
     by : str
-        What told the rows apart: ``"id"``, ``"file name"`` or ``"content"``.
+        What identified the rows: ``"id"``, ``"file name"`` or ``"content"``.
     before : str
-        Name of the run as it was.
+        New name of the previous run.
     """
 
     answers: int
@@ -47,24 +47,23 @@ class CarriedOver:
 
 
 def carry_over(store: Store, run: Run, spec: RunSpec) -> tuple[Run, CarriedOver]:
-    """A run over the rows of ``spec`` under the name of ``run``, with those of its answers whose rows are there.
+    """A new run over the rows of ``spec`` under the name of ``run``, with those of its answers whose rows still exist.
 
-    What everybody says of each row now is carried over. The log and the rounds stay with the run as it was, which
-    gets another name. All of it happens at one moment, or nothing does.
+    The current answers of all annotators are carried over. The log and the rounds stay with the previous run, which
+    gets another name. All of it happens in one transaction.
 
     Parameters
     ----------
     store : Store
     run : Run
-        The run as it is; its spec knows the ids of its rows.
+        The stored run; its spec holds the ids of its rows.
     spec : RunSpec
-        What the new run is made from, with the ids of its rows.
+        The settings of the new run, with the ids of its rows.
 
     Raises
     ------
     RunMismatch
-        Where either does not know its rows' ids, where no answered row is there any more, or while somebody is
-        answering.
+        If one of the two has no row ids, if no answered row exists any more, or while somebody is answering.
     InvalidInput
         If the rows were identified differently than now.
     """

@@ -1,4 +1,4 @@
-"""The clusters that a run knows beforehand: distinct names, the same ones at every resume."""
+"""The classes of a run, if they are known: distinct names, the same ones whenever it is resumed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def distinct_classes(classes: Sequence[Cluster]) -> list[Cluster]:
 
 
 def check_classes(spec: RunSpec, given: list[Cluster] | None) -> None:
-    """Raise RunMismatch where ``given`` are not the classes that the stored run was made with."""
+    """Raise RunMismatch if ``given`` are not the classes of the stored run."""
     stored = spec.options.get("classes")
     if given is not None and (stored is None or {*map(repr, stored)} != {*map(repr, given)}):
         made = "no classes" if stored is None else f"the classes {', '.join(map(repr, stored))}"

@@ -1,4 +1,4 @@
-"""The loop drives an annotator: it asks, passes the answers on, and ends at a limit, at STOP, or at Ctrl-C."""
+"""Asks an annotator, passes its answers on, and ends at a limit, at STOP, or at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class AnnotatorDriver:
         return interrupted
 
     def next(self) -> list[Query]:
-        """The questions to ask now: a batch, or one for an annotator that takes one at a time; none at the end."""
+        """The next questions: a batch, or one question for an annotator without batches; none at the end."""
         due = self.questions.due(self.limits)
         return due if self.caller.whole_batches else due[:1]
 
     def tell(self, queries: Iterable[Query], answers: Iterable[Answer]) -> None:
-        """Write the answers one by one, up to STOP, and report the progress after each."""
+        """Store the answers one by one, up to STOP, and report the progress after each."""
         for query, answer in zip(queries, answers, strict=False):
             self._tell(query, answer)
             if self.questions.ended == "stop":

@@ -13,7 +13,7 @@ from activeclust.store.base import Round
 if TYPE_CHECKING:
     import pandas as pd
 
-#: why a run ended; None while it has not
+#: why a run ended; None before its end
 Ended = Literal["budget", "converged", "stop", "pool", "interrupted"] | None
 
 

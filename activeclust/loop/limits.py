@@ -29,7 +29,7 @@ class Limits:
 
     @classmethod
     def of(cls, budget: Any, stop: str | StopRule | None, n_rows: int) -> Limits:
-        """Limits for a pool of ``n_rows``; InvalidInput for a budget that is no number or larger than the pool.
+        """Limits for a pool of ``n_rows``; InvalidInput for a budget that is not a number or is larger than the pool.
 
         Examples
         --------
@@ -44,7 +44,7 @@ class Limits:
         return cls(budget, parse_stop(stop) if isinstance(stop, str) else stop)
 
     def left(self, answered: int) -> int | None:
-        """Answers left after ``answered`` of them; None where there is no budget."""
+        """Answers left after ``answered`` of them; None without a budget."""
         return None if self.budget is None else self.budget - answered
 
 

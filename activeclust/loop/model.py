@@ -1,4 +1,4 @@
-"""The loop's model: a clusterer of its own, which is told how many clusters the run knows."""
+"""The loop's model: its own copy of a clusterer, which is given the number of classes of the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clusterer_of(given: Clusterer | None) -> Clusterer:
 
 
 def tell_classes(clusterer: Clusterer, spec: RunSpec) -> None:
-    """Tell the model how many clusters there are, where the run knows them.
+    """Give the model the number of clusters, if the run has known classes.
 
     Raises
     ------
@@ -39,7 +39,6 @@ def tell_classes(clusterer: Clusterer, spec: RunSpec) -> None:
     told: Mapping[str, Any] = getattr(clusterer, "get_params", dict)()
     if "n_clusters" not in told:
         raise InvalidInput(
-            f"classes are for a clusterer that can be told n_clusters; {type(clusterer).__name__} "
-            "has no such setting."
+            f"classes need a clusterer with the parameter n_clusters; {type(clusterer).__name__} has none."
         )
     clusterer.set_params(n_clusters=len(stored))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Probabilities at rows that are not the loop's own, and cluster names as arrays of one type."""
+"""Probabilities of rows that are not in the loop, and arrays of cluster names of one type."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def probabilities_of(
 
 
 def names_at(codes: np.ndarray, clusters: Sequence[Cluster]) -> np.ndarray:
-    """(m,) the clusters' names at ``codes`` (m,): integers or texts where all names are such, else objects.
+    """(m,) the clusters' names at ``codes`` (m,): integers or texts if all names are, else objects.
 
     Examples
     --------
@@ -62,6 +62,6 @@ def names_at(codes: np.ndarray, clusters: Sequence[Cluster]) -> np.ndarray:
 
 
 def typed(names: np.ndarray, clusters: Sequence[Any]) -> np.ndarray:
-    """An array of names (m,) as integers or as texts, where all ``clusters`` are such."""
+    """An array of names (m,) as integers or as texts, if all ``clusters`` are."""
     kinds = {type(cluster) for cluster in clusters}
     return names.astype(kinds.pop()) if len(kinds) == 1 else names

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamedPosterior:
-    """The posterior under one set of anchors; n rows, C clusters, k anchors.
+    """The posterior given one set of anchors; n rows, C clusters, k anchors.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class PosteriorCache:
         self._kept: dict[tuple, NamedPosterior] = {}
 
     def of(self, answers: Anchors) -> NamedPosterior:
-        """The posterior under these answers."""
+        """The posterior given these answers."""
         rows, codes, clusters = answers.rows, answers.codes, answers.clusters
         key = (rows.tobytes(), codes.tobytes(), clusters)
         if key not in self._kept:
@@ -86,14 +86,14 @@ class PosteriorCache:
                     f"expected probabilities (model {self.clusterer.model_hash})."
                 )
             named = NamedPosterior(clusters, _frozen(posterior), _frozen(new), _frozen(rows), _frozen(codes))
-            # the last round's and this one's are all that is ever asked for again
+            # only the last round's and this one's are needed again
             self._kept = {**dict(list(self._kept.items())[-1:]), key: named}
         return self._kept[key]
 
     def state(self, answers: Anchors, candidates: np.ndarray) -> PoolState:
         """The state that a strategy receives; its arrays are read-only."""
         named, prepared = self.of(answers), self.prepared
-        # what a model may offer beyond the protocol
+        # methods that a model may have beyond the protocol
         model_resample: Any = getattr(self.clusterer, "resample", None)
         model_hypothetical: Any = getattr(self.clusterer, "hypothetical", None)
 

@@ -15,7 +15,8 @@ from activeclust.loop.limits import UNLIMITED, Limits
 from activeclust.loop.rounds import Rounds
 from activeclust.store.base import Cluster
 
-EXAMPLES, MOST_EXAMPLES = 3, 24  #: answered rows that come with a question: of one cluster, and of all
+#: maximum number of answered rows shown as examples with a question: per cluster, and in all
+EXAMPLES, MOST_EXAMPLES = 3, 24
 
 
 class Questions:
@@ -31,7 +32,7 @@ class Questions:
     Attributes
     ----------
     ended : str or None
-        Why nothing is asked any more; see :class:`activeclust.History`.
+        Why the run ended; see :class:`activeclust.History`.
     """
 
     def __init__(self, anchors: Anchors, rounds: Rounds, items: Sequence[Any] | np.ndarray) -> None:
@@ -86,9 +87,7 @@ class Questions:
         if self.ended == "stop":
             return []
         self.refresh()
-        if (
-            begun := self.rounds.begun()
-        ):  # a budget counts rows, so that a second answer for a row costs nothing
+        if begun := self.rounds.begun():  # a budget counts rows: a second answer for a row does not count
             return begun
         left = limits.left(len(self.anchors))
         rows = self.rounds.rows_to_ask(left) if left is None or left > 0 else []

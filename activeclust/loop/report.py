@@ -84,10 +84,10 @@ def runs_table(runs: Sequence[RunInfo]) -> Table:
         table.add_column(heading, justify="right")
     for info in runs:
         changed = info.updated_at.strftime("%Y-%m-%d %H:%M")
-        source = Path(info.spec.source).name or "-"  # the path itself is in the JSON
+        source = Path(info.spec.source).name or "-"  # the full path is in the JSON
         words = (info.spec.name, source, info.spec.strategy, changed)
         numbers = (info.spec.seed, info.n_anchors, info.n_clusters, info.last_metrics.get("accuracy"))
-        # as Text: a name such as data[/old] is no markup
+        # as Text: a name such as data[/old] is not markup
         table.add_row(*(Text(printable(word)) for word in words), *(shown(number) for number in numbers))
     return table
 
@@ -133,13 +133,13 @@ def plot_history(
     ----------
     rounds : sequence of Round
     path : path, optional
-        Where to save the picture; its ending says the format (``.png``, ``.svg``, ``.pdf``).
+        Where to save the picture; the extension gives the format (``.png``, ``.svg``, ``.pdf``).
     title : str
 
     Returns
     -------
     matplotlib.figure.Figure
-        Made without pyplot: no window, no global state; a notebook shows it.
+        Created without pyplot: no window, no global state; a notebook shows it.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -181,7 +181,7 @@ def plot_history(
     if title:
         axes.set_title(printable(title), loc="left", fontsize=11, parse_math=False)
     if path is not None:
-        with warnings.catch_warnings():  # a name in another script is drawn as boxes
+        with warnings.catch_warnings():  # a name in a script that the font lacks is drawn as boxes
             warnings.filterwarnings("ignore", "Glyph .* missing from")
             with write_atomically(path) as file:
                 figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=150)

@@ -17,7 +17,7 @@ from activeclust.store import DATABASE, open_store
 from activeclust.store.base import Run, RunSpec, Store
 from activeclust.validation import counted, generator_of
 
-#: what must agree for the resumed run to ask what the uninterrupted one would have asked
+#: settings that must agree, so that a resumed run asks what an uninterrupted one would have asked
 _SETTINGS = {"strategy": "strategy", "seed": "seed", "batch_size": "batch size", "model_hash": "model"}
 
 
@@ -42,7 +42,7 @@ def find_seed(
     resume: bool | Literal["auto"],
     random_state: int | np.random.RandomState | np.random.Generator | None,
 ) -> int:
-    """The seed that was asked for, else the one of the run that is resumed, else a fresh one.
+    """The seed that was given, else that of the resumed run, else a new one.
 
     A RandomState or a Generator draws the seed.
 
@@ -55,7 +55,7 @@ def find_seed(
         return int(generator_of(random_state).integers(2**31))
     if random_state is None:
         if resume:
-            with contextlib.suppress(RunNotFound):  # open_run says it, or makes the run
+            with contextlib.suppress(RunNotFound):  # open_run reports it, or creates the run
                 return store.open_run(name).spec.seed
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)  # 31 bits fit every database
     if (
@@ -81,22 +81,22 @@ def open_run(
     ----------
     store : Store
     spec : RunSpec
-        What the run is made from now.
+        The run's settings now.
     resume : bool or "auto"
-        False: the run is new. True: it exists. "auto": it is resumed where it exists, else made.
-        A run that was imported as answers alone is about these rows where their number agrees.
+        False: the run must not exist. True: it must exist. "auto": it is resumed if it exists, else created. A run that
+        was imported as answers only is assigned to these rows if their number agrees.
     strict : bool
-        Whether other rows, another strategy, seed, batch size or model are refused. Else the answers are carried
+        Whether other rows, another strategy, seed, batch size or model are refused. Otherwise the answers are carried
         over to the rows by their ids.
     seed_given : bool
-        Whether the seed was asked for. One that was drawn gives way to that of a run that is there.
+        Whether the seed was given. A seed that was drawn is replaced by that of an existing run.
 
     Raises
     ------
     RunExists, RunNotFound
-        Where ``resume`` is False and it exists, or True and it does not.
+        If ``resume`` is False and the run exists, or True and it does not.
     RunMismatch
-        Naming every setting that differs.
+        If settings differ; the message names each.
     """
     if resume not in (True, False, "auto"):
         raise InvalidInput(f"resume is True, False or 'auto', got {resume!r}.")
@@ -121,7 +121,7 @@ def open_run(
         spec = replace(spec, seed=run.spec.seed)
     if not run.spec.data_hash and run.spec.n_rows == spec.n_rows:
         with contextlib.suppress(RunMismatch):  # another process was quicker
-            run.describe(spec)  # answers alone were imported: from now on it is known what they are about
+            run.describe(spec)  # only answers were imported: now the run gets its rows and settings
         run = store.open_run(spec.name)
     if not same_rows(run.spec, spec):
         if strict or run.spec.row_ids is None or spec.row_ids is None:
@@ -132,7 +132,7 @@ def open_run(
 
 
 def same_rows(stored: RunSpec, now: RunSpec) -> bool:
-    """Whether two runs are over the same rows in the same order, by their numbers and, where known, by their ids.
+    """Whether two runs have the same rows in the same order, by their numbers and, if known, by their ids.
 
     Examples
     --------
@@ -142,13 +142,13 @@ def same_rows(stored: RunSpec, now: RunSpec) -> bool:
     """
     if (stored.n_rows, stored.data_hash) != (now.n_rows, now.data_hash):
         return False
-    # equal numbers do not make the same rows where vectors stand in a file of their own
+    # equal numbers are not enough: vectors may come from a separate file
     one, other = stored.row_ids, now.row_ids
     return one is None or other is None or one.by != other.by or one == other
 
 
 def other_rows(stored: RunSpec, now: RunSpec) -> str:
-    """How the rows differ from those that the run was made from, and what to do."""
+    """The message on how the rows differ from those of the stored run, and what to do."""
     was = f" (from {stored.source})" if stored.source else ""
     one, other = stored.row_ids, now.row_ids
     if one is None or other is None or one.by != other.by:

@@ -1,4 +1,4 @@
-"""Rounds: when they begin, which rows they ask about, and the metrics at their beginning."""
+"""Rounds: when a round begins, which rows it asks about, and its metrics."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from activeclust.strategy.state import PoolState, Strategy
 class Rounds:
     """The recorded rounds of a run, and the next one.
 
-    What round r asks depends on the answers before it and on (seed, r) alone. Where several processes work
-    on the run, each round is one process's: who comes second reads the rounds again and takes the next.
+    What round r asks depends only on the answers before it and on (seed, r). If several processes work on the run, each
+    round belongs to one process: a second one reads the rounds again and takes the next.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Rounds:
     strategy : Strategy
     n_rows, batch_size : int
     who : str
-        Whose questions these are; "" where one person or oracle answers all.
+        Name of the annotator; "" if one person or oracle answers all.
     labels_true : sequence of length n_rows, optional
     """
 
@@ -54,7 +54,7 @@ class Rounds:
         self.reload()
 
     def catch_up(self) -> None:
-        """Read what another process has written, whose round came first."""
+        """Read the round that another process has written first."""
         self.answers.refresh()
         self.reload()
 
@@ -64,7 +64,7 @@ class Rounds:
         self._shown: NamedPosterior | None = None
 
     def shown(self) -> NamedPosterior:
-        """The posterior of the suggestions: that of the round's beginning, one per round."""
+        """The posterior for the suggestions: that at the beginning of the round, one per round."""
         if self._shown is None:
             self._shown = self.posteriors.of(self.answers)
         return self._shown
@@ -86,7 +86,7 @@ class Rounds:
         return self._lease(rows, self.batch_size) if self.who else rows[: self.batch_size]
 
     def finish(self) -> None:
-        """Compute the metrics of the last answers, unless they are recorded already."""
+        """Compute and store the metrics of the last answers, unless they are stored already."""
         while True:
             last = self.records[-1] if self.records else None
             if last is not None and not last.asked and last.last_seq == self.answers.seq:
@@ -108,7 +108,7 @@ class Rounds:
         last = self.records[-1]
         try:
             self._write(last.index, replace(last, asked=()))
-        except RoundTaken:  # somebody goes on with it
+        except RoundTaken:  # another annotator continues with it
             self.catch_up()
 
     def propose(self, n: int, without: Sequence[int], may_be_chosen: Sequence[int] = ()) -> list[int]:
@@ -137,13 +137,13 @@ class Rounds:
                 return self._write(
                     last.index, replace(last, asked=tuple(dict.fromkeys((*last.asked, *rows))))
                 )
-            except RoundTaken:  # then in the newest round; what counts is that they are asked about first
+            except RoundTaken:  # then they go into the newest round; they only have to be asked about first
                 self.catch_up()
 
     @property
     def next_index(self) -> int:
         """Index of the round that comes next."""
-        # the last record of a run that used up its budget asked nothing: going on makes it a full round
+        # the last round of a run that used up its budget asked nothing: it is replaced if the run continues
         return len(self.records) - bool(self.records and not self.records[-1].asked)
 
     def state(self) -> PoolState:
@@ -178,7 +178,7 @@ class Rounds:
         except RoundTaken:
             self.catch_up()
             return self.rows_to_ask(left)
-        # where somebody else took all of them in this very moment, there are other rows
+        # if another annotator has just leased all of them, take other rows
         return self._lease(rows, n) or self._next(left)
 
     def _choose(self, state: PoolState, n: int, rng: np.random.Generator) -> list[int]:
@@ -206,7 +206,7 @@ class Rounds:
         self.records[index:] = [record]
 
     def measure(self) -> dict[str, float | int | None]:
-        """Metrics of the current answers, with and without true labels."""
+        """Metrics of the current answers, with true labels if they are known."""
         index = self.next_index
         names, confidence = self.posteriors.of(self.answers).labels()
         scores: dict[str, float | int | None] = {}
@@ -234,7 +234,7 @@ class Rounds:
         }
 
     def _labels_of(self, index: int) -> np.ndarray:
-        if index not in self._labels_at:  # resumed: another process measured that round
+        if index not in self._labels_at:  # resumed: the metrics of that round come from the store
             seq = self.records[index].last_seq
             self._labels_at[index] = self.posteriors.of(Anchors(self.run, seq)).labels()[0], seq
         names, seq = self._labels_at[index]

@@ -1,25 +1,25 @@
-"""When to stop: signals that need no true labels, and rules over them.
+"""Stop rules, and the metrics without true labels that they use.
 
 A rule is a function over the rounds so far, oldest first, each a mapping of that round's metrics with
-``budget`` (rows answered) added; it says whether the answers may end here::
+``budget`` (rows answered) added; it returns whether the run may end::
 
     stop = parse_stop("converged")                                  # --stop converged
     stop([{"budget": r.budget, **r.metrics} for r in rounds])       # True or False, after every round
 
-The signals, by the names of the metrics:
+The metrics by their names:
 
 ``agreement``
     Cohen's kappa of this round's partition with the last one's.
 ``expected_accuracy``
-    Mean probability that the posterior gives to the labels it assigns, *none of these* taken off.
+    Mean probability of the assigned labels, the probability of *none of these* subtracted.
 ``expected_low``, ``expected_high``
-    :func:`expected_interval`: where the accuracy lies with 95 % if the probabilities are right.
+    :func:`expected_interval`: the 95 % interval of the accuracy if the probabilities are right.
 ``answers_to_goal``
-    :func:`answers_to`: about how many more answers bring the expected accuracy to 95 %.
+    :func:`answers_to`: about how many more answers raise the expected accuracy to 95 %.
 ``expected_gain``
-    :func:`expected_gain`: the share of rows that the next batch can still put right.
+    :func:`expected_gain`: the share of rows that the next batch can correct at most.
 
-None of them sees the truth: a model that is sure and wrong looks converged. :func:`activeclust.audit.audit` asks
+None of them uses true labels: a model that is confident and wrong looks converged. :func:`activeclust.audit.audit` asks
 about rows drawn at random and gives an unbiased accuracy.
 """
 
@@ -37,16 +37,16 @@ from activeclust.strategy.state import PoolState
 Rounds = Sequence[Mapping[str, Any]]
 StopRule = Callable[[Rounds], bool]
 
-#: ``converged``: over the last answers, this many or a tenth of all, and over three rounds at least ...
+#: ``converged``: over the last answers (this many or a tenth of all) and at least three rounds ...
 WINDOW, ROUNDS = 15, 3
-#: ... the partition changed by no more than this in all (three rounds with kappa 0.99 each)
+#: ... the sum of 1 - kappa is at most this (three rounds with kappa 0.99 each)
 CHANGE = 0.03
-#: the interval of the expected accuracy: rows looked at, width of the kernel by which errors go together, relative
-#: standard deviation of the error that is expected, and the normal distribution's 97.5 % quantile
+#: the interval of the expected accuracy: number of rows used, width of the kernel that correlates errors, relative
+#: standard deviation of the expected error, and the 97.5 % quantile of the normal distribution
 LOOKED_AT, TOGETHER, MISJUDGED, QUANTILE = 1_000, 0.2, 0.4, 1.96
-#: The accuracy that is forecast; nothing is forecast that takes more than so many times the answers given.
+#: The accuracy that is forecast; no forecast of more than so many times the present number of answers.
 GOAL, FARTHEST = 0.95, 20
-#: the forecast looks back to this share of the answers, at four rounds or more, and takes no flatter curve than this
+#: the forecast uses the rounds from this share of the answers on, at least four, and no flatter curve than this
 BACK, FLATTEST = 0.25, 0.1
 #: ``accuracy=...`` must hold this many rounds in a row
 PATIENCE = 2
@@ -55,19 +55,19 @@ _FORMS = "converged, accuracy=0.95 or gain=0.001 (a share between 0 and 1), or s
 
 
 def parse_stop(text: str) -> StopRule:
-    """The rule that a text names.
+    """The stop rule of that name.
 
     Parameters
     ----------
     text : str
         ``converged`` (:func:`converged`), ``accuracy=0.95`` (the expected accuracy is at least that, two
-        rounds in a row) or ``gain=0.001`` (the next batch is expected to put right no more than that share
-        of the rows, two rounds in a row). Several with commas between: the first that fires ends the run.
+        rounds in a row) or ``gain=0.001`` (the next batch is expected to correct at most that share of the rows, two
+        rounds in a row). Several rules are separated by commas; the first that applies ends the run.
 
     Returns
     -------
     callable
-        ``rule(rounds) -> bool``; see the head of this module.
+        ``rule(rounds) -> bool``; see the beginning of this module.
 
     Raises
     ------
@@ -115,9 +115,8 @@ def converged(rounds: Rounds) -> bool:
     """Whether the last answers no longer changed the partition.
 
     ``sum (1 - kappa) <= 0.03`` over the rounds that span the last 15 answers (or the last tenth of all
-    answers where that is more) and at least three rounds, no new cluster among them. Summed over answers
-    and not taken round by round, it means the same at every batch size: a single answer nearly always
-    leaves kappa above 0.99.
+    answers where that is more) and at least three rounds, no new cluster among them. The sum over answers has the same
+    meaning at every batch size; per round it would not, since after a single answer kappa is nearly always above 0.99.
 
     Parameters
     ----------
@@ -151,11 +150,11 @@ def converged(rounds: Rounds) -> bool:
 
 
 def expected_gain(state: PoolState, rows: np.ndarray) -> float:
-    """The share of all rows that answering ``rows`` can be expected to put right, at most.
+    """Upper bound of the share of all rows that answers for ``rows`` are expected to correct.
 
     ``1/n sum_i (1 - max_c p_ic) * max(0, max_{s in rows} k(x_i, x_s) - max_{a in anchors} k(x_i, x_a))``:
-    how likely each row is wrong, times how much nearer to an answered row the batch brings it, k being the
-    kernel of :func:`activeclust.strategy.cover`.
+    the probability that each row is wrong, times how much nearer an answered row is after the batch; k is the kernel of
+    :func:`activeclust.strategy.cover`.
 
     Parameters
     ----------
@@ -180,12 +179,12 @@ def expected_gain(state: PoolState, rows: np.ndarray) -> float:
 def expected_interval(
     confidence: np.ndarray, points: np.ndarray, answered: int
 ) -> tuple[float, float] | tuple[None, None]:
-    """Where the accuracy lies with about 95 %, by the confidences that the posterior gives.
+    """Interval of about 95 % for the accuracy, from the probabilities of the posterior.
 
-    Two variances are added. Errors are no independent draws, since a cluster that is misnamed is misnamed as a whole:
+    Two variances are added. Errors are correlated, since a wrongly named cluster is wrong as a whole:
     ``1/m^2 sum_ij k(x_i, x_j) s_i s_j``, ``s_i^2 = c_i (1 - c_i)`` being the variance of one row with confidence
-    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view. And the posterior misjudges itself: its
-    expected error ``e = 1 - mean c`` is off by a factor, ``(0.4 e)^2``.
+    ``c_i`` and k the coverage kernel of width 0.2 on the diffusion view. And the posterior itself is not exact: the
+    standard deviation of its expected error ``e = 1 - mean c`` is ``0.4 e``.
 
     Parameters
     ----------
@@ -194,12 +193,12 @@ def expected_interval(
     points : ndarray (n, m)
         The diffusion view: rows of unit length.
     answered : int
-        Rows that are answered, and right.
+        Number of answered rows, which are right.
 
     Returns
     -------
     low, high : float
-        From the answered share to 1; None without an answer.
+        Between the answered share and 1; None without an answer.
 
     Examples
     --------
@@ -213,7 +212,7 @@ def expected_interval(
         return None, None
     n = len(confidence)
     rows = np.arange(n)
-    if n > LOOKED_AT:  # the same ones each time: the interval must not flicker
+    if n > LOOKED_AT:  # always the same rows, so that the interval does not vary by chance
         rows = np.sort(np.random.default_rng(0).choice(n, LOOKED_AT, replace=False))
     spread = np.sqrt(confidence[rows] * (1 - confidence[rows]))
     together = kernel_between(points[rows], points[rows], TOGETHER)
@@ -224,7 +223,7 @@ def expected_interval(
 
 
 def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
-    """About how many more answers bring the expected accuracy to ``goal``.
+    """About how many more answers raise the expected accuracy to ``goal``.
 
     The expected error falls as a power of the answers, ``e = a k^-b``; a and b are fitted by least squares to the
     logarithms over the rounds with at least a quarter of the present answers.
@@ -239,8 +238,8 @@ def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
     Returns
     -------
     int or None
-        0 where it is reached; None with fewer than four rounds to look at, where the curve does not fall, and where
-        more than twenty times the present answers would be needed.
+        0 if it is reached; None with fewer than four rounds, if the error does not fall, and if more than twenty times
+        the present answers would be needed.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def test_where_the_clusters_are_known_no_other_is_answered():
 
 
 def test_classes_need_a_clusterer_that_can_be_told():
-    with pytest.raises(InvalidInput, match="NearestAnchor has no such setting"):
+    with pytest.raises(InvalidInput, match="parameter n_clusters; NearestAnchor has none"):
         ActiveLoop(X, None, clusterer=NearestAnchor(), classes=["a", "b"])
     with pytest.raises(InvalidInput, match="distinct names"):
         ActiveLoop(X, None, clusterer=model(), classes=["a", "a"])
