@@ -83,3 +83,35 @@ def test_posterior_and_attention_with_few_centres(setting, few_centres):
     shares = session.attention(rows, of[rows], at[:7])
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
     assert (shares.sum(0) > 0).sum() == 40
+
+
+def test_regression_does_not_amplify_what_is_rounded_off(monkeypatch):
+    """Another processor rounds kernels otherwise, by parts in ten million; what is said stays the same."""
+    from activeclust.pfn import kernels
+    from activeclust.pfn.rules import interpolation
+
+    rng = np.random.default_rng(1)
+    y = np.arange(1500) % 4
+    views = make_views(np.eye(4, 6)[y] * 6 + rng.normal(size=(1500, 6)))
+    rows = torch.arange(0, 1400)
+    codes = torch.as_tensor((views.pca[:1400, 0] > 0).astype(int))
+    monkeypatch.setattr(anchor_set, "MOST_CENTRES", 300)
+    anchors = AnchorSet(Basis(views), rows, codes)
+
+    class Shaken:
+        """A kernel whose values are rounded otherwise."""
+
+        def __init__(self, kernel):
+            self.kernel, self.noise = kernel, torch.Generator().manual_seed(0)
+
+        def between(self, anchors, at):
+            K = self.kernel.between(anchors, at)
+            return K * (1 + 2e-7 * (torch.rand(K.shape, generator=self.noise) - 0.5))
+
+    for name in ("pca", "linear", "refined_near"):
+        K = kernels.KERNELS[name].between(anchors, torch.arange(1500))
+        plain = Interpolation("gp", name).fit(anchors, {}).weights
+        with monkeypatch.context() as patch:
+            patch.setattr(interpolation, "KERNELS", {name: Shaken(kernels.KERNELS[name])})
+            shaken = Interpolation("gp", name).fit(anchors, {}).weights
+        torch.testing.assert_close(K @ plain, K @ shaken, atol=2e-4, rtol=0)

@@ -20,6 +20,7 @@ from activeclust.pfn.kernels import KERNELS
 from activeclust.pfn.rules.rule import Fitted, Rule, Said
 
 _NOISE = 0.1  # s^2, relative to the kernel's mean diagonal at the anchors
+_RIDGE = 1e-4  # likewise, added to the centres' kernel: above what is rounded off it
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,24 @@ class Interpolation(Rule):
         return _Interpolated(self.kernel, weights, anchors.onehot - weights / _positive(inverse.diagonal()))
 
     def _regressed(self, anchors: AnchorSet, K: Tensor, noise: Tensor) -> Fitted:
-        """The labels of all anchors regressed on the kernels of the centres."""
-        beside = KERNELS[self.kernel].between(anchors, anchors.rows)  # (k, m)
-        small = 1e-6 * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
-        A = noise * (K + small) + beside.T @ beside
-        towards = torch.linalg.solve(A.double(), beside.T.double()).float()  # (m, k)
-        weights = towards @ anchors.onehot
+        """The labels of all anchors regressed on the kernels of the centres.
+
+        In double precision: the products of kernels hold the squares of their eigenvalues, and rounded to single
+        precision the smallest ones are noise that the solution amplifies.
+        """
+        beside = KERNELS[self.kernel].between(anchors, anchors.rows).double()  # (k, m)
+        small = _RIDGE * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
+        A = (noise * (K + small)).double() + beside.T @ beside
         at = anchors.centres
-        own = (beside[at] * towards[:, at].T).sum(1, keepdim=True)  # how far a label is its own prediction
-        onehot = anchors.onehot[at]
-        left_out = (beside[at] @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
-        return _Interpolated(self.kernel, weights, left_out)
+        of_centres, onehot = beside[at], anchors.onehot[at]
+        # for the clusters and the centres together: how far the other anchors predict themselves is not asked for
+        sums = beside.T @ anchors.onehot.double()
+        weights, towards = torch.linalg.solve(A, torch.cat([sums, of_centres.T], 1)).split(
+            [anchors.C, anchors.m], 1
+        )
+        own = (of_centres * towards.T).sum(1, keepdim=True)  # how far a label is its own prediction
+        left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
+        return _Interpolated(self.kernel, weights.float(), left_out.float())
 
     def _logits(self, score: Tensor) -> Tensor:
         return score.clamp_min(1e-4).log()  # the scores are probabilities already
