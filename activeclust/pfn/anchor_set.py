@@ -1,14 +1,13 @@
-"""The anchors of one posterior, and what is known of rows beside them.
+"""The anchors of one posterior, and the quantities that relate rows to them.
 
-:class:`AnchorSet` holds what every rule needs of the anchors; :class:`Look` what is known of some rows beside them,
-each part made when it is first asked for; :class:`OwnHidden` the same at the anchors themselves, each without what
-it says of itself. A set and its looks belong to one posterior: nothing is shared between calls.
+:class:`AnchorSet` holds what every rule needs of the anchors; :class:`Relations` holds distances, kernels and the like
+between some rows and the anchors, each computed when first read; :class:`LeaveOneOutRelations` is the same for the
+anchors themselves, each with itself left out. These objects belong to one posterior: nothing is shared between calls.
 
-Where there are more than :data:`MOST_CENTRES` anchors, kernels are taken to that many of them, the *centres*; the
-others still count wherever a sum over anchors is enough (means, ellipsoids, groups, and the labels that kernels
-interpolate).
+With more than :data:`MOST_CENTRES` anchors, kernels are computed to that many of them, the *centres*; the others still
+count wherever a sum over anchors suffices (means, ellipsoids, groups, and the labels that kernels interpolate).
 
-Shapes: n rows, b of them looked at, k anchors, m centres, C clusters.
+Shapes: n rows, b of them evaluated, k anchors, m centres, C clusters.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from activeclust.pfn.kernels import KERNELS
 from activeclust.views.sizes import MOST_KERNELS
 
 MOST_CENTRES = MOST_KERNELS
-_FLOOR = 1e-5  # of a kernel's values before a logarithm
-_FAR = 10.0  # the logarithm of relative distance that stands for "not there"
+_FLOOR = 1e-5  # lower bound of a kernel's values before the logarithm
+_FAR = 10.0  # the logarithm of relative distance that means "no such anchor"
 
 
 class AnchorSet:
@@ -40,12 +39,12 @@ class AnchorSet:
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
     columns_at : callable, optional
-        Gives the local parts of the graph kernels at rows (m,); they are made here where not given.
+        Returns the local parts of the graph kernels at rows (m,); computed here by default.
 
     Attributes
     ----------
     centres : Tensor (m,) of int64
-        The anchors that kernels are taken to, as places in ``rows``: all of them, or evenly of each cluster.
+        The anchors that kernels are computed to, as positions in ``rows``: all, or equally many of each cluster.
     """
 
     def __init__(
@@ -76,13 +75,13 @@ class AnchorSet:
         self.relevant_bandwidth: Tensor = self.relevant_distance(sample).amin(1).median() + 1e-6
 
     @cached_property
-    def sample(self) -> Look:
-        """The look at the rows that Gaussians are fitted to: the first ones, which are a random sample."""
-        return Look(self, slice(0, len(self.basis.products)))
+    def sample(self) -> Relations:
+        """The rows that Gaussians are fitted to: the first ones, which are a random sample."""
+        return Relations(self, slice(0, len(self.basis.products)))
 
-    def look(self, at: Where) -> Look:
-        """What is known of the rows ``at``; what the sample's look holds of them is not made again."""
-        return Look(self, at, self.sample)
+    def relations(self, at: Where) -> Relations:
+        """The quantities of the rows ``at``; those of the sample are not computed again."""
+        return Relations(self, at, self.sample)
 
     def squared_distance(self, at: Where) -> Tensor:
         """(b, m) squared distances in PCA coordinates."""
@@ -94,15 +93,15 @@ class AnchorSet:
         return torch.cdist(X[at] * scale, X[self.centre_rows] * scale).square()
 
     def relevant_distance(self, at: Where) -> Tensor:
-        """(b, m) squared distances in whitened coordinates, each weighed by its relevance."""
+        """(b, m) squared distances in whitened coordinates, each weighted by its relevance."""
         X = self.basis.white
         return torch.cdist(X[at] * self.relevance, X[self.centre_rows] * self.relevance).square()
 
     def _relevance(self) -> Tensor:
-        """(a,) root of the share of each whitened coordinate's variance that lies between the clusters.
+        """(a,) square root of the share of each whitened coordinate's variance that lies between the clusters.
 
-        Both variances of a coordinate are pooled with ``k + 2 C`` anchors' worth of one that tells nothing: few
-        anchors say little about it.
+        The variance within the clusters is pooled with ``2 C`` pseudo-anchors of the total variance, since few anchors
+        estimate it badly.
         """
         X = self.basis.white[self.rows]
         count = self.onehot.sum(0)[:, None]
@@ -110,7 +109,7 @@ class AnchorSet:
         within = (X - means[self.codes]).square().sum(0)
         whole = (X - X.mean(0)).square().sum(0)
         degrees = self.k - self.C
-        # per degree of freedom; none are left within clusters of one anchor each
+        # per degree of freedom; with one anchor per cluster none are left
         between = (whole - within) / max(self.C - 1, 1)
         inside = (within + whole * (2 * self.C / self.k)) / max(degrees + 2 * self.C, 1)
         ratio = (between / inside.clamp_min(1e-9)).clamp(0.05, 20.0)
@@ -127,10 +126,10 @@ class AnchorSet:
 
 
 def _centres(rows: Tensor, codes: Tensor) -> Tensor:
-    """(m,) places of the centres in ``rows`` (k,), in their order.
+    """(m,) positions of the centres in ``rows`` (k,), ascending.
 
-    Rows stand in a random order (:mod:`activeclust.views.order`): of each cluster the first ones are taken, whatever
-    the order of the answers was.
+    Rows stand in a random order (:mod:`activeclust.views.order`): of each cluster the first ones are taken,
+    independently of the order of the answers.
     """
     if len(rows) <= MOST_CENTRES:
         return torch.arange(len(rows), device=rows.device)
@@ -141,10 +140,10 @@ def _centres(rows: Tensor, codes: Tensor) -> Tensor:
     return by_cluster[place.argsort(stable=True)][:MOST_CENTRES].sort().values
 
 
-class Look:
-    """What is known of the rows ``at`` beside the anchors; ``kept`` is another look whose rows come first."""
+class Relations:
+    """Quantities that relate the rows ``at`` to the anchors; ``kept`` is another one whose rows come first."""
 
-    def __init__(self, anchors: AnchorSet, at: Where, kept: Look | None = None) -> None:
+    def __init__(self, anchors: AnchorSet, at: Where, kept: Relations | None = None) -> None:
         self.anchors, self.at = anchors, at
         self._kept = kept if isinstance(at, slice) else None
         self._kernels: dict[str, Tensor] = {}
@@ -161,11 +160,11 @@ class Look:
         assert isinstance(self.at, slice)
         if name not in self._kept._kernels:
             return KERNELS[name].between(self.anchors, self.at)
-        held = self._kept.kernel(name)
-        old, rest = divided(self.at, len(held))
+        stored = self._kept.kernel(name)
+        old, rest = divided(self.at, len(stored))
         if rest is None:
-            return held[old]
-        return torch.cat([held[old], KERNELS[name].between(self.anchors, rest)])
+            return stored[old]
+        return torch.cat([stored[old], KERNELS[name].between(self.anchors, rest)])
 
     def log_kernel(self, name: str) -> Tensor:
         """(b, m) logarithm of a kernel, floored."""
@@ -192,13 +191,13 @@ class Look:
         return self.anchors.basis.products_at(self.at)
 
     @cached_property
-    def held(self) -> Tensor:
-        """(b, G) share of each row that is of groups with an anchor, see :mod:`activeclust.pfn.groups`."""
+    def group_share(self) -> Tensor:
+        """(b, G) share of each row that is in groups with an anchor, see :mod:`activeclust.pfn.groups`."""
         return self.anchors.groups.at(self.anchors.basis.groups.E[self.at])
 
 
-class OwnHidden(Look):
-    """The centres beside one another: what a centre is to itself is hidden."""
+class LeaveOneOutRelations(Relations):
+    """The same quantities between centres; each centre itself is left out."""
 
     def __init__(self, anchors: AnchorSet) -> None:
         super().__init__(anchors, anchors.centre_rows)
@@ -208,7 +207,7 @@ class OwnHidden(Look):
 
     @cached_property
     def relative(self) -> Tensor:
-        """(m, m) as for any rows, with "not there" on the diagonal."""
+        """(m, m) as for any rows, with "no such anchor" on the diagonal."""
         return super().relative.masked_fill(self.anchors.own, _FAR)
 
     @cached_property
@@ -217,6 +216,6 @@ class OwnHidden(Look):
         return products(self.anchors.basis.pca[self.anchors.centre_rows])
 
     @cached_property
-    def held(self) -> Tensor:
+    def group_share(self) -> Tensor:
         """(m, G) as for any rows, each centre itself left out."""
         return self.anchors.groups.at_anchors()[self.anchors.centres]

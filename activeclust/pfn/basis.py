@@ -1,4 +1,4 @@
-"""The views as tensors, with what the rules need of them whatever the anchors are."""
+"""The views as tensors, with the quantities of the rules that do not depend on anchors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 _CHEBYSHEV_STEPS = 8  # products with the graph, for the Green function beyond its leading eigenspace
 _LOCAL_SHIFT = 1e-3
 GRAPHS = ("refined", "graph", "sharp", "angle")
-_FIT_ROWS = 4096  # rows that Gaussians are fitted to
-_PICKED = (1, 2, 4, 9, 19, 39)  # eigenvalues that the network is told
+_FIT_ROWS = 4096  # number of rows that Gaussians are fitted to
+_PICKED = (1, 2, 4, 9, 19, 39)  # indices of the eigenvalues in the network's input
 N_SPECTRUM = len(GRAPHS) * len(_PICKED)
 
-#: Rows by their numbers, or one after another: those are looked at without a copy.
+#: Rows by their numbers, or a slice, which needs no copy.
 Where = Tensor | slice
 
 
@@ -67,7 +67,7 @@ class Basis:
 
     @property
     def refined(self) -> TorchGraph:
-        """The graph that groups, degrees and typical rows are taken from."""
+        """The graph of groups, degrees and typical rows."""
         return self.graphs["refined"]
 
     def _fit_single(self) -> None:
@@ -76,10 +76,10 @@ class Basis:
         ones = torch.ones(1, 1, len(self.products), device=self.device)
         self.ridge = ridge_of(self.products)
         single, _ = Gaussians.fit(self.products, ones, ridge=self.ridge).log_density(self.products)
-        self.single = float(single.mean())  # what the clusters' own must beat
+        self.single = float(single.mean())  # the baseline of the clusters' own Gaussians
 
     def products_at(self, rows: Where) -> Tensor:
-        """The :func:`products` of the PCA coordinates at ``rows``; those of the first rows are at hand."""
+        """The :func:`products` of the PCA coordinates at ``rows``; those of the first rows are stored."""
         if not isinstance(rows, slice):
             return products(self.pca[rows])
         old, rest = divided(rows, len(self.products))
@@ -99,13 +99,13 @@ class Basis:
 
 
 def _whitened(E: Tensor) -> Tensor:
-    """Unit rows ``E`` (n, m) with every column of one size, as unit rows: no direction outweighs the others."""
+    """``E`` (n, m) with all columns scaled to equal size and rows to length 1: no direction dominates."""
     variance = E.var(dim=0, correction=0)
     return unit((E - E.mean(dim=0)) / torch.sqrt(variance + 1e-3 * variance.mean() + 1e-12))
 
 
 def _mask(A: Tensor, keep: float, rng: np.random.Generator) -> Tensor:
-    """(m,) zeros and ones, at least one of them one."""
+    """(m,) zeros and ones, at least one of them 1."""
     kept = rng.random(A.shape[1]) < keep
     kept[rng.integers(A.shape[1])] = True
     return torch.as_tensor(kept, dtype=A.dtype, device=A.device)
@@ -115,12 +115,12 @@ class TorchGraph:
     def __init__(self, graph: Graph, to) -> None:
         self.values, self.vectors = to(graph.eigenvalues), to(graph.eigenvectors)
         self.root_degree = to(np.sqrt(graph.degree))
-        # SciPy multiplies by many columns five times as fast as torch does, each column as if it were alone
+        # SciPy is five times as fast as torch for many columns, and computes each column independently
         self.adjacency = graph.adjacency if self.values.device.type == "cpu" else self._on_device(graph)
 
     def _on_device(self, graph: Graph) -> Tensor:
         S = graph.adjacency
-        with warnings.catch_warnings():  # torch calls its CSR layout beta at every first use
+        with warnings.catch_warnings():  # torch warns once that its CSR layout is in beta
             warnings.filterwarnings("ignore", message="Sparse CSR", category=UserWarning)
             return torch.sparse_csr_tensor(
                 torch.as_tensor(S.indptr.astype(np.int32)),
@@ -146,12 +146,12 @@ class TorchGraph:
     def local_columns(self, rows: Tensor) -> Tensor:
         """(n, k) columns of (1 + shift - S)^-1 on the complement of the leading eigenspace.
 
-        By Chebyshev iteration (Saad, Iterative methods for sparse linear systems, 2003, algorithm 12.1): the
-        spectrum there lies between one less the last eigenvalue that is known, and two.
+        By Chebyshev iteration (Saad, Iterative methods for sparse linear systems, 2003, algorithm 12.1): the spectrum
+        there lies between one minus the last known eigenvalue, and two.
         """
         low, high = 1.0 + _LOCAL_SHIFT - float(self.values[-1]), 2.0 + _LOCAL_SHIFT
         middle, half = (high + low) / 2, max((high - low) / 2, 1e-3)
-        # one column after another: a product of matrices would round by how many there are
+        # column by column: the rounding of a matrix product depends on the number of columns
         residual = -torch.stack([self.vectors @ self.vectors[row] for row in rows], 1)
         residual[rows, torch.arange(len(rows), device=rows.device)] += 1.0
         sigma = middle / half
@@ -187,15 +187,15 @@ class Columns:
 
 
 class ColumnCache:
-    """Columns of one basis, each made once. Safe to share between threads.
+    """A cache of the columns of one basis, each computed once. Safe to share between threads.
 
-    A column is the same to the last bit whichever are made with it or were made before it.
+    A column is bitwise the same, whichever other columns are computed with it or before it.
 
     Parameters
     ----------
     basis : Basis
     most : int
-        Columns that are kept; the longest unused one is let go first.
+        Maximum number of columns kept; the least recently used one is dropped first.
     """
 
     def __init__(self, basis: Basis, most: int = 4096) -> None:
@@ -211,7 +211,7 @@ class ColumnCache:
             missing = [row for row in dict.fromkeys(wanted) if row not in found]
             if missing:
                 found |= zip(missing, self._made(missing), strict=True)
-            self._held |= {row: found[row] for row in wanted}  # now the last ones
+            self._held |= {row: found[row] for row in wanted}  # now the most recently used
             while len(self._held) > max(self.most, len(found)):
                 del self._held[next(iter(self._held))]
         return Columns(
@@ -225,7 +225,7 @@ class ColumnCache:
 
 
 def divided(rows: slice, m: int) -> tuple[slice, slice | None]:
-    """The rows of a slice below m, and those from there on, None where there are none."""
+    """The parts of a slice below and from row m on; None for an empty part."""
     old = slice(min(rows.start, m), min(rows.stop, m))
     return old, slice(max(rows.start, m), rows.stop) if rows.stop > m else None
 

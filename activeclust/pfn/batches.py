@@ -14,7 +14,7 @@ from activeclust.pfn.model import Batch
 
 
 def numbers_per_row(clusters: int, anchors: int) -> int:
-    """How many numbers the evidence of one row takes: for the size of a chunk that fits into memory.
+    """Size of the evidence of one row in numbers, to choose a chunk that fits into memory.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def numbers_per_row(clusters: int, anchors: int) -> int:
 
 
 def batch_of(evidence: Evidence, rows: Where) -> Batch:
-    """What the rules say at ``rows`` and at their anchors, as a batch of one."""
+    """The evidence at ``rows`` and at the anchors, as a batch of one."""
     pair, row, bias = evidence.at(rows)
     anchor_pair, anchor_row, anchor_bias = evidence.at_anchors()
     C, k = evidence.C, evidence.anchors.m
@@ -37,7 +37,7 @@ def batch_of(evidence: Evidence, rows: Where) -> Batch:
 
 
 def stacked(batches: Sequence[Batch], n_clusters: int) -> Batch:
-    """Batches of one, alike but for their clusters, as one batch padded to ``n_clusters``."""
+    """Batches of one, equal in size except for the number of clusters, as one batch padded to ``n_clusters``."""
     parts: dict[str, Tensor] = {}
     for name in (field.name for field in fields(Batch)):
         dim = {"pair": 2, "anchor_pair": 2, "cluster_mask": 1}.get(name)

@@ -1,4 +1,4 @@
-"""Rows in chunks, and smaller chunks where a device runs out of memory."""
+"""Computes rows in chunks, and in smaller chunks if a device runs out of memory."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ SMALLEST = 64
 def in_chunks(
     n: int, chunk: int, serve: Callable[[int, int], np.ndarray], step: str = "posterior"
 ) -> np.ndarray:
-    """``serve(start, end)`` for all of 0..n, one below another.
+    """The results of ``serve(start, end)`` for all rows 0..n, concatenated.
 
-    Each row must be served on its own, so that the size of a chunk changes nothing. Where the device has no
-    memory left for a chunk, it is tried again with half as many rows, and the work goes on with those.
+    The result of a row must not depend on the other rows of its chunk. If the device has not enough memory for a chunk,
+    this and the later chunks have half as many rows.
 
     Parameters
     ----------
     n, chunk : int
     serve : callable
-        Gives (end - start, ...).
+        Returns (end - start, ...).
     step : str
         The name under which progress is reported.
 
     Raises
     ------
     NotEnoughMemory
-        Where not even 64 rows fit.
+        If not even 64 rows fit.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def in_chunks(
                 ) from error
             chunk = max(SMALLEST, chunk // 2)
             if torch.cuda.is_available():
-                torch.cuda.empty_cache()  # what is free is in pieces of the old size
+                torch.cuda.empty_cache()  # free memory is fragmented in pieces of the old size
             continue
         start = end
         report(step, start, n)

@@ -1,15 +1,15 @@
-"""The network's input: what the rules say of every row and cluster, and what speaks for each of them.
+"""The network's input: the rules' scores of every row and cluster, and how reliable each rule is here.
 
-Each rule is a known method in closed form (:mod:`activeclust.pfn.rules`); the network learns which to believe where.
-Beside the rules, *groups* of rows at a dozen numbers of groups say which parts of the data no anchor speaks for
+Each rule is a known method in closed form (:mod:`activeclust.pfn.rules`); the network learns which rule to trust where.
+In addition, *groups* of rows at a dozen numbers of groups show which parts of the data have no anchor
 (:mod:`activeclust.pfn.groups`).
 
-All of it is a function of inner products and distances, so it does not change when rows are permuted or features are
-rotated, shifted or scaled, and permutes with the clusters. For the anchors themselves every rule is evaluated with
-that anchor left out.
+Everything is a function of inner products and distances, so it does not change when rows are permuted or features are
+rotated, shifted or scaled, and it is equivariant to permutations of the clusters. For the anchors themselves every rule
+is evaluated with that anchor left out.
 
-Shapes: b rows, k anchors, m of them centres (see :class:`AnchorSet`), C clusters. Features lie one below another in
-memory, clusters above rows, as they are made; to the network they are shown as (b, C, features).
+Shapes: b rows, k anchors, m of them centres (see :class:`AnchorSet`), C clusters. In memory the order is (features, C,
+b), as they are computed; the network receives views of shape (b, C, features).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.basis import N_SPECTRUM, Basis, Columns, Where
 from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
-from activeclust.pfn.rules import FLOOR, RULES, Fitted, Said
+from activeclust.pfn.rules import FLOOR, RULES, Fitted, RuleScores
 from activeclust.pfn.rules.ellipsoids import Ellipsoids
 from activeclust.pfn.rules.interpolation import Interpolation
 
@@ -34,9 +34,9 @@ _REACHING = tuple(rule.name for rule in RULES if isinstance(rule, Interpolation)
 _DENSITIES = tuple(rule.name for rule in RULES if isinstance(rule, Ellipsoids))
 _BIAS_KERNELS = ("refined_far", "graph", "sharp", "angle")
 _BIAS_COSINES = ("refined24", "refined8", "green", "sphere")
-_SAMPLE = 128  # rows on which the rules are held against one another
+_SAMPLE = 128  # number of rows on which the rules are compared
 
-#: What each feature is, in the order in which the network reads them: ``part:name``.
+#: Names of the features, ``part:name``, in the order in which the network reads them.
 PAIR_FEATURES = (
     *(f"bounded:{name}" for name in RULE_NAMES),
     *(f"probability:{name}" for name in RULE_NAMES),
@@ -49,7 +49,7 @@ ROW_FEATURES = (
     "distance",
     "graph:nearest",
     *(f"bounded:{name}" for name in _DENSITIES),
-    *(f"groups:held{i}" for i in range(N_GROUP_ROW)),
+    *(f"groups:group_share{i}" for i in range(N_GROUP_ROW)),
 )
 BIAS_FEATURES = (
     *(f"kernel:{name}" for name in _BIAS_KERNELS),
@@ -68,7 +68,7 @@ TASK_FEATURES = (
     *(f"gain:{name}" for name in _DENSITIES),
     *(f"groups:task{i}" for i in range(N_GROUP_TASK)),
 )
-#: What speaks for each rule, as columns of the task features: (rules, what).
+#: The reliability features of each rule, as columns of the task features: (rules, features).
 SPEAKS_FOR = tuple(
     tuple(
         TASK_FEATURES.index(f"{what}:{name}")
@@ -82,7 +82,7 @@ N_PAIR, N_ROW, N_BIAS, N_TASK = (
 
 
 class Features(NamedTuple):
-    """What the network reads of b rows."""
+    """The network's input for b rows."""
 
     pair: Tensor  # (b, C, N_PAIR)
     row: Tensor  # (b, N_ROW)
@@ -90,7 +90,7 @@ class Features(NamedTuple):
 
 
 class Evidence:
-    """The rules, fitted to k anchors of C clusters; :meth:`at` evaluates them on rows.
+    """The rules, fitted to k anchors of C clusters; :meth:`at` evaluates them at rows.
 
     Parameters
     ----------
@@ -100,15 +100,15 @@ class Evidence:
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
     columns_at : callable, optional
-        Gives the local parts of the graph kernels at rows; they are made here where not given.
+        Returns the local parts of the graph kernels at rows; computed here by default.
 
     Attributes
     ----------
     anchors : AnchorSet
     task : Tensor (N_TASK,)
-        What concerns all rows: sizes, spectra, groups, and what speaks for each rule: how often it tells a left-out
-        anchor rightly, how far it agrees with the others on rows without answers, how sure it is there, and how
-        evenly it divides them.
+        Features of the whole data set: sizes, spectra, groups, and the reliability of each rule: how often it is right
+        about a left-out anchor, how far it agrees with the others on rows without answers, how confident it is there,
+        and how evenly it divides them.
     """
 
     def __init__(
@@ -122,9 +122,9 @@ class Evidence:
         self.fitted: dict[str, Fitted] = {}
         for rule in RULES:
             self.fitted[rule.name] = rule.fit(self.anchors, self.fitted)
-        hidden = OwnHidden(self.anchors)
+        hidden = LeaveOneOutRelations(self.anchors)
         self._at_anchors = self._features(
-            hidden, {name: fit.without_own(hidden) for name, fit in self.fitted.items()}
+            hidden, {name: fit.leave_one_out(hidden) for name, fit in self.fitted.items()}
         )
         self.task = self._task_features()
 
@@ -139,35 +139,37 @@ class Evidence:
         return self.anchors.C
 
     def at(self, rows: Where) -> Features:
-        """What the rules say at ``rows``, which are not anchors."""
-        look = self.anchors.look(rows)
-        return self._features(look, {name: fit.at(look) for name, fit in self.fitted.items()})
+        """The evidence at ``rows``, which are not anchors."""
+        relations = self.anchors.relations(rows)
+        return self._features(relations, {name: fit.at(relations) for name, fit in self.fitted.items()})
 
     def at_anchors(self) -> Features:
-        """The same at the m anchors that are centres, each with itself left out."""
+        """The evidence at the m anchors that are centres, each with itself left out."""
         return self._at_anchors
 
-    def _features(self, look: Look, said: dict[str, Said]) -> Features:
+    def _features(self, relations: Relations, scores: dict[str, RuleScores]) -> Features:
         anchors, basis = self.anchors, self.anchors.basis
-        bounded = torch.stack([said[name].bounded for name in RULE_NAMES])
-        certain = torch.stack([rule.log_probability(said[rule.name].score) for rule in RULES])
+        bounded = torch.stack([scores[name].bounded for name in RULE_NAMES])
+        certain = torch.stack([rule.log_probability(scores[rule.name].score) for rule in RULES])
         share = torch.log(anchors.share * anchors.C).clamp(-3, 3)[:, None].expand(1, -1, bounded.shape[2])
         pair = torch.cat([bounded, certain, share]).permute(2, 1, 0)
         row = [
-            *(said[name].score.sum(0).clamp(-1, 2) for name in _REACHING),
-            basis.log_density[look.at].clamp(-3, 3),
-            basis.refined.root_degree[look.at].log().clamp(-3, 3),
-            look.relative.amin(1) / 5.0,
-            look.log_kernel("refined_far").amax(1) / 5.0,
-            *(said[name].bounded.amax(0) for name in _DENSITIES),
+            *(scores[name].score.sum(0).clamp(-1, 2) for name in _REACHING),
+            basis.log_density[relations.at].clamp(-3, 3),
+            basis.refined.root_degree[relations.at].log().clamp(-3, 3),
+            relations.relative.amin(1) / 5.0,
+            relations.log_kernel("refined_far").amax(1) / 5.0,
+            *(scores[name].bounded.amax(0) for name in _DENSITIES),
         ]
         bias = [
-            *(look.log_kernel(name) / 5.0 for name in _BIAS_KERNELS),
-            *(look.cosine(name) for name in _BIAS_COSINES),
-            -look.relative / 5.0,
+            *(relations.log_kernel(name) / 5.0 for name in _BIAS_KERNELS),
+            *(relations.cosine(name) for name in _BIAS_COSINES),
+            -relations.relative / 5.0,
         ]
         return Features(
-            pair, torch.cat([torch.stack(row, 1), look.held], 1), torch.stack(bias).permute(1, 2, 0)
+            pair,
+            torch.cat([torch.stack(row, 1), relations.group_share], 1),
+            torch.stack(bias).permute(1, 2, 0),
         )
 
     def _task_features(self) -> Tensor:
@@ -175,7 +177,7 @@ class Evidence:
         certain = self._at_anchors.pair[..., R : 2 * R]  # (m, C, rules) log-probabilities
         own = anchors.centre_codes[:, None, None].expand(-1, 1, R)
         left_out = certain.gather(1, own).squeeze(1)  # (m, rules)
-        # where a cluster's only anchor is left out nobody can tell it
+        # if a cluster's only anchor is left out, no rule can be right
         alone = (anchors.share * anchors.k)[anchors.centre_codes] < 1.5
         right = (certain.argmax(1) == anchors.centre_codes[:, None]).float()[~alone]
         told = right.sum(0) / (len(right) + 1.0)
@@ -199,13 +201,15 @@ class Evidence:
     def _consensus(self) -> Tensor:
         """(3 rules,) agreement with the mean of the rules, confidence and balance, on the first rows.
 
-        Where each cluster has one anchor, leaving it out says nothing of a rule; these do.
+        With one anchor per cluster, leaving it out says nothing about a rule; these features do.
         """
         anchors = self.anchors
-        look = anchors.look(slice(0, min(_SAMPLE, anchors.basis.n)))
-        P = torch.stack([rule.log_probability(self.fitted[rule.name].at(look).score) for rule in RULES]).exp()
+        relations = anchors.relations(slice(0, min(_SAMPLE, anchors.basis.n)))
+        P = torch.stack(
+            [rule.log_probability(self.fitted[rule.name].at(relations).score) for rule in RULES]
+        ).exp()
         weight = torch.ones(P.shape[2], device=P.device)
-        weight[anchors.rows[anchors.rows < len(weight)]] = 1e-3  # there, what is said is the answer
+        weight[anchors.rows[anchors.rows < len(weight)]] = 1e-3  # at an anchor the label is its answer
         weight = weight / weight.sum()
         mean = P.mean(0)
         agreement = (P * mean).sum(1) @ weight / ((mean * mean).sum(0) @ weight)

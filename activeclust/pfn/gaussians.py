@@ -1,10 +1,10 @@
-"""A Gaussian a cluster, fitted to soft assignments of all rows: what the *shape* of the clusters adds.
+"""A Gaussian per cluster, fitted to soft assignments of all rows: uses the *shape* of the clusters.
 
-The rules on the graph know which rows lie near which; they do not know that a cluster is an ellipsoid in
-the PCA coordinates. Where it is one, quadratic discriminant analysis under the soft labels of a graph rule
-(one step of expectation maximisation, Nigam et al., Machine Learning 39, 2000) corrects that rule along
-the borders: on 5,000 rows of MNIST by one to two points of accuracy at 50 anchors and more
-(docs/training-log.md). The covariance of a cluster is shrunk towards the pooled one (Friedman, JASA 1989).
+The rules on the graph use which rows are near each other; they do not use that a cluster may be an ellipsoid in the PCA
+coordinates. If it is, quadratic discriminant analysis under the soft labels of a graph rule (one step of expectation
+maximisation, Nigam et al., Machine Learning 39, 2000) corrects that rule along the borders: on 5,000 rows of MNIST by
+one to two percentage points of accuracy at 50 anchors and more (docs/training-log.md). The covariance of a cluster is
+shrunk towards the pooled one (Friedman, JASA 1989).
 
 Mean, covariance and squared Mahalanobis distance are all linear in the products x_i x_j, so that fitting
 and evaluating any number of Gaussians is one matrix product each.
@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-COORDINATES = 32  # leading PCA coordinates that are looked at
-_SHRINK = 0.5  # the pooled covariance counts as this many rows a coordinate
+COORDINATES = 32  # number of leading PCA coordinates used
+_SHRINK = 0.5  # the pooled covariance counts as this many rows per coordinate
 _RIDGE = 1e-3  # of the mean variance, added to every covariance's diagonal
 
 
@@ -51,7 +51,7 @@ class Gaussians:
     log_size : Tensor (S, C)
         Half the log-determinant of the covariance.
     weight : Tensor (S, C)
-        Rows a cluster, soft.
+        Soft number of rows per cluster.
     coordinates : int
         a.
     """
@@ -68,8 +68,8 @@ class Gaussians:
     ) -> Gaussians:
         """From products (m, f + a) and soft assignments (S, C, m), which sum to at most 1 over the clusters.
 
-        ``more`` are products and assignments of further rows; ``ridge`` is what :func:`ridge_of` says of F, which
-        is made here where not given.
+        ``more`` are products and assignments of further rows; ``ridge`` is :func:`ridge_of` of F, computed here by
+        default.
 
         Examples
         --------
@@ -110,7 +110,7 @@ class Gaussians:
         )
 
     def log_density(self, F: Tensor) -> tuple[Tensor, Tensor]:
-        """Log of share times density, and the squared Mahalanobis distance a coordinate; (S, C, b) each.
+        """Log of share times density, and the squared Mahalanobis distance per coordinate; (S, C, b) each.
 
         Densities are per unit of PCA coordinates; F (b, f + a) are the products of the rows.
         """
@@ -118,8 +118,9 @@ class Gaussians:
         squared = squared.view(*self.weight.shape, len(F))
         return self._joint(squared, self.log_size), squared / self.coordinates
 
-    def log_density_without_own(self, F: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """The same at rows (k, f + a) that were part of clusters ``codes`` (k,) with weight 1, each left out.
+    def log_density_left_out(self, F: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """The same at rows (k, f + a) that were in the clusters ``codes`` (k,) with weight 1, each with itself left
+        out.
 
         Exact in the mean, the covariance and the determinant (Sherman and Morrison); the soft assignments
         of the other rows stay as they are, and so does the pooled covariance.
@@ -148,7 +149,7 @@ class Gaussians:
 
 
 def ridge_of(F: Tensor) -> float:
-    """What is added to the diagonal of every covariance fitted to the rows of products F (m, f + a)."""
+    """The number added to the diagonal of every covariance that is fitted to the rows of products F (m, f + a)."""
     a = (math.isqrt(9 + 8 * F.shape[1]) - 3) // 2
     variance = F[:, -a:].var(dim=0, correction=0)
     return _RIDGE * float(variance.mean()) + 1e-9

@@ -1,14 +1,14 @@
 """Groups of rows before any answer, coarse to fine: which of them have no anchor yet?
 
-Whether a row is of a cluster *not seen so far* cannot be told from the distance to the anchors alone: one
-must know how many clusters there are. So the rows are grouped by soft k-means in diffusion coordinates at a
-dozen fixed numbers of groups, once a data set, and each grouping comes with what speaks for it: how much of
-the graph lies inside its groups, how sharp they are, and the eigengap there (von Luxburg, Statistics and
-Computing 17, 2007). With anchors, each row hears at every number whether its group holds one, and how well
-groups and answered clusters agree; the network learns at which number to believe it.
+Whether a row is in a cluster *not seen so far* does not follow from the distances to the anchors alone; the number of
+clusters matters, too. So the rows are grouped by soft k-means in diffusion coordinates at a dozen fixed numbers of
+groups, once per data set, and each grouping has measures of quality: the share of the graph inside its groups, how
+sharp the groups are, and the eigengap (von Luxburg, Statistics and Computing 17, 2007). With anchors, the features of a
+row say for every number of groups whether its group has an anchor, and how well groups and answered clusters agree; the
+network learns which number to trust.
 
-No draw at random: the first centres are chosen greedily among the first rows, which are a random sample that
-depends on the shape of the cloud alone (:mod:`activeclust.views.order`).
+Nothing is drawn at random here: the first centres are chosen greedily among the first rows, a random sample that
+depends only on the shape of the data (:mod:`activeclust.views.order`).
 
 Shapes: n rows, m coordinates, k anchors, C clusters, G numbers of groups, T groups of all of them together.
 """
@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 28, 40)
-N_GROUP_ROW = len(NUMBERS)  # features of a row
-N_GROUP_TASK = 6 * len(NUMBERS)  # features of a task
+N_GROUP_ROW = len(NUMBERS)  # number of features of a row
+N_GROUP_TASK = 6 * len(NUMBERS)  # number of features of a task
 
-_CANDIDATES = 512  # rows that the first centres are chosen from
-_ROWS = 2048  # rows that the centres are fitted to
+_CANDIDATES = 512  # number of rows that the first centres are chosen from
+_ROWS = 2048  # number of rows that the centres are fitted to
 _STEPS = 5
 _TEMPERATURE = 0.1
 
@@ -45,7 +45,7 @@ class Groups:
     Attributes
     ----------
     centres : Tensor (T, m)
-        Unit rows, those of each number below one another.
+        Unit rows, grouping after grouping.
     quality : Tensor (3 G,)
         For each number: log of the graph's share between groups, sharpness, eigengap.
     """
@@ -79,18 +79,18 @@ class Groups:
         return closeness / (self.blocks.T @ (self.blocks @ closeness))
 
     def with_anchors(self, rows: Tensor, onehot: Tensor) -> Anchored:
-        """What anchors ``rows`` (k,) of clusters ``onehot`` (k, C) say of the groups."""
+        """The groups with the anchors ``rows`` (k,) of clusters ``onehot`` (k, C)."""
         return Anchored(self, self._shares(self.E[rows]), onehot)
 
 
 class Anchored:
-    """Groups, some of which hold anchors.
+    """Groups, some of which have anchors.
 
     Attributes
     ----------
     task : Tensor (N_GROUP_TASK,)
-        The groupings' quality; by number, the share of rows whose group holds no anchor, the share of anchors
-        whose group is of their cluster, and how many groups with anchors come on a cluster.
+        The groupings' quality; for each number of groups, the share of rows whose group has no anchor, the share of
+        anchors whose group belongs to their cluster, and the number of groups with anchors per cluster.
     """
 
     def __init__(self, groups: Groups, shares: Tensor, onehot: Tensor) -> None:
@@ -106,7 +106,7 @@ class Anchored:
         self.task = torch.cat([groups.quality, without, agreement, per_cluster])
 
     def at(self, E: Tensor) -> Tensor:
-        """(b, G): to which share each of the unit rows E (b, m) is of groups with an anchor."""
+        """(b, G): the share of each of the unit rows E (b, m) that is in groups with an anchor."""
         held, whole = (self._weights @ _closeness(self.groups.centres, E)).chunk(2)
         return (held / whole).T
 
@@ -125,7 +125,7 @@ def _closeness(centres: Tensor, E: Tensor) -> Tensor:
 
 
 def _greedy(E: Tensor, most: int) -> Tensor:
-    """(most, m) rows of E, each next one nearest to all rows that are far from those before."""
+    """(most, m) rows of E, each chosen nearest to the rows that are far from those chosen before."""
     distance = (1.0 - E @ E.T).clamp_min(0)
     nearest = torch.full((len(E),), 2.0, device=E.device)
     chosen = []

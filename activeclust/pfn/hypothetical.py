@@ -11,7 +11,8 @@ from activeclust.pfn.batches import batch_of, numbers_per_row, stacked
 from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.model import PFN
 
-_ELEMENTS = 8_000_000  # hypotheses x rows x (clusters x pair features + anchors x bias features) of a batch
+# maximum size of a batch: hypotheses x rows x (clusters x pair features + anchors x bias features)
+_ELEMENTS = 8_000_000
 
 
 def posteriors(
@@ -32,7 +33,7 @@ def posteriors(
     Returns
     -------
     ndarray (H, m, n_clusters + 2)
-        The known clusters, the one that the answer opens (0 where it opens none), none of these.
+        The known clusters, the new cluster of the answer (0 if it is of a known one), none of these.
     """
     out = np.zeros((len(contexts), len(at), n_clusters + 2))
     cost = len(at) * numbers_per_row(n_clusters + 1, contexts[0].anchors.m)
@@ -44,12 +45,12 @@ def posteriors(
             queries = stacked([batch_of(contexts[h], at) for h in part], n_clusters + 1)
             out[part] = model.decode(context, queries).double().exp().cpu().numpy()
     opened = np.array([n_clusters < evidence.C for evidence in contexts])
-    out[~opened, :, n_clusters] = 0.0  # padding: not quite nothing
+    out[~opened, :, n_clusters] = 0.0  # padding has a small probability, not 0
     return out
 
 
 def _alike(samples: Sequence[Tensor]) -> list[list[int]]:
-    """Numbers of the contexts that have as many rows as one another; nearly always all."""
+    """Numbers of the contexts with equally many rows; nearly always all."""
     groups: dict[int, list[int]] = {}
     for h, sample in enumerate(samples):
         groups.setdefault(len(sample), []).append(h)

@@ -1,7 +1,7 @@
 """Posteriors from a trained network: weights from the package, any number of rows, in chunks.
 
-The anchors and a fixed sample of rows are encoded once; every other row is then served on its own, so a
-chunk gives exactly what the whole would give, and memory does not grow with the number of rows.
+The anchors and a fixed sample of rows are encoded once; every other row is then computed independently, so chunks do
+not change the result, and memory does not grow with the number of rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from activeclust.views.views import Views
 
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
 CONTEXT_ROWS = 256
-_CHUNK_ELEMENTS = 4_000_000  # rows x (clusters x pair features + anchors x bias features) of a chunk
+_CHUNK_ELEMENTS = (
+    4_000_000  # maximum size of a chunk: rows x (clusters x pair features + anchors x bias features)
+)
 _KEPT = 0.7  # share of the coordinates that a resampled pass sees
 
 
@@ -52,12 +54,12 @@ class Network:
 
 @functools.lru_cache(maxsize=4)
 def load_network(path: str | Path = WEIGHTS, device: str = "cpu") -> Network:
-    """The network at ``path``, read once a process and device.
+    """The network at ``path``, read once per process and device.
 
     Raises
     ------
     WeightsError
-        Where the file or its card is missing, or made for another network.
+        If the file or its card is missing, or is of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -85,7 +87,7 @@ def load_network(path: str | Path = WEIGHTS, device: str = "cpu") -> Network:
 
 @dataclass
 class Posterior:
-    """What the network says about every distinct row.
+    """The network's posterior for every distinct row.
 
     Attributes
     ----------
@@ -100,7 +102,7 @@ class Posterior:
 
 
 class Session:
-    """One data set on one device. Safe to share between threads: a posterior depends on its arguments alone.
+    """One data set on one device. Safe to share between threads: a posterior depends only on its arguments.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ class Session:
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1.
 
-        Of more than 768 anchors only as many take part, see :class:`activeclust.pfn.anchor_set.AnchorSet`.
+        Of more than 768 anchors only 768 take part, see :class:`activeclust.pfn.anchor_set.AnchorSet`.
         """
         with torch.inference_mode():
             evidence = self.evidence(rows, codes)
@@ -150,8 +152,8 @@ class Session:
         """(H, m, C + 2) probabilities at the rows ``at`` (m,), as if ``tried[h]`` had been answered too.
 
         A hypothetical answer is one more anchor in the context, so all of them go through the network as
-        one batch. ``answers[h]`` is a code up to C; C itself opens a cluster. Columns: the C clusters, the
-        opened one (0 where none is), none of these.
+        one batch. ``answers[h]`` is a code up to C; C is a new cluster. Columns: the C clusters, the new cluster (0 if
+        there is none), none of these.
         """
         with torch.inference_mode():
             contexts = [
@@ -165,7 +167,7 @@ class Session:
         return torch.as_tensor(np.asarray(numbers, dtype=np.int64), device=self.device)
 
     def evidence(self, rows: np.ndarray, codes: np.ndarray) -> Evidence:
-        """What the network reads, of distinct ``rows`` (k,) of clusters ``codes`` (k,)."""
+        """The network's input for distinct ``rows`` (k,) of clusters ``codes`` (k,)."""
         return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at)
 
     def _posterior(self, evidence: Evidence) -> Posterior:
@@ -180,7 +182,7 @@ class Session:
         return self.network.model.encode(batch_of(evidence, self._sample(evidence)))
 
     def _sample(self, evidence: Evidence) -> Tensor:
-        """The rows that are context beside the anchors."""
+        """The context rows in addition to the anchors."""
         # views hold rows in a random order: the first ones are a random sample, the same however the rows
         # are permuted (activeclust.views.order). Anchors have tokens of their own.
         sample = torch.arange(min(CONTEXT_ROWS + evidence.k, evidence.anchors.basis.n), device=self.device)

@@ -1,15 +1,15 @@
-"""Kernels between rows and anchors: how close each row is to each answered one, in every geometry.
+"""Kernels between rows and anchors: how close each row is to each anchor, in every geometry.
 
 A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. Four families:
 
-- :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: its leading
-  eigenspace exactly, beyond it a few steps of a Chebyshev iteration. A small shift reaches far along the graph;
+- :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: exact on its leading
+eigenspace, beyond it by a few steps of a Chebyshev iteration. A small shift reaches far along the graph;
   shift -> 0 is Laplace learning (Zhu, Ghahramani and Lafferty, ICML 2003);
-- :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width that follows from the anchors;
+- :class:`Gaussian`, exp(-d^2 / 2 w) of the squared distance in a view, with a width computed from the anchors;
 - :class:`Spherical`, exp((cos - 1) / w) of the angle in an embedding of unit rows;
 - :class:`Linear`, inner products of whitened PCA coordinates.
 
-Shapes: b rows, m centres (all anchors, or the most that kernels are taken to, see AnchorSet).
+Shapes: b rows, m centres (all anchors, or a part of them, see AnchorSet).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Kernel(Protocol):
-    """What the rules ask of a kernel."""
+    """The interface of a kernel."""
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
         """(b, m) closeness of the rows ``at`` to the centres."""
@@ -42,7 +42,7 @@ class Green:
     graph : str
         A name in ``Basis.graphs``.
     shift : float
-        How far it reaches: small is far.
+        The smaller, the farther the kernel reaches.
     """
 
     graph: str
@@ -63,13 +63,13 @@ class Green:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A Gaussian kernel on the distances that ``squared`` gives, of the width that ``width`` gives."""
+    """A Gaussian kernel on the squared distances returned by ``squared``, of the width returned by ``width``."""
 
     squared: Callable[[AnchorSet, Where], Tensor]
     width: Callable[[AnchorSet], Tensor]
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) values, 1 where distance is 0."""
+        """(b, m) values, 1 at distance 0."""
         squared = self.squared(anchors, at)
         return squared.mul_(-0.5).div_(self.width(anchors)).exp_()
 
@@ -82,7 +82,7 @@ class Spherical:
     width: float
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) values, 1 where the angle is 0."""
+        """(b, m) values, 1 at angle 0."""
         E = anchors.basis.embedding[self.embedding]
         return torch.exp_((E[at] @ E[anchors.centre_rows].T - 1.0) / self.width)
 
@@ -92,7 +92,7 @@ class Linear:
     """Inner products, plus one, of whitened PCA coordinates: interpolation with it is ridge regression."""
 
     def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) values, of mean diagonal two."""
+        """(b, m) values; the mean of the diagonal is 2."""
         X = anchors.basis.white
         return X[at] @ X[anchors.centre_rows].T + 1.0
 

@@ -1,7 +1,7 @@
-"""Kinds of data sets of the prior beside unions of modes: embeddings, objects that turn, tables.
+"""Kinds of data sets of the prior besides unions of modes: embeddings, rotating objects, tables.
 
-Each is a function ``kind(y, rng) -> X, y``: rows (n, d) for given clusters (n,), or, where clusters follow from the
-rows, other clusters of about as many.
+Each is a function ``kind(y, rng) -> X, y``: rows (n, d) for given clusters (n,), or, if clusters follow from the rows,
+about as many other clusters.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from activeclust.pfn.shapes import Rng, log_uniform
 
 
 def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as a network embeds texts or pictures: topics of topics, in directions of up to 768 dimensions.
+    """Rows like embeddings of texts or pictures: a hierarchy of topics in up to 768 dimensions.
 
-    Clusters lie around centres that form a hierarchy; within a cluster rows spread over many directions of falling
-    strength, the same for all clusters or each its own. Clusters can be broad, and groups that are not the clusters can
-    make rows alike. Directions that have nothing to do with the clusters (style, length, light) can be the strongest.
-    Neighbouring clusters may overlap, so that nobody can tell their rows apart.
+    Clusters lie around centres that form a hierarchy; within a cluster rows vary in many directions of decreasing
+    strength, the same for all clusters or different ones. Clusters can be broad, and rows can be similar because of
+    groups that are not the clusters. Directions that are independent of the clusters (style, length, light) can be the
+    strongest. Neighbouring clusters may overlap.
     """
     n, C = len(y), int(y.max()) + 1
     d = round(log_uniform((32, 768), rng))
@@ -28,24 +28,24 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     near = _nearest_centre(centres)
     apart = np.linalg.norm(centres - centres[near], axis=1)
     noise, breadth = _spread_noise(y, inner, d, rng)
-    # how many standard deviations the middle between two neighbouring centres lies from each
+    # standard deviations from a centre to the middle between it and its neighbour
     strength = log_uniform((0.5, 5.0), rng)
     noise *= np.median(apart) / (2 * strength) * np.sqrt(breadth)
     basis = np.linalg.qr(rng.normal(size=(d, inner)))[0]
     X = _subtopics(centres, y, np.median(apart), rng) @ basis.T + noise
-    if rng.random() < 0.45:  # rows are alike for reasons that cut across the clusters
+    if rng.random() < 0.45:  # similarity that is independent of the clusters
         X = X + _crossing(y, d, np.median(apart), rng)
-    if rng.random() < 0.45:  # style or light: shared, few directions, often the strongest
+    if rng.random() < 0.45:  # style or light: few directions, shared by all clusters, often the strongest
         rank = int(rng.integers(1, 7))
         size = log_uniform((0.3, 4.0), rng) * np.sqrt((X**2).sum(1).mean() / rank)
         factors = rng.normal(size=(n, rank)) if rng.random() < 0.6 else np.sin(rng.uniform(0, 7, (n, rank)))
         X = X + size * factors @ np.linalg.qr(rng.normal(size=(d, rank)))[0].T
     X = X * np.exp(rng.normal(0, rng.choice([0.0, 0.15, 0.4]), (n, 1)))
-    X = X + rng.normal(size=d) * log_uniform((0.01, 1.0), rng) * np.sqrt((X**2).mean())  # never quite centred
+    X = X + rng.normal(size=d) * log_uniform((0.01, 1.0), rng) * np.sqrt((X**2).mean())  # not exactly centred
     end = rng.random()
     if end < 0.6:
         X = X / np.linalg.norm(X, axis=1, keepdims=True)
-    elif end < 0.75:  # as after a last rectifier
+    elif end < 0.75:  # as after a final ReLU
         X = np.maximum(X / X.std() + rng.uniform(-0.5, 0.5), 0)
     if C > 1 and rng.random() < 0.35:
         moved = rng.random(n) < rng.uniform(0.02, 0.3)
@@ -54,7 +54,7 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _topics(C: int, inner: int, rng: Rng) -> np.ndarray:
-    """(C, inner) centres: each leans to one of a few topics, to a degree that is the data set's."""
+    """(C, inner) centres: each is drawn towards one of a few topics, equally strongly within a data set."""
     topics = rng.normal(size=(int(rng.integers(1, max(2, C // 2) + 1)), inner))
     lean = rng.uniform(0, 0.9) * (rng.random() < 0.75)
     own = rng.normal(size=(C, inner))
@@ -69,7 +69,7 @@ def _nearest_centre(centres: np.ndarray) -> np.ndarray:
 
 
 def _spread_noise(y: np.ndarray, inner: int, d: int, rng: Rng) -> tuple[np.ndarray, float]:
-    """(n, d) of total variance 1, and over how many directions it is spread (the participation ratio)."""
+    """(n, d) of total variance 1, and the effective number of its directions (the participation ratio)."""
     n, C = len(y), int(y.max()) + 1
     rank = round(log_uniform((min(5, d), d), rng))
     variance = np.arange(1, rank + 1) ** -rng.uniform(0, 1.2)
@@ -87,14 +87,14 @@ def _spread_noise(y: np.ndarray, inner: int, d: int, rng: Rng) -> tuple[np.ndarr
     return X * scale[y][:, None], float(1 / (variance**2).sum())
 
 
-_FEW = 8  # so many clusters are more often broad ones
+_FEW = 8  # large numbers of clusters are more often broad
 
 
 def _subtopics(centres: np.ndarray, y: np.ndarray, apart: float, rng: Rng) -> np.ndarray:
     """(n, inner) the centre of each row's cluster, or of one of its parts.
 
-    A cluster can be broad: of dozens of parts of uneven size, as far from one another as from those of the next
-    cluster. Nothing but anchors tells then which parts belong together.
+    A broad cluster has dozens of parts of uneven size, as far from each other as from those of the next cluster. Then
+    only anchors show which parts belong together.
     """
     kind = rng.random()
     if kind < (0.25 if len(centres) <= _FEW else 0.4):
@@ -113,11 +113,11 @@ def _subtopics(centres: np.ndarray, y: np.ndarray, apart: float, rng: Rng) -> np
 def _crossing(y: np.ndarray, d: int, apart: float, rng: Rng) -> np.ndarray:
     """(n, d) shifts by groups that are not the clusters: form, source, language.
 
-    A group can prefer some clusters; its distance from the next is up to that of two clusters and beyond.
+    A group can be more frequent in some clusters; groups can be farther apart than clusters.
     """
     C, groups = int(y.max()) + 1, round(log_uniform((2, 40), rng))
     share = rng.dirichlet(np.full(groups, log_uniform((0.1, 10.0), rng)) + 1e-3, C)
-    shift = rng.normal(size=(groups, d)) / np.sqrt(2 * d)  # of two, about 1 apart
+    shift = rng.normal(size=(groups, d)) / np.sqrt(2 * d)  # of two groups, about 1 apart
     return log_uniform((0.25, 1.5), rng) * apart * shift[_drawn_groups(share, y, rng)]
 
 
@@ -128,10 +128,10 @@ def _drawn_groups(share: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
-    """Objects seen from all sides: each cluster a thin closed curve (or a part of one) in many dimensions.
+    """Objects seen from all sides: each cluster is a thin closed curve (or a part of one) in many dimensions.
 
-    The curves can be longer than the objects are apart, and can be alike: under changing light all faces move
-    together, and farther than one face is from the next.
+    The curves can be longer than the distance between objects, and similar to each other: under changing light,
+    pictures of all faces change in the same way, and by more than the difference between two faces.
     """
     n, C = len(y), int(y.max()) + 1
     d = round(log_uniform((10, 400), rng))
@@ -143,7 +143,7 @@ def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     waves = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal(size=(C, 2 * order, d))
     part = 1.0 if rng.random() < 0.6 else rng.uniform(0.3, 1.0)
     t = np.empty(n)
-    for cluster in range(C):  # steps of a turntable, or chance
+    for cluster in range(C):  # steps of a turntable, or random angles
         mine = np.flatnonzero(y == cluster)
         even = np.arange(len(mine)) / len(mine)
         t[mine] = 2 * np.pi * part * (even if rng.random() < 0.6 else rng.random(len(mine)))
@@ -161,10 +161,10 @@ def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
-    """A table whose clusters follow from a few of its columns, by a linear rule, a tree or a network, and chance.
+    """A table whose clusters follow from a few of its columns, by a linear rule, a tree or a network, and noise.
 
-    Columns are normal, skewed, counts or categories, correlated with one another; the number of clusters and of rows
-    is that of ``y``.
+    Columns are normal, skewed, counts or categories, correlated with one another; the numbers of clusters and of rows
+    are those of ``y``.
     """
     n, C = len(y), int(y.max()) + 1
     d = round(log_uniform((2, 40), rng))
@@ -174,7 +174,7 @@ def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
         X = rng.uniform(0.2, 1.0) * X + rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) / np.sqrt(
             rank
         )
-    if rng.random() < 0.6:  # groups that are not the clusters, and can be all that a graph sees
+    if rng.random() < 0.6:  # groups that are not the clusters, and that can dominate the neighbour graph
         groups = rng.normal(size=(int(rng.integers(2, 9)), d))
         X += log_uniform((0.5, 6.0), rng) * groups[rng.integers(len(groups), size=n)]
     X = (X - X.mean(0)) / X.std(0)
@@ -213,7 +213,7 @@ _SCORES: tuple[Callable[[np.ndarray, int, Rng], np.ndarray], ...] = (_linear, _t
 
 
 def _as_recorded(column: np.ndarray, rng: Rng) -> np.ndarray:
-    """A standard column as tables hold them: as it is, skewed, counted, in few steps, in categories."""
+    """A standard normal column transformed as in real tables: unchanged, skewed, counts, few values, categories."""
     way = rng.random()
     if way < 0.55:
         return column

@@ -2,20 +2,19 @@
 
 Shapes: B tasks, C clusters, k anchors, s context rows, q query rows, d width, p pair width.
 
-A row has one token (d) and one pair vector (p) per cluster. Nothing in the network knows the name or
-number of a cluster or the position of a row, so the posterior is equivariant to permuting either, and C
-and k have no limit.
+A row has one token (d) and one pair vector (p) per cluster. The network uses neither the number of a cluster nor the
+position of a row, so the posterior is equivariant to permuting either, and C and k have no limit.
 
     context tokens ─┐
     anchor tokens ──┼─> inducing tokens ──> rows attend to {anchors, inducing tokens} ──> heads
                     └── (blocks of this)
 
-Cost is O(n (k + m)) for n rows and m inducing tokens (Set Transformer, Lee et al., ICML 2019). What a row
-hears of its neighbours comes through the graph kernels of :mod:`activeclust.pfn.evidence`.
+Cost is O(n (k + m)) for n rows and m inducing tokens (Set Transformer, Lee et al., ICML 2019). Information about a
+row's neighbours comes from the graph kernels of :mod:`activeclust.pfn.evidence`.
 
 Output: for each row and cluster the sum of (1) the attention mass on the cluster's anchors, (2) the rules'
-log-probabilities under gates that the row's token and what speaks for each rule set, (3) a bilinear form of token and
-pair vector; and one more logit for *none of the clusters seen so far*.
+log-probabilities weighted by gates, which depend on the row's token and on the rules' reliability, (3) a bilinear form
+of token and pair vector; and one more logit for *none of the clusters seen so far*.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Config:
 
 @dataclass
 class Batch:
-    """Evidence for B tasks, padded; masks are True where there is something.
+    """Evidence for B tasks, padded; masks are False at padding.
 
     Attributes
     ----------
@@ -74,10 +73,10 @@ class Batch:
 
 @dataclass
 class Context:
-    """What the anchors and context rows have become, block by block; enough to serve any further row."""
+    """The encoded anchors and context rows of each block; all that further rows need."""
 
     anchors: list[Tensor]  # (B, k, d) before each block and after the last
-    inducing: list[Tensor]  # (B, m, d) a block
+    inducing: list[Tensor]  # (B, m, d) per block
     codes: Tensor
     task: Tensor
     cluster_mask: Tensor
@@ -85,7 +84,7 @@ class Context:
 
 
 class _Attention(nn.Module):
-    """Multi-head attention of x onto y, with an additive bias made from pair features where given."""
+    """Multi-head attention of x to y, with an additive bias from pair features if they are given."""
 
     def __init__(self, width: int, heads: int, n_bias: int = 0) -> None:
         super().__init__()
@@ -101,7 +100,7 @@ class _Attention(nn.Module):
         Q = self.query(self.norm_x(x)) / (d // self.heads) ** 0.5
         Q = Q.view(B, q, self.heads, d // self.heads).transpose(1, 2)
         K, V = self.keyvalue(y).view(B, y.shape[1], 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        # explicit products: three times faster to train on a CPU than torch's fused attention
+        # explicit products: on a CPU, training is three times as fast as with torch's fused attention
         logits = Q @ K.transpose(-1, -2)
         if bias is not None:
             logits[..., : bias.shape[-1]] += bias
@@ -127,13 +126,13 @@ class _Block(nn.Module):
         self.seeds = nn.Parameter(0.1 * torch.randn(config.inducing, config.width))
         self.gather = _Attention(config.width, config.heads)
         self.gather_feed = _Feed(config.width)
-        # one more bias: whether query and key, both anchors, bear the same cluster
+        # one more bias: whether query and key are anchors of the same cluster
         self.read = _Attention(config.width, config.heads, N_BIAS + 1)
         self.feed = _Feed(config.width)
 
     @property
     def bias_weight(self) -> Tensor:
-        """(heads, N_BIAS + 1): how a pair's features count in the block's second attention."""
+        """(heads, N_BIAS + 1) weights of a pair's features in the block's second attention."""
         assert self.read.bias is not None
         return self.read.bias.weight
 
@@ -152,16 +151,16 @@ class _Block(nn.Module):
 
 
 class _Standing(nn.Module):
-    """What the evidence for and against each rule adds to its gate: the same function for all of them."""
+    """Adds a function of a rule's reliability features to its gate; the same function for all rules."""
 
     columns: Tensor
 
     def __init__(self, width: int = 32, named: int = 8) -> None:
         super().__init__()
         self.register_buffer("columns", torch.tensor(SPEAKS_FOR), persistent=False)
-        self.names = nn.Parameter(0.1 * torch.randn(len(RULES), named))  # what is learned of a rule itself
+        self.names = nn.Parameter(0.1 * torch.randn(len(RULES), named))  # a learned vector per rule
         evidence = self.columns.shape[1]
-        # beside a rule's own evidence the mean over the rules, and the sizes, which stand first
+        # a rule's own features, the mean over the rules, and the sizes, which come first
         self.layers = nn.Sequential(
             nn.Linear(2 * evidence + _SIZES + named, width), nn.GELU(), nn.Linear(width, width), nn.GELU(),
             nn.Linear(width, 1),
@@ -195,31 +194,31 @@ class PFN(nn.Module):
             nn.Linear(N_ROW + N_TASK + 3 * p, 2 * d), nn.GELU(), nn.Linear(2 * d, d)
         )
         self.roles = nn.Parameter(torch.zeros(2, d))  # of an anchor, of a row
-        self.own_cluster = nn.Linear(p, d)  # an anchor's token holds what the others say of its own cluster
+        self.own_cluster = nn.Linear(p, d)  # an anchor's token includes the pair vector of its own cluster
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(d)
         self.query, self.key = nn.Linear(d, d), nn.Linear(d, d)
-        self.trust = nn.Linear(d, 1)  # how much an anchor's label counts
+        self.trust = nn.Linear(d, 1)  # weight of an anchor's label
         self.distance = nn.Linear(N_BIAS, 1, bias=False)
         self.gates = nn.Linear(d, len(RULES) + 1)
         self.standing = _Standing()
         self.bilinear = nn.Linear(d, p)
         self.pair_score = nn.Sequential(nn.Linear(p, p), nn.GELU(), nn.Linear(p, 1))
         self.new_cluster_head = nn.Sequential(nn.Linear(d + 2 * p, d), nn.GELU(), nn.Linear(d, 1))
-        with torch.no_grad():  # begin as an even mixture of the rules
+        with torch.no_grad():  # begin as a uniform mixture of the rules
             self.gates.weight.mul_(0.1)
             self.gates.bias.fill_(1.0 / len(RULES))
             self.bilinear.weight.mul_(0.1)
 
     def forward(self, batch: Batch, context: Batch | None = None) -> Tensor:
-        """(B, q, C + 1) log-probabilities, the last for *none of these*; padding holds about -1e4.
+        """(B, q, C + 1) log-probabilities, the last for *none of these*; padding is about -1e4.
 
         The context rows default to the query rows.
         """
         return self.decode(self.encode(batch if context is None else context), batch)
 
     def encode(self, batch: Batch) -> Context:
-        """Anchors and context rows to a :class:`Context`."""
+        """Encode anchors and context rows as a :class:`Context`."""
         _, rows, anchors, anchor_bias = self.embedded(batch)
         anchor_mask = _unless_full(batch.anchor_mask)
         mask = anchor_mask
@@ -239,8 +238,8 @@ class PFN(nn.Module):
     def embedded(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pair vectors and tokens of the rows, tokens of the anchors, and the biases among these.
 
-        An anchor's token holds what the others say of its own cluster; the last bias says whether two anchors bear the
-        same one.
+        An anchor's token includes the pair vector of its own cluster; the last bias says whether two anchors are of the
+        same cluster.
         """
         pair, rows = self._embed(batch.pair, batch.row, batch.task, batch.cluster_mask, False)
         of_anchors, anchors = self._embed(
@@ -252,7 +251,7 @@ class PFN(nn.Module):
         return pair, rows, anchors, torch.cat([batch.anchor_bias, same], -1)
 
     def decode(self, context: Context, batch: Batch) -> Tensor:
-        """Posterior of the batch's query rows, each on its own given the context."""
+        """Posterior of the batch's query rows, which are independent of each other given the context."""
         return self._heads(*self._read(context, batch), batch, context)[0]
 
     def with_attention(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -266,7 +265,7 @@ class PFN(nn.Module):
         return self._mass(x, distance, context)
 
     def _read(self, context: Context, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Pair vectors, final tokens, and what the last attention adds for distance, of the query rows."""
+        """Pair vectors and final tokens of the query rows, and the distance bias of the last attention."""
         pair, x = self._embed(batch.pair, batch.row, context.task, context.cluster_mask, False)
         mask = _unless_full(context.anchor_mask)
         *biases, distance = self._row_biases(batch.bias)
@@ -285,7 +284,7 @@ class PFN(nn.Module):
     def _embed(
         self, pair: Tensor, row: Tensor, task: Tensor, cluster_mask: Tensor, is_anchor: bool
     ) -> tuple[Tensor, Tensor]:
-        # the rules give features one below another, along each cluster's rows: read so, nothing is copied
+        # in memory the order is features, clusters, rows: reading it in this order needs no copy
         e = self.pair_encoder(pair.transpose(1, 2)).transpose(1, 2)  # (B, q, C, p)
         if _unless_full(cluster_mask) is None:
             mean, best = e.mean(2), e.amax(2)
@@ -314,7 +313,7 @@ class PFN(nn.Module):
         C = pair.shape[2]
         onehot = nn.functional.one_hot(context.codes, C).to(mass.dtype) * context.anchor_mask[..., None]
         attention = (mass @ onehot + 1e-4).log()
-        # (B, rules, C, q): sums over rules and clusters run along the rows in memory
+        # (B, rules, C, q): in this order, sums over rules and clusters read memory along the rows
         rules = batch.pair[..., len(RULES) : 2 * len(RULES)].permute(0, 3, 2, 1)
         gates = self.gates(x).transpose(1, 2).contiguous()[:, :, None]
         standing = self.standing(context.task)[:, :, None, None]
@@ -337,12 +336,12 @@ class PFN(nn.Module):
 def mixed(features: Tensor, weight: Tensor) -> Tensor:
     """(B, o, q, k) linear mixtures, by ``weight`` (o, f), of pair features (B, q, k, f).
 
-    The rules give the features one below another in memory: so this is one product, without a copy.
+    In memory the features come first, so this is one product, without a copy.
     """
     B, q, k, f = features.shape
     return (weight @ features.movedim(-1, 1).reshape(B, f, q * k)).view(B, len(weight), q, k)
 
 
 def _unless_full(mask: Tensor) -> Tensor | None:
-    """The mask, or None where it hides nothing, as for a batch of one: then it need not be applied."""
+    """The mask; None if it hides nothing, as for a batch of one."""
     return None if bool(mask.all()) else mask

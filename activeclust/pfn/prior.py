@@ -1,18 +1,16 @@
-"""The prior: a composable description of the data sets the network believes in, and how to draw one.
+"""The prior: a composable description of the training data sets, and functions that draw one.
 
 Most data sets are a union of *modes*. A mode is a shape (Gaussian, heavy tail, curve, ring, slab, manifold)
-placed at a centre; a cluster owns one or several modes. The whole is then warped by a random network,
-stretched, embedded in more dimensions, and soiled by irrelevant dimensions and outliers. Random-network
-warps are worth 17 ARI points in ZEUS's ablation (arXiv 2505.10704).
+placed at a centre; a cluster owns one or several modes. The rows are then warped by a random network, stretched,
+embedded in more dimensions, and disturbed by irrelevant dimensions and outliers. Random-network warps raise the ARI by
+17 points in ZEUS's ablation (arXiv 2505.10704). Other data sets are of the kinds of :mod:`activeclust.pfn.kinds`:
+embeddings of texts and pictures, rotating objects, and tables whose clusters follow from a few columns.
 
-Others are of the kinds of :mod:`activeclust.pfn.kinds`: embeddings as of texts and pictures, objects that turn, and
-tables whose clusters follow from a few columns.
-
-A prior of one's own is a JSON file with the fields of :class:`Prior` that are to differ::
+A prior of your own is a JSON file with the fields of :class:`Prior` that differ from the defaults::
 
     {"dimensions": [2, 3], "shapes": {"curve": 1.0, "gaussian": 0.5}, "warp": 0.0}
 
-and priors are put together by ``mixture``, here one third of the data sets far apart::
+and ``mixture`` combines priors; here one third of the data sets have distant clusters::
 
     {"dimensions": [2, 3], "mixture": [{"weight": 2}, {"weight": 1, "separation": [6, 20]}]}
 """
@@ -38,12 +36,12 @@ _SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant"
 
 @dataclass(frozen=True)
 class Prior:
-    """What data sets look like. Shares are probabilities; ranges are inclusive and drawn log-uniformly.
+    """A distribution of data sets. Shares are probabilities; ranges are inclusive and drawn log-uniformly.
 
     Attributes
     ----------
     rows : (int, int)
-        Rows a data set.
+        Rows per data set.
     clusters : mapping of "low-high" to float
         Ranges of the number of clusters with their weights.
     dimensions : (int, int)
@@ -53,13 +51,13 @@ class Prior:
     shapes : mapping of str to float
         Weights of the shapes, see :data:`activeclust.pfn.shapes.SHAPES`.
     modes : int
-        Largest number of modes a cluster.
+        Maximum number of modes per cluster.
     separation : (float, float)
         Typical distance between neighbouring centres, in units of a mode's radius.
     imbalance : (float, float)
         Concentration of the Dirichlet distribution of cluster sizes; small is uneven.
     together : float
-        Share of data sets whose modes all have the same centre, nearly: rings within rings, or a muddle.
+        Share of data sets whose modes all have nearly the same centre: rings within rings, or overlapping clusters.
     split : float
         Share of data sets in which a cluster is cut in two through its dense middle, so that the
         density alone cannot tell the parts apart.
@@ -67,8 +65,8 @@ class Prior:
         Shares of data sets with a random-network warp, unequal column scales, a nonlinear embedding in
         more dimensions, irrelevant dimensions, outlying rows, coarsely rounded columns.
     chance : float
-        Share of data sets whose clusters have nothing to do with the rows: there is nothing to be learned
-        from the anchors there, and the posterior must say so.
+        Share of data sets whose clusters are independent of the rows: nothing can be learned from the anchors, and the
+        posterior must say so.
     kinds : mapping of str to float
         Weights of the kinds of data sets: ``"modes"``, to which the fields from ``dimensions`` to ``rounded`` belong,
         and those of :data:`activeclust.pfn.kinds.KINDS`.
@@ -132,7 +130,7 @@ class Prior:
     def read(cls, path: str | Path) -> Prior:
         """The prior described by the JSON file ``path``; fields left out keep their defaults.
 
-        Raises DataFileError for a file that holds no JSON object, UnknownName for a field that is not there.
+        Raises DataFileError for a file without a JSON object, UnknownName for an unknown field.
         """
         try:
             given = json.loads(Path(path).read_text())
@@ -145,12 +143,12 @@ class Prior:
         return cls(**_values(given, cls))
 
     def variants(self) -> tuple[np.ndarray, list[Prior]]:
-        """Weights (m,), which sum to 1, and the priors that a data set is drawn from, without mixtures.
+        """Weights (m,), which sum to 1, and the priors of the mixture, themselves without mixtures.
 
         Raises
         ------
         InvalidInput
-            For a mixture that is no list of variants with positive weights.
+            For a mixture that is not a list of variants with positive weights.
 
         Examples
         --------
@@ -181,7 +179,7 @@ class Prior:
 
 
 def _values(given: Mapping[str, Any], kind: type[Prior]) -> dict[str, Any]:
-    """Fields as they come from JSON, lists made tuples; UnknownName for one that is none."""
+    """Fields from JSON, lists as tuples; UnknownName for an unknown field."""
     known = {f.name for f in fields(kind)}
     for name in given:
         if name not in known:
@@ -201,7 +199,7 @@ def draw_dataset(prior: Prior, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     -------
     X : ndarray (n, d) of float32
     y : ndarray (n,) of int
-        Cluster of each row, 0 to C - 1, every one of them there.
+        Cluster of each row, 0 to C - 1; every cluster has a row.
 
     Examples
     --------
@@ -249,7 +247,7 @@ def _draw_sizes(n: int, n_clusters: int, concentration: float, rng: Rng) -> np.n
 
 
 def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
-    """Rows for every cluster: each owns one or more modes, and a mode has a shape and a centre."""
+    """Rows of every cluster: it has one or more modes, and a mode has a shape and a centre."""
     n_clusters = int(y.max()) + 1
     many = rng.random() < 0.35
     n_modes = rng.integers(1, prior.modes + 1, n_clusters) if many else np.ones(n_clusters, dtype=int)
@@ -282,7 +280,7 @@ def _place_modes(prior: Prior, y: np.ndarray, d: int, rng: Rng) -> np.ndarray:
 def _draw_centres(m: int, d: int, separation: float, together: float, rng: Rng) -> np.ndarray:
     apart = np.array([7, 5, 3]) / 15 * (1 - together)
     layout = rng.choice(["normal", "box", "grid", "together"], p=[*apart, together])
-    if layout == "together":  # interlocked shapes, as rings within rings
+    if layout == "together":  # interlocked shapes, such as rings within rings
         return rng.normal(0, 0.3, (m, d))
     if layout == "grid":
         side = int(np.ceil(m ** (1 / min(d, 3))))
@@ -298,7 +296,7 @@ def _draw_centres(m: int, d: int, separation: float, together: float, rng: Rng) 
 
 
 def _group_nearby(centres: np.ndarray, n_modes: np.ndarray, rng: Rng) -> np.ndarray:
-    """The centres in an order in which each cluster's share of them lies together."""
+    """The centres, sorted so that those of one cluster are near each other."""
     left = list(range(len(centres)))
     order: list[int] = []
     for count in n_modes:
@@ -336,7 +334,7 @@ PACKAGE_PRIOR = Prior(
 
 
 def _cut_through(X: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
-    """Cut the largest cluster in two by a plane through its middle: 4 and 9 touch like that."""
+    """Cut the largest cluster in two by a plane through its middle; the digits 4 and 9 touch in this way."""
     y = y.copy()
     rows = np.flatnonzero(y == np.bincount(y).argmax())
     direction = rng.normal(size=X.shape[1])
@@ -346,7 +344,7 @@ def _cut_through(X: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def _soil(prior: Prior, X: np.ndarray, y: np.ndarray, flat: bool, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
-    """Warp, stretch, embed, and add what real tables add."""
+    """Warp, stretch and embed the rows, and add the disturbances of real tables."""
     spread = X.std() + 1e-9
     X = X / spread
     if rng.random() < prior.warp:
@@ -369,7 +367,7 @@ def _soil(prior: Prior, X: np.ndarray, y: np.ndarray, flat: bool, rng: Rng) -> t
 
 
 def _warp(X: np.ndarray, width: int, rng: Rng) -> np.ndarray:
-    """A random residual network: bends space and keeps near rows near."""
+    """A random residual network: a nonlinear map that keeps neighbours near each other."""
     d = X.shape[1]
     linear = rng.normal(size=(d, width)) / np.sqrt(d) if width != d else np.eye(d)
     first, second = rng.normal(size=(d, 64)) / np.sqrt(d), rng.normal(size=(64, width)) / 8

@@ -10,7 +10,7 @@ Rng = np.random.Generator
 
 
 def log_uniform(bounds: tuple[float, float], rng: Rng) -> float:
-    """A number between the bounds, drawn evenly on a logarithmic scale."""
+    """A number between the bounds, drawn uniformly on a logarithmic scale."""
     low, high = bounds
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
@@ -41,7 +41,7 @@ def _curve(n: int, d: int, rng: Rng) -> np.ndarray:
 
 
 def _ring(n: int, d: int, rng: Rng) -> np.ndarray:
-    """A ring or sphere of its own radius; with centres together, rings within rings."""
+    """A ring or sphere of random radius; with common centres, rings within rings."""
     direction = rng.normal(size=(n, d))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-9
     return direction * (rng.uniform(0.5, 6) + rng.uniform(0.02, 0.3) * rng.normal(size=(n, 1)))
@@ -56,7 +56,7 @@ def _slab(n: int, d: int, rng: Rng) -> np.ndarray:
 
 
 def _manifold(n: int, d: int, rng: Rng) -> np.ndarray:
-    """The image of a low-dimensional Gaussian under a random network: how a written digit varies."""
+    """The image of a low-dimensional Gaussian under a random network, similar to how a written digit varies."""
     latent = int(rng.integers(1, max(2, min(d, 12)) + 1))
     hidden = 32
     first, second = rng.normal(size=(latent, hidden)), rng.normal(size=(hidden, d)) / np.sqrt(hidden)

@@ -1,4 +1,4 @@
-"""Tasks for training: a data set of the prior with anchors as they come in use.
+"""Tasks for training: a data set of the prior with anchors similar to those in use.
 
 From one to a few hundred anchors; chosen at random, among typical rows, by spread, near boundaries; with
 whole clusters missing, and with a share of wrong labels.
@@ -19,7 +19,7 @@ from activeclust.views.views import Views
 
 QUERIES = 128
 MAX_ANCHORS = 256
-MAX_EACH = 640  # where every cluster has as many as the others
+MAX_EACH = 640  # maximum number of anchors if every cluster has equally many
 # Shares of tasks in which some clusters are left without an anchor. Where every seen cluster has as many as
 # the others, the rows alone can tell whether all are seen, and that must be learned; where anchors fall as
 # they may, few of them miss clusters anyhow.
@@ -29,7 +29,7 @@ _EACH = (0.34, 0.24, 0.14, 0.1, 0.12, 0.02, 0.02, 0.02)  # one to eight anchors 
 
 @dataclass
 class Task:
-    """One task: evidence at a sample of rows and at the anchors, and the true answer of the sample."""
+    """One task: evidence at a sample of rows and at the anchors, and the true clusters of the sample."""
 
     pair: Tensor
     row: Tensor
@@ -42,14 +42,14 @@ class Task:
 
 
 def distinct_labels(views: Views, y: np.ndarray) -> np.ndarray:
-    """(n,) the cluster of each distinct row, 0 to C - 1 with none missing (of equal rows the last one's)."""
+    """(n,) the cluster of each distinct row, 0 to C - 1 without gaps (of equal rows that of the last one)."""
     labels = np.empty(views.n_rows, dtype=np.int64)
     labels[views.inverse] = y
     return np.unique(labels, return_inverse=True)[1]
 
 
 def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generator) -> Task:
-    """A task on a data set whose views are there.
+    """A task on a data set with its views.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def draw_task(views: Views, basis: Basis, y: np.ndarray, rng: np.random.Generato
 
 
 def draw_anchors(views: Views, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Distinct rows to be answered first, as people and strategies choose them."""
+    """Distinct rows to be anchors, as people and strategies choose them."""
     C = int(y.max()) + 1
     way = rng.choice(["random", "each", "typical", "spread", "boundary"], p=[0.24, 0.44, 0.12, 0.11, 0.09])
     seen = np.arange(C)
@@ -127,7 +127,7 @@ def _weighted(pool: np.ndarray, weight: np.ndarray, k: int, rng: np.random.Gener
 
 
 def _spread(views: Views, pool: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Each next row is drawn among far ones (k-means++), in the diffusion or the PCA coordinates."""
+    """Rows drawn one after another far from the earlier ones (k-means++), in the diffusion or the PCA coordinates."""
     E = views.refined.eigenvectors[:, :24] if rng.random() < 0.6 else views.pca
     E = E[pool] / (np.linalg.norm(E[pool], axis=1, keepdims=True) + 1e-9) if rng.random() < 0.6 else E[pool]
     chosen = [int(rng.integers(len(pool)))]
@@ -142,11 +142,11 @@ def _spread(views: Views, pool: np.ndarray, k: int, rng: np.random.Generator) ->
 
 
 def collate(tasks: list[Task]) -> tuple[Batch, Tensor]:
-    """Tasks to one padded batch and targets (B, q); the none-of-these target is the last column."""
+    """Tasks as one padded batch and targets (B, q); the none-of-these target is the last column."""
     B, q = len(tasks), len(tasks[0].target)
     C, k = max(t.C for t in tasks), max(len(t.codes) for t in tasks)
     batch = Batch(
-        # in memory as a single task's features are, see activeclust.pfn.evidence
+        # the same memory order as a single task's features, see activeclust.pfn.evidence
         pair=torch.zeros(N_PAIR, B, C, q).permute(1, 3, 2, 0),
         row=torch.zeros(B, q, N_ROW), bias=torch.zeros(B, q, k, N_BIAS),
         anchor_pair=torch.zeros(B, k, C, N_PAIR), anchor_row=torch.zeros(B, k, N_ROW),

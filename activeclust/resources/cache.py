@@ -1,8 +1,8 @@
 """A disk cache of arrays under keys made from everything that they depend on.
 
-Entries are numpy archives. They are written beside their place and moved there, so a killed process leaves
-no half-written one; a damaged entry (every array has a checksum) is removed and made anew; where all together
-are larger than the limit, those go that were not used for longest.
+Entries are numpy archives. They are written to a temporary file that is then renamed, so a killed process leaves no
+incomplete entry; a damaged entry (every array has a checksum) is removed and computed again; if the entries exceed the
+size limit, the least recently used ones are removed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import numpy as np
 
 from activeclust.errors import InvalidInput
 
-#: a folder, or "off"
+#: environment variable: a folder, or "off"
 FOLDER = "ACTIVECLUST_CACHE"
-#: gigabytes that all entries may take together
+#: environment variable: maximum size of all entries in gigabytes
 SIZE = "ACTIVECLUST_CACHE_GB"
 _DEFAULT_GB = 5.0
 _OFF = ("off", "0", "no", "none")
@@ -53,14 +53,14 @@ def limit() -> int:
 def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays under ``key``; computed and stored if they are missing or damaged.
 
-    Where nothing can be written a warning says so, and the arrays are made every time.
+    If the cache cannot be written, there is a warning, and the arrays are computed every time.
 
     Parameters
     ----------
     key : str
         Letters, digits and dashes; two different results must have different keys.
     make : callable
-        Gives a dict of arrays.
+        Returns a dict of arrays.
     """
     place = folder()
     if place is None:
@@ -77,7 +77,7 @@ def _read(file: Path) -> Arrays | None:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        os.utime(file)  # used now: the last to go
+        os.utime(file)  # now the most recently used
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
@@ -112,7 +112,7 @@ def _write(file: Path, arrays: Arrays) -> None:
 def _make_room(place: Path) -> None:
     entries = []
     for file in place.glob("*.npz"):
-        with contextlib.suppress(OSError):  # another process may have taken it away
+        with contextlib.suppress(OSError):  # another process may have removed it
             entries.append((file.stat().st_mtime, file.stat().st_size, file))
     left = sum(size for _, size, _ in entries) - limit()
     for _, size, file in sorted(entries):

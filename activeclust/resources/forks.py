@@ -1,7 +1,7 @@
-"""Making ``fork`` work after this process has computed on several threads.
+"""Makes ``fork`` work after this process has computed on several threads.
 
-The threads of OpenMP, which torch, scikit-learn and faiss work with, are not there in a child: the first parallel step
-would wait for them for ever. A child computes on one thread. The results are the same, to rounding.
+The threads of OpenMP, which torch, scikit-learn and faiss use, do not exist in a forked child: its first parallel step
+would wait forever. So a child computes on one thread. The results are the same, to rounding.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-_limits: list[Any] = []  # kept: where the object goes, the old number of threads comes back
+_limits: list[Any] = []  # kept alive: when the object is deleted, the old number of threads is restored
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from activeclust.errors import InvalidInput, NotEnoughMemory
 
-#: gigabytes that may be used, where it is less than what is free
+#: environment variable: gigabytes that may be used, if less than the free memory
 LIMIT = "ACTIVECLUST_MEMORY_GB"
 
 
@@ -31,9 +31,9 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
     needed : int
         An estimate of the peak, in bytes.
     what : str
-        The step, as a sentence begins: ``"Views of 1,000 x 3"``.
+        The step, as the beginning of a sentence: ``"Views of 1,000 x 3"``.
     remedy : str
-        The option that makes it fit, as a sentence.
+        A sentence with the option that reduces the memory.
 
     Examples
     --------

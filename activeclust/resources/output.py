@@ -18,10 +18,9 @@ from activeclust.errors import DataFileError
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file for writing, which is renamed to ``path`` when it is complete.
 
-    It is written beside the file of that name under a name that nobody uses; where it fails, what was there before
-    stays. A file that is replaced hands on its permissions, and its owner where that is allowed; a symbolic link stays
-    one, and what it points to is replaced. What is no regular file, such as ``/dev/stdout`` or a pipe, is written
-    into as it is.
+    It is written in the same folder under an unused name; after an error the previous file is unchanged. The
+    permissions of a replaced file are kept, and its owner if that is allowed; a symbolic link is kept, and the file it
+    points to is replaced. Anything but a regular file, such as ``/dev/stdout`` or a pipe, is written to directly.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     DataFileError
-        Where it cannot be written.
+        If it cannot be written.
 
     Examples
     --------
@@ -81,7 +80,7 @@ def _beside(path: Path) -> Iterator[BinaryIO]:
     except PermissionError:
         if before is None:
             raise
-        with _through(target) as file:  # a file of one's own in a folder of somebody else's
+        with _through(target) as file:  # the user's own file in a folder of another user
             yield file
         return
     try:

@@ -1,6 +1,6 @@
 """Progress reports of long steps, passed to a listener.
 
-A context variable carries the listener, so that no function in between has to pass it on.
+A context variable holds the listener, so that functions in between need not pass it on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
-#: ``listener(step, done, total)``: a step's name, and how much of it is done
+#: ``listener(step, done, total)``: name of the step, and how much of it is done
 Listener = Callable[[str, float, float], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -24,7 +24,7 @@ def report(step: str, done: float, total: float) -> None:
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Pass the progress of all steps within to ``listener``.
+    """A context in which the progress of all steps is passed to ``listener``.
 
     Examples
     --------

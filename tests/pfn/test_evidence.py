@@ -72,8 +72,8 @@ def test_a_green_function_is_the_resolvent(setting):
     S = torch.as_tensor(graph.adjacency.toarray()).double()
     exact = torch.linalg.inv((1 + 1e-3) * torch.eye(180, dtype=torch.double) - S)[:, rows]
     root = graph.root_degree.double()
-    look = AnchorSet(basis, rows, CODES).look(torch.arange(180))
-    kernel = look.kernel("refined_near").double() * root[:, None] * root[rows][None]
+    relations = AnchorSet(basis, rows, CODES).relations(torch.arange(180))
+    kernel = relations.kernel("refined_near").double() * root[:, None] * root[rows][None]
     assert torch.corrcoef(torch.stack([kernel.flatten(), exact.flatten()]))[0, 1] > 0.999
 
 

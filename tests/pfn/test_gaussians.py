@@ -61,7 +61,7 @@ def test_a_row_left_out_is_a_fit_without_it_but_for_the_pooled_part(rows):
     X, _, y = rows
     onehot = torch.nn.functional.one_hot(y).float()
     F = products(X)
-    without, _ = Gaussians.fit(F, onehot.T[None]).log_density_without_own(F, y)
+    without, _ = Gaussians.fit(F, onehot.T[None]).log_density_left_out(F, y)
     for i in (0, 50, 124):
         kept = torch.arange(len(X)) != i
         refit, _ = Gaussians.fit(F[kept], onehot[kept].T[None]).log_density(F[i : i + 1])
@@ -74,7 +74,7 @@ def test_a_cluster_of_one_row_has_nothing_left(rows):
     y[3] = 1
     onehot = torch.nn.functional.one_hot(y).float()
     F = products(X)
-    without, far = Gaussians.fit(F, onehot.T[None]).log_density_without_own(F, y)
+    without, far = Gaussians.fit(F, onehot.T[None]).log_density_left_out(F, y)
     assert torch.isfinite(without).all()
     assert torch.isfinite(far).all()
     assert without[0, 1, 3] < without[0, 0, 3]

@@ -1,7 +1,7 @@
 """The rules of the evidence: known methods in closed form, a family per file.
 
-:data:`RULES` lists them in the order in which the network reads them. To add one: write a family's file (or use a
-family that is there), put an object into the list, behind the rules it builds on, and train the network again.
+:data:`RULES` lists them in the order in which the network reads them. To add one: write a file for its family (or use
+an existing family), put an object into the list, after the rules it uses, and train the network again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from activeclust.pfn.rules.interpolation import Interpolation
 from activeclust.pfn.rules.means import CosineToMeans, DistanceToMeans
 from activeclust.pfn.rules.nearest import NearestByCosine, NearestByDistance, NearestByKernel
 from activeclust.pfn.rules.poisson import Poisson
-from activeclust.pfn.rules.rule import FLOOR, Fitted, Rule, Said
+from activeclust.pfn.rules.rule import FLOOR, Fitted, Rule, RuleScores
 from activeclust.pfn.rules.soft_means import SoftMeans
 
-__all__ = ["FLOOR", "RULES", "Fitted", "Rule", "Said"]
+__all__ = ["FLOOR", "RULES", "Fitted", "Rule", "RuleScores"]
 
 _POISSON = Poisson("poisson_refined", "refined_near")
 _GREEN = SoftMeans("soft_green", "green")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.gaussians import Gaussians, products
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
 _STEPS = 3
 
@@ -26,7 +26,7 @@ class Ellipsoids(Rule):
     seeds: tuple[Rule, ...]
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """Three rounds over the basis' sample of rows; the gain is that over one single Gaussian, per coordinate."""
+        """Three rounds over the basis' sample of rows; ``gain`` is the gain over a single Gaussian, per coordinate."""
         basis, m = anchors.basis, len(anchors.basis.products)
         # views hold rows in a random order: the first ones are a random sample
         sample = anchors.sample
@@ -54,11 +54,13 @@ class _Ellipsoids(Fitted):
     temperature: float
     gain: Tensor
 
-    def at(self, look: Look) -> Said:
-        return self._said(*self.gaussians.log_density(look.products))
+    def at(self, relations: Relations) -> RuleScores:
+        return self._scores(*self.gaussians.log_density(relations.products))
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return self._said(*self.gaussians.log_density_without_own(look.products, look.anchors.centre_codes))
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return self._scores(
+            *self.gaussians.log_density_left_out(relations.products, relations.anchors.centre_codes)
+        )
 
-    def _said(self, joint: Tensor, far: Tensor) -> Said:
-        return Said(joint[0] / self.temperature, 1.0 - far[0].clamp(0, 16).sqrt())
+    def _scores(self, joint: Tensor, far: Tensor) -> RuleScores:
+        return RuleScores(joint[0] / self.temperature, 1.0 - far[0].clamp(0, 16).sqrt())

@@ -4,7 +4,7 @@ With a graph's Green function and s -> 0 this is Laplace learning (Zhu, Ghahrama
 anchor left out it is Y - (K_AA + s^2 I)^-1 Y / diag((K_AA + s^2 I)^-1) (Rasmussen and Williams, 2006, section 5.4.2).
 
 With more anchors than centres it is the subset of regressors, K_xm (s^2 K_mm + K_mA K_Am)^-1 K_mA Y (section 8.3.1
-there), which is the same where all anchors are centres.
+there), which is the same if all anchors are centres.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.kernels import KERNELS
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
 _NOISE = 0.1  # s^2, relative to the kernel's mean diagonal at the anchors
 _RIDGE = 1e-4  # likewise, added to the centres' kernel: above what is rounded off it
@@ -30,7 +30,7 @@ class Interpolation(Rule):
     kernel: str
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """One inverse of m x m for m centres, at most 768."""
+        """Fit by one inverse of m x m for m centres, at most 768."""
         K = KERNELS[self.kernel].between(anchors, anchors.centre_rows)
         noise = _NOISE * K.diagonal().mean()
         if anchors.m < anchors.k:
@@ -43,20 +43,22 @@ class Interpolation(Rule):
     def _regressed(self, anchors: AnchorSet, K: Tensor, noise: Tensor) -> Fitted:
         """The labels of all anchors regressed on the kernels of the centres.
 
-        In double precision: the products of kernels hold the squares of their eigenvalues, and rounded to single
-        precision the smallest ones are noise that the solution amplifies.
+        In double precision: products of kernels have the squares of their eigenvalues, and in single precision the
+        smallest of them are rounding errors, which the solution would amplify.
         """
         beside = KERNELS[self.kernel].between(anchors, anchors.rows).double()  # (k, m)
         small = _RIDGE * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
         A = (noise * (K + small)).double() + beside.T @ beside
         at = anchors.centres
         of_centres, onehot = beside[at], anchors.onehot[at]
-        # for the clusters and the centres together: how far the other anchors predict themselves is not asked for
+        # right-hand sides for the clusters and the centres: the leverage of other anchors is not needed
         sums = beside.T @ anchors.onehot.double()
         weights, towards = torch.linalg.solve(A, torch.cat([sums, of_centres.T], 1)).split(
             [anchors.C, anchors.m], 1
         )
-        own = (of_centres * towards.T).sum(1, keepdim=True)  # how far a label is its own prediction
+        own = (of_centres * towards.T).sum(
+            1, keepdim=True
+        )  # leverage: share of a label in its own prediction
         left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
@@ -70,15 +72,15 @@ class _Interpolated(Fitted):
     weights: Tensor  # (m, C)
     left_out: Tensor  # (m, C)
 
-    def at(self, look: Look) -> Said:
-        return _said(self.weights.T @ look.kernel(self.kernel).T)
+    def at(self, relations: Relations) -> RuleScores:
+        return _scores(self.weights.T @ relations.kernel(self.kernel).T)
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return _said(self.left_out.T)
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return _scores(self.left_out.T)
 
 
-def _said(score: Tensor) -> Said:
-    return Said(score, score.clamp(-0.5, 1.5))
+def _scores(score: Tensor) -> RuleScores:
+    return RuleScores(score, score.clamp(-0.5, 1.5))
 
 
 def _positive(diagonal: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.basis import unit
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
-_NO_MEAN = 30.0  # the squared distance that stands for a cluster whose only anchor is left out
+_NO_MEAN = 30.0  # the squared distance to a cluster whose only anchor is left out
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class _CosineToMeans(Fitted):
     embedding: str
     means: Tensor  # (C, m)
 
-    def at(self, look: Look) -> Said:
-        return cosines(self.means @ look.embedded(self.embedding).T)
+    def at(self, relations: Relations) -> RuleScores:
+        return cosines(self.means @ relations.embedded(self.embedding).T)
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return cosines(cosines_without_own(look.anchors, self.embedding))
-
-
-def cosines(score: Tensor) -> Said:
-    """Cosines are on a scale of one."""
-    return Said(score, score.clamp(-1, 1))
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return cosines(cosines_left_out(relations.anchors, self.embedding))
 
 
-def cosines_without_own(anchors: AnchorSet, embedding: str) -> Tensor:
-    """(C, m) cosines of the centres to the cluster means, each left out of its own; 0 where none is left."""
+def cosines(score: Tensor) -> RuleScores:
+    """The scale of a cosine is 1."""
+    return RuleScores(score, score.clamp(-1, 1))
+
+
+def cosines_left_out(anchors: AnchorSet, embedding: str) -> Tensor:
+    """(C, m) cosines of the centres to the cluster means, each left out of its own mean; 0 if no anchor is left."""
     E = anchors.basis.embedding[embedding][anchors.centre_rows]
     total = anchors.sums(embedding)[None] - anchors.onehot[anchors.centres][:, :, None] * E[:, None]
     norm = total.norm(dim=-1)
@@ -68,13 +68,13 @@ class DistanceToMeans(Rule):
 class _DistanceToMeans(Fitted):
     sums: Tensor  # (C, a)
 
-    def at(self, look: Look) -> Said:
-        anchors = look.anchors
+    def at(self, relations: Relations) -> RuleScores:
+        anchors = relations.anchors
         centres = self.sums / (anchors.share * anchors.k)[:, None]
-        return _distances(-torch.cdist(centres, anchors.basis.pca[look.at]).square() / anchors.bandwidth)
+        return _distances(-torch.cdist(centres, anchors.basis.pca[relations.at]).square() / anchors.bandwidth)
 
-    def without_own(self, look: OwnHidden) -> Said:
-        anchors = look.anchors
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        anchors = relations.anchors
         at = anchors.basis.pca[anchors.centre_rows]
         onehot = anchors.onehot[anchors.centres]
         count = (anchors.share * anchors.k)[None] - onehot
@@ -83,5 +83,5 @@ class _DistanceToMeans(Fitted):
         return _distances(-torch.where(count > 0, squared, torch.full_like(squared, _NO_MEAN)).T)
 
 
-def _distances(score: Tensor) -> Said:
-    return Said(score, -(-score).clamp(0, 30).sqrt() / 3)
+def _distances(score: Tensor) -> RuleScores:
+    return RuleScores(score, -(-score).clamp(0, 30).sqrt() / 3)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,19 @@ class NearestByCosine(Rule):
 class _NearestByCosine(Fitted):
     embedding: str
 
-    def at(self, look: Look) -> Said:
-        return self._said(look.anchors.nearest(look.cosine(self.embedding)))
+    def at(self, relations: Relations) -> RuleScores:
+        return self._scores(relations.anchors.nearest(relations.cosine(self.embedding)))
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return self._said(
-            look.anchors.nearest(look.cosine(self.embedding).masked_fill(look.anchors.own, -1.0))
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return self._scores(
+            relations.anchors.nearest(
+                relations.cosine(self.embedding).masked_fill(relations.anchors.own, -1.0)
+            )
         )
 
     @staticmethod
-    def _said(score: Tensor) -> Said:
-        return Said(score, score.clamp(-1, 1))
+    def _scores(score: Tensor) -> RuleScores:
+        return RuleScores(score, score.clamp(-1, 1))
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class NearestByKernel(Rule):
 class _NearestByKernel(Fitted):
     kernel: str
 
-    def at(self, look: Look) -> Said:
-        return _logarithms(look.anchors.nearest(look.log_kernel(self.kernel)))
+    def at(self, relations: Relations) -> RuleScores:
+        return _logarithms(relations.anchors.nearest(relations.log_kernel(self.kernel)))
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return self.at(look)  # an anchor's own column is hidden there
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return self.at(relations)  # an anchor's own column is hidden there
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class NearestByDistance(Rule):
 
 @dataclass
 class _NearestByDistance(Fitted):
-    def at(self, look: Look) -> Said:
-        return _logarithms(look.anchors.nearest(-look.relative))
+    def at(self, relations: Relations) -> RuleScores:
+        return _logarithms(relations.anchors.nearest(-relations.relative))
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return self.at(look)
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return self.at(relations)
 
 
-def _logarithms(score: Tensor) -> Said:
-    return Said(score, score.clamp(-14, 6) / 5)
+def _logarithms(score: Tensor) -> RuleScores:
+    return RuleScores(score, score.clamp(-14, 6) / 5)

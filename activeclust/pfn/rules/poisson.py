@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.kernels import KERNELS
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Poisson(Rule):
     sharpness = 2.0
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """Nothing to solve: the Green function has done it."""
+        """Nothing to solve: the kernel is the Green function already."""
         onehot = anchors.onehot[anchors.centres]
         sources = (onehot - onehot.mean(0)) / anchors.m
         at_anchors = sources.T @ KERNELS[self.kernel].between(anchors, anchors.centre_rows).T
@@ -32,9 +32,9 @@ class _Poisson(Fitted):
     kernel: str
     sources: Tensor  # (m, C)
 
-    def at(self, look: Look) -> Said:
-        score = self.sources.T @ look.kernel(self.kernel).T
-        return Said(score, score.clamp(-4, 4) / 2)
+    def at(self, relations: Relations) -> RuleScores:
+        score = self.sources.T @ relations.kernel(self.kernel).T
+        return RuleScores(score, score.clamp(-4, 4) / 2)
 
-    def without_own(self, look: OwnHidden) -> Said:
-        return self.at(look)  # an anchor's own column is hidden there
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        return self.at(relations)  # an anchor's own column is hidden there

@@ -1,11 +1,11 @@
-"""What a rule is: a known method that says of each row how well it fits each cluster, in closed form.
+"""The interface of a rule: a known method that scores how well each row fits each cluster, in closed form.
 
-A :class:`Rule` is a description without state. Fitted to anchors it becomes a :class:`Fitted`, which says a score of
-any row and cluster, and of each anchor what it would say with that anchor left out: so the network can read off which
-rule holds on this data set.
+A :class:`Rule` is a description without state. Fitted to anchors it becomes a :class:`Fitted`, which gives a score for
+any row and cluster, and for each anchor the score with that anchor left out; from these the network learns which rules
+work on this data set.
 
-Scores are (C, b), clusters above rows: whatever is done over the few clusters then runs along the many rows in memory
-(a log-softmax over ten clusters is twenty times faster so).
+Scores are (C, b): operations over the few clusters then read memory along the many rows (a log-softmax over ten
+clusters is twenty times as fast).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 
-FLOOR = -8.0  # log-probabilities are cut here
+FLOOR = -8.0  # lower bound of log-probabilities
 
 
-class Said(NamedTuple):
-    """What a rule says of b rows: its score, and the same on a scale of about one; (C, b) each."""
+class RuleScores(NamedTuple):
+    """A rule's scores of b rows, and the same scaled to about 1; (C, b) each."""
 
     score: Tensor
     bounded: Tensor
@@ -36,18 +36,18 @@ class Fitted(ABC):
     Attributes
     ----------
     gain : Tensor or None
-        What the fit alone says for the rule, on a scale of about one; None where it says nothing.
+        How well the rule fits, scaled to about 1; None for rules without such a measure.
     """
 
     gain: Tensor | None = None
 
     @abstractmethod
-    def at(self, look: Look) -> Said:
-        """What the rule says of rows that are not anchors."""
+    def at(self, relations: Relations) -> RuleScores:
+        """The scores of rows that are not anchors."""
 
     @abstractmethod
-    def without_own(self, look: OwnHidden) -> Said:
-        """What it says of each centre with that anchor left out."""
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        """The scores of each centre, with that anchor left out."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Rule(ABC):
     Attributes
     ----------
     name : str
-        By which other rules, figures and tests call it.
+        Name in other rules, figures and tests.
     """
 
     name: str
 
-    #: from a score to a log-probability before it is made to sum to one
+    #: factor from a score to a log-probability, before normalisation
     sharpness = 1.0
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Rule(ABC):
         """The rule fitted to anchors; ``earlier`` are the rules before it in the list, fitted."""
 
     def log_probability(self, score: Tensor) -> Tensor:
-        """(C, b) log-probabilities over the clusters, cut at :data:`FLOOR`."""
+        """(C, b) log-probabilities over the clusters, at least :data:`FLOOR`."""
         return torch.log_softmax(self._logits(score), dim=0).clamp_min_(FLOOR)
 
     def _logits(self, score: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Seeded spherical soft k-means over all rows (Basu, Banerjee and Mooney, ICML 2002): what unlabelled rows add."""
+"""Seeded spherical soft k-means over all rows (Basu, Banerjee and Mooney, ICML 2002); it uses unlabelled rows, too."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, Look, OwnHidden
+from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.basis import unit
-from activeclust.pfn.rules.means import cosines, cosines_without_own
-from activeclust.pfn.rules.rule import Fitted, Rule, Said
+from activeclust.pfn.rules.means import cosines, cosines_left_out
+from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
 
 _STEPS = 10
-_ANCHOR_WEIGHT = 0.3  # all anchors together weigh this share of all rows
-_ROWS = 8192  # rows that are looked at
+_ANCHOR_WEIGHT = 0.3  # weight of all anchors together, as a share of all rows
+_ROWS = 8192  # number of rows used
 
 
 @dataclass(frozen=True)
 class SoftMeans(Rule):
     """The cosine to the means after soft k-means in ``embedding``.
 
-    It begins at the means of the anchors or, where there are ``seeds``, of all rows as those rules, which come before
-    it in the list, label them together.
+    It starts from the means of the anchors or, with ``seeds``, from the means of all rows under the joint labels of
+    those rules, which come before it in the list.
     """
 
     embedding: str
@@ -32,11 +32,11 @@ class SoftMeans(Rule):
 
     @property
     def sharpness(self) -> float:  # type: ignore[override]
-        """One over the temperature of the assignments."""
+        """The reciprocal temperature of the assignments."""
         return 1.0 / self.temperature
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """Ten steps over a random sample of the rows."""
+        """Fit in ten steps over a random sample of the rows."""
         means = unit(anchors.sums(self.embedding))
         if self.seeds:
             sample = anchors.sample
@@ -52,21 +52,21 @@ class _SoftMeans(Fitted):
     embedding: str
     means: Tensor  # (C, m)
 
-    def at(self, look: Look) -> Said:
-        return cosines(self.means @ look.embedded(self.embedding).T)
+    def at(self, relations: Relations) -> RuleScores:
+        return cosines(self.means @ relations.embedded(self.embedding).T)
 
-    def without_own(self, look: OwnHidden) -> Said:
-        # soft k-means has no cheap leave-one-out; its start stands for it
-        return cosines(cosines_without_own(look.anchors, self.embedding))
+    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
+        # soft k-means has no cheap leave-one-out; that of its starting point is used
+        return cosines(cosines_left_out(relations.anchors, self.embedding))
 
 
 def soft_means(anchors: AnchorSet, embedding: str, means: Tensor, temperature: float) -> Tensor:
-    """(C, m) unit means after soft k-means from ``means`` (C, m) on."""
+    """(C, m) unit means after soft k-means that starts from ``means`` (C, m)."""
     E, at = anchors.basis.embedding[embedding][:_ROWS], anchors.basis.embedding[embedding][anchors.rows]
     inside = anchors.rows < len(E)
     weight = _ANCHOR_WEIGHT * len(E) / anchors.k
     for _ in range(_STEPS):
-        # cosines: at most e^(1 / temperature), no maximum to take off
+        # cosines: at most e^(1 / temperature), so no overflow
         P = torch.exp_((means / temperature) @ E.T)
         P /= P.sum(dim=0)
         correction = (1.0 + weight) * anchors.onehot.T
