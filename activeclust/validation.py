@@ -60,7 +60,7 @@ def check_rows(X: Any, what: str = "X") -> np.ndarray:
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Parts of the rows, so that checking a large or memory-mapped array does not copy it."""
+    """The rows in blocks, so that checking a large or memory-mapped array does not copy it."""
     step = max(1, 4_000_000 // array.shape[1])
     return (array[start : start + step] for start in range(0, len(array), step))
 
@@ -71,7 +71,7 @@ def _broken_rows(array: np.ndarray) -> np.ndarray:
 
 def _numeric(X: Any, what: str) -> np.ndarray:
     if isinstance(X, np.ma.MaskedArray):
-        # a masked number is a missing one, whatever lies under the mask
+        # a masked number is missing
         X = np.ma.filled(X.astype(np.float64), np.nan)
     try:
         array = np.asarray(X)
@@ -88,7 +88,7 @@ def _numeric(X: Any, what: str) -> np.ndarray:
 
 
 def check_new_rows(X: Any, columns: int, what: str = "X") -> np.ndarray:
-    """Rows to be compared with others: as :func:`check_rows`, but any number of rows with the given number of columns.
+    """Rows to be predicted: as :func:`check_rows`, but any number of rows with the given number of columns.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def generator_of(random_state: Any) -> np.random.Generator:
     Parameters
     ----------
     random_state : None, int, numpy.random.RandomState, numpy.random.Generator or SeedSequence
-        A number gives the same draws every time; an object is drawn from, and goes on.
+        A number gives the same draws every time; draws from a generator object change its state.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 ``strategies/NAME.py`` holds the function ``NAME(state, n, rng) -> rows``; adding a file adds a strategy.
 Packages add theirs through the entry-point group ``activeclust.strategies``; ``modal:NAME`` and
-``skactiveml:NAME`` are the strategies of those libraries, adapted.
+``skactiveml:NAME`` are adapted strategies of those libraries.
 
 Examples
 --------
@@ -33,7 +33,8 @@ from activeclust.strategy import Strategy
 
 ENTRY_POINTS = "activeclust.strategies"
 
-#: entry points PREFIX = a module with ``by_name(name) -> Strategy``: the strategies PREFIX:NAME of another
+#: group of entry points PREFIX = MODULE with ``by_name(name) -> Strategy`` for the strategies PREFIX:NAME of
+#: another
 #: library, imported when the prefix is used
 ADAPTERS = "activeclust.strategy_adapters"
 
@@ -44,7 +45,7 @@ def builtin_names() -> list[str]:
 
 
 def names() -> list[str]:
-    """Names that :func:`get` knows, sorted: built in, and added by installed packages.
+    """Names that :func:`get` knows, sorted: built-in strategies and those of installed packages.
 
     The adapted ones (``modal:NAME``, ``skactiveml:NAME``) are listed by ``activeclust.integrations.modal.names()`` and
     ``activeclust.integrations.skactiveml.names()``, which import their libraries.
@@ -53,18 +54,18 @@ def names() -> list[str]:
 
 
 def get(strategy: str | Callable[..., Any]) -> Strategy:
-    """The strategy of that name; a function is taken as it is, a modAL query strategy is adapted.
+    """The strategy of that name; a function is returned unchanged, a modAL query strategy is adapted.
 
     Parameters
     ----------
     strategy : str or callable
-        One of :func:`names` (``-`` and ``_`` are one), ``"modal:NAME"``, ``"skactiveml:NAME"``, a function
+        One of :func:`names` (``-`` and ``_`` are equivalent), ``"modal:NAME"``, ``"skactiveml:NAME"``, a function
         ``(state, n, rng) -> rows``, or a modAL query strategy ``(learner, X, n_instances=1)``.
 
     Raises
     ------
     UnknownName
-        With the nearest name there is.
+        With the closest existing name.
     InvalidInput
         For anything that is neither a name nor a callable.
     """
@@ -114,7 +115,7 @@ def _from_callable(strategy: Any) -> Strategy:
         )
     parameters = inspect.signature(strategy).parameters
     required = [p for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    if "n_instances" in parameters or len(required) == 2:  # what modAL calls a query strategy
+    if "n_instances" in parameters or len(required) == 2:  # parameter names of modAL's query strategies
         return (
             next(iter(importlib.metadata.entry_points(group=ADAPTERS, name="modal"))).load().adapt(strategy)
         )

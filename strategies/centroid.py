@@ -1,4 +1,4 @@
-"""Centres of regions nobody has asked about (cluster-based sampling, Nguyen & Smeulders 2004)."""
+"""Centres of regions without an answer (cluster-based sampling, Nguyen & Smeulders 2004)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def centroid(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
 
     Notes
     -----
-    k-means with ``K = (anchors) + n`` centres ``m_r`` in the diffusion view; at most ``K - n`` regions hold
-    an anchor, so ``n`` are open. From each, ``argmin_i ||x_i - m_r||``, the largest region first
-    (H. T. Nguyen and A. Smeulders, "Active learning using pre-clustering", ICML 2004). It looks at no
-    posterior: it works the same before and after there are anchors, and never goes wrong at first; later
-    it spends answers on regions whose cluster is clear.
+    k-means with ``K = (anchors) + n`` centres ``m_r`` in the diffusion view; at most ``K - n`` regions contain an
+    anchor, so at least ``n`` have none. From each, ``argmin_i ||x_i - m_r||``, the largest region first (H. T. Nguyen
+    and A. Smeulders, "Active learning using pre-clustering", ICML 2004). It does not use the posterior, so it works in
+    the same way before the first answer, and is robust at the beginning; later it wastes answers on regions whose
+    cluster is clear.
     """
     regions = open_regions(state, n, rng)
     points = state.views["diffusion"]

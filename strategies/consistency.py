@@ -1,4 +1,4 @@
-"""DropQuery (Gupte et al. 2024): rows whose cluster changes when part of the features is dropped."""
+"""DropQuery (Gupte et al. 2024): rows whose cluster changes when some features are dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INCONSISTENT = 0.5  # share of passes that contradict the full one, as in the pa
 
 
 def consistency(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Take the centres of ``n`` groups of the candidates whose cluster does not survive dropout.
+    """Take the centres of ``n`` groups of the candidates whose cluster changes under dropout.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ def consistency(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarra
     Raises
     ------
     InvalidInput
-        Where the clusterer offers no ``resample``.
+        If the clusterer has no ``resample``.
 
     Notes
     -----
     ``s_i = 1/T sum_t [argmax p_it != argmax p_i]``; the rows with ``s_i >= 0.5`` are grouped by k-means into
     n on the diffusion view, and the row nearest each centre is asked (S. R. Gupte et al., "Revisiting
-    active learning in the era of vision foundation models", TMLR 2024). Where fewer than 10 n rows waver so
-    much, the 10 n that waver most are grouped instead. With fewer than two clusters nothing can waver, and
-    the pool is covered as ``herding`` does.
+    active learning in the era of vision foundation models", TMLR 2024). If fewer than 10 n rows reach 0.5, the 10 n
+    rows with the largest ``s_i`` are grouped instead. With fewer than two clusters nothing can change, and rows are
+    chosen as by ``herding``.
     """
     if state.n_clusters < 2:
         return cover(state, n, rng)

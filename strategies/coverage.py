@@ -1,4 +1,4 @@
-"""ProbCover (Yehuda et al. 2022): as many rows as possible within a radius of an answered one."""
+"""ProbCover (Yehuda et al. 2022): covers as many rows as possible within a radius of an answered row."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from activeclust.strategy import MAX_CANDIDATES, MAX_REFERENCES, PoolState, kmeans, sample_rows, take
 
 PURITY = 0.95  # alpha of the paper
-PSEUDO_CLUSTERS = 10  # stands in for the number of classes, which the paper takes as known
+PSEUDO_CLUSTERS = 10  # used instead of the number of classes, which the paper assumes to be known
 
 
 def coverage(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Take, greedily, the rows whose ball covers most rows that no ball covers yet.
+    """Take, greedily, the rows whose ball covers most of the rows that are not covered yet.
 
     Parameters
     ----------
@@ -26,15 +26,15 @@ def coverage(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     Notes
     -----
     Maximises ``|{j : min_{a in anchors + batch} ||x_j - x_a|| <= d}|`` (O. Yehuda et al., "Active learning
-    through a covering lens", NeurIPS 2022). ``d`` is the largest radius at which 95 % of the balls hold one
-    k-means region only, that is the 5 % quantile of the distance to the nearest row of another region. Once
-    everything is covered the rest is drawn at random, as in the paper. Candidates and the rows to be covered
-    are random samples where there are more than 8,000 and 3,000.
+    through a covering lens", NeurIPS 2022). ``d`` is the largest radius at which 95 % of the balls contain rows of one
+    k-means region only, that is, the 5 % quantile of the distance to the nearest row of another region. When all rows
+    are covered, the rest of a batch is drawn at random, as in the paper. Candidates and the rows to be covered are
+    random samples if there are more than 8,000 and 3,000.
     """
     points = np.asarray(state.views["diffusion"], np.float32)
     refs = sample_rows(np.arange(state.n_rows), MAX_REFERENCES, rng)
     rows = sample_rows(state.candidates, MAX_CANDIDATES, rng)
-    rows = rows[rng.permutation(len(rows))]  # the first of equals is a random one
+    rows = rows[rng.permutation(len(rows))]  # the first of equal ones is random
     radius = _radius(points[refs], max(PSEUDO_CLUSTERS, state.n_clusters), rng)
     covers = _distance(points[rows], points[refs]) <= radius
     open_ = np.ones(len(refs), bool)

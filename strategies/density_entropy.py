@@ -1,4 +1,4 @@
-"""Density-weighted entropy (Settles & Craven 2008): open rows that many other rows resemble."""
+"""Density-weighted entropy (Settles & Craven 2008): uncertain rows in dense regions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def density_entropy(state: PoolState, n: int, rng: np.random.Generator) -> np.nd
     -----
     ``ID(i) = H(i) * density_i^beta`` with ``beta = 1`` (B. Settles and M. Craven, "An analysis of active
     learning strategies for sequence labeling tasks", EMNLP 2008). The paper's density is the mean
-    similarity to all rows, n x n; here it is one over the distance to the nearest neighbours, which is
-    linear in n and not pulled to the middle of the cloud.
+    similarity to all rows, n x n; here it is the reciprocal distance to the nearest neighbours, which is linear in n
+    and does not favour the middle of the data.
     """
     score = entropy_of(state.full_posterior[state.candidates]) * state.density[state.candidates]
     return diverse_rows(score, state, n, rng)

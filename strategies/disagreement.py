@@ -27,14 +27,14 @@ def disagreement(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarr
     Raises
     ------
     InvalidInput
-        Where the clusterer offers no ``resample``.
+        If the clusterer has no ``resample``.
 
     Notes
     -----
     ``I(i) = H(1/T sum_t p_it) - 1/T sum_t H(p_it)`` over T = 8 passes, each of which sees a random part of
     the views' coordinates (N. Houlsby et al., "Bayesian active learning for classification and preference
-    learning", 2011). Unlike entropy it is low where the passes agree that a row is a toss-up. With fewer
-    than two clusters nothing can disagree, and the pool is covered as ``herding`` does.
+    learning", 2011). Unlike entropy it is low if all passes agree that a row is uncertain. With fewer than two clusters
+    the passes cannot disagree, and rows are chosen as by ``herding``.
     """
     if state.n_clusters < 2:
         return cover(state, n, rng)

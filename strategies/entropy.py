@@ -1,4 +1,4 @@
-"""Entropy sampling (Shannon 1948; Settles & Craven 2008): rows whose cluster is most open."""
+"""Entropy sampling (Shannon 1948; Settles & Craven 2008): rows whose cluster is most uncertain."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ def entropy(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     Notes
     -----
     ``H(i) = -sum_c p_ic log p_ic`` over the known clusters and the none-of-these mass (B. Settles and
-    M. Craven, "An analysis of active learning strategies for sequence labeling tasks", EMNLP 2008). A batch
-    of one is that and nothing else; in a larger batch a row beside one already picked waits (the plain
-    top-n is ``modal:entropy_sampling``).
+    M. Craven, "An analysis of active learning strategies for sequence labeling tasks", EMNLP 2008). In a batch of
+    several rows, a row close to one already picked is left for later (the plain top-n is ``modal:entropy_sampling``).
 
-    Expect it to *lose* to random at 1-5 answers a cluster. With few anchors the posterior is most open
-    where nothing is near: outliers, and the seams between clusters whose insides nobody has asked about
-    yet. Such answers say little about other rows. It is shipped as the field knows it, for comparison;
-    ``density_entropy`` and ``uncertainty_herding`` mend the fault, and ``auto`` needs no choice.
+    Expect it to be *worse* than random at 1 to 5 answers per cluster. With few anchors the posterior is most uncertain
+    far from all anchors: at outliers, and on borders between clusters that have no answers inside yet. Such answers say
+    little about other rows. It is included for comparison; ``density_entropy``, ``uncertainty_herding`` and ``auto``
+    avoid this.
     """
     return diverse_rows(entropy_of(state.full_posterior[state.candidates]), state, n, rng)

@@ -8,7 +8,7 @@ from activeclust.strategy import PoolState, take
 
 
 def k_center(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Take, one after another, the candidate farthest from everything answered or picked.
+    """Take, one after another, the candidate farthest from all answered and picked rows.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ def k_center(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     -----
     ``argmax_i min_{a in anchors + batch} ||x_i - x_a||`` on the diffusion view, a 2-approximation of the
     smallest covering radius (O. Sener and S. Savarese, "Active learning for convolutional neural networks:
-    a core-set approach", ICLR 2018). The first row, before there is any anchor, is drawn at random. It
-    covers the *range* of the data, outliers first, where ``herding`` covers its mass.
+    a core-set approach", ICLR 2018). The first row, before there is any anchor, is drawn at random. It covers the
+    *range* of the data, outliers first, while ``herding`` covers its mass.
     """
-    rows = state.candidates[rng.permutation(len(state.candidates))]  # the first of equals is a random one
+    rows = state.candidates[rng.permutation(len(state.candidates))]  # the first of equal ones is random
     points = np.asarray(state.views["diffusion"], np.float32)
     here = points[rows]
-    nearest = np.full(len(rows), -2.0, np.float32)  # cosine to the nearest anchor; below any real one
+    nearest = np.full(len(rows), -2.0, np.float32)  # cosine to the nearest anchor; -2 for none
     for anchor in state.covered:
         nearest = np.maximum(nearest, here @ points[anchor])
     picks: list[int] = []

@@ -1,4 +1,4 @@
-"""Least-confidence sampling (Lewis & Gale 1994): rows whose best guess is weakest."""
+"""Least-confidence sampling (Lewis & Gale 1994): rows whose most probable cluster has the lowest probability."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from activeclust.strategy import PoolState, diverse_rows
 
 
 def least_confidence(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Take candidates whose likeliest cluster is least likely.
+    """Take candidates whose most probable cluster has the lowest probability.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def least_confidence(state: PoolState, n: int, rng: np.random.Generator) -> np.n
     Notes
     -----
     ``LC(i) = 1 - max_c p_ic``, *none of these* counting as a cluster (D. Lewis and W. Gale, "A sequential
-    algorithm for training text classifiers", SIGIR 1994). It is the expected error of row i itself, and
-    says nothing about what its answer does for the other rows.
+    algorithm for training text classifiers", SIGIR 1994). It is the expected error of row i itself, and ignores the
+    effect of its answer on other rows.
     """
     confidence = state.full_posterior[state.candidates].max(axis=1)
     return diverse_rows(1.0 - confidence, state, n, rng)

@@ -1,4 +1,4 @@
-"""Expected error reduction (Roy & McCallum 2001): the answer that leaves the fewest errors."""
+"""Expected error reduction (Roy & McCallum 2001): rows whose answers are expected to leave the fewest errors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from activeclust.errors import InvalidInput
 from activeclust.strategy import PoolState, cover, diverse_rows, one_by_one, sample_rows, uncertainty_of
 
-SHORTLIST = 16  # rows tried a batch, or 2 n where that is more
-OUTCOMES = 3  # likeliest answers tried a row; what is left of its probability is spread over them
-JUDGED = 1_000  # rows, drawn at random, on which the expected error is taken
+SHORTLIST = 16  # number of rows tried per batch; 2 n if that is more
+OUTCOMES = 3  # number of most probable answers tried per row; the remaining probability is divided among them
+JUDGED = 1_000  # number of random rows on which the expected error is computed
 
 
 def look_ahead(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Take the candidates after whose answer the expected error of the pool is least.
+    """Take the candidates after whose answer the expected error of the pool is lowest.
 
     Parameters
     ----------
@@ -29,16 +29,16 @@ def look_ahead(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray
     Raises
     ------
     InvalidInput
-        Where the clusterer offers neither ``hypothetical`` nor ``refit``.
+        If the clusterer has neither ``hypothetical`` nor ``refit``.
 
     Notes
     -----
-    ``E(i) = sum_c p_ic sum_j (1 - max_c' p_jc'^{+(i, c)})``, c running over the three likeliest clusters,
+    ``E(i) = sum_c p_ic sum_j (1 - max_c' p_jc'^{+(i, c)})``, c running over the three most probable clusters,
     *none of these* included, j over 1,000 random rows (N. Roy and A. McCallum, "Toward optimal active
     learning through sampling estimation of error reduction", ICML 2001). A hypothetical answer is only one
     more anchor in the context: nothing is trained, and all answers of the shortlist go through the network
-    in one pass. The shortlist is the batch that ``uncertainty_herding`` would take were it larger. Before
-    the first answer every row opens a cluster, and the shortlist is the answer.
+    in one pass. The shortlist is a larger batch of ``uncertainty_herding``. Before the first answer every row opens a
+    cluster, so the first rows of the shortlist are taken.
     """
     shortlist = cover(state, max(SHORTLIST, 2 * n), rng, weights=uncertainty_of(state.full_posterior))
     if len(shortlist) <= n or not len(state.anchors):
@@ -59,7 +59,7 @@ def expected_errors(state: PoolState, rows: np.ndarray, judged: np.ndarray) -> n
             "'look_ahead' needs a clusterer that offers hypothetical(...) or refit(...); this one does not."
         )
     prior = state.full_posterior[rows]
-    outcomes = np.argsort(-prior, axis=1)[:, :OUTCOMES]  # the last column, none of these, opens a cluster
+    outcomes = np.argsort(-prior, axis=1)[:, :OUTCOMES]  # the last column is a new cluster
     weight = np.take_along_axis(prior, outcomes, axis=1)
     weight /= weight.sum(axis=1, keepdims=True)
     after = tried(np.repeat(rows, outcomes.shape[1]), outcomes.ravel(), judged)

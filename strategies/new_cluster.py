@@ -1,4 +1,4 @@
-"""New-cluster search (after Pelleg & Moore 2004): dense places that no known cluster explains."""
+"""New-cluster search (after Pelleg & Moore 2004): dense regions outside the known clusters."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def new_cluster(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarra
 
     Notes
     -----
-    ``S(i) = P(row i is in none of the known clusters) * density_i``. The first factor is the model's; the
-    second keeps outliers out, which belong to no cluster either (D. Pelleg and A. Moore, "Active learning
-    for anomaly and rare-category detection", NIPS 2004, has the task). For finding all clusters early, not
-    for sharpening their borders.
+    ``S(i) = P(row i is in none of the known clusters) * density_i``. The first factor comes from the model; the second
+    excludes outliers, which belong to no cluster either (D. Pelleg and A. Moore, "Active learning for anomaly and
+    rare-category detection", NIPS 2004, defines the task). For finding all clusters early, not for refining their
+    borders.
     """
     score = state.new_cluster_proba[state.candidates] * state.density[state.candidates]
     return diverse_rows(score, state, n, rng)

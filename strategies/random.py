@@ -1,4 +1,4 @@
-"""Rows drawn uniformly at random: the baseline every other strategy is measured against."""
+"""Rows drawn uniformly at random: the baseline of every comparison."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def random(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
 
     Notes
     -----
-    ``P(i) = 1/p`` for each of the p candidates. The only strategy here whose answers are a fair sample of
-    the pool: what is estimated from them (``activeclust audit``) is unbiased.
+    ``P(i) = 1/p`` for each of the p candidates. The only strategy here whose answers are a representative sample of the
+    pool: estimates from them, as by ``activeclust audit``, are unbiased.
     """
     return rng.choice(state.candidates, size=min(n, len(state.candidates)), replace=False)

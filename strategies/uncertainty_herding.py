@@ -1,4 +1,4 @@
-"""Uncertainty herding (Bae et al. 2025): covers the mass of what is still uncertain."""
+"""Uncertainty herding (Bae et al. 2025): covers the mass of the uncertain rows."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Pre-training: tasks of the prior in, weights out. Resumes from its checkpoint, on any device.
+"""Pre-training on tasks of the prior; resumes from its checkpoint, on any device.
 
-Worker processes draw data sets, make their views, and draw several tasks from each; the main process
-takes gradient steps on cross-entropy (of the posterior, and with a small weight of the attention alone, so
-that attention shows which anchors gave a row its cluster), AdamW under a warm-up and a cosine to zero, in
-bfloat16 where the processor has it, and keeps a running average of the weights, which is what is served.
+Worker processes draw data sets, compute their views, and draw several tasks from each. The main process takes gradient
+steps on the cross-entropy (of the posterior, and with a small weight of the attention alone, so that attention shows
+which anchors gave a row its cluster) with AdamW, a warm-up and a cosine schedule to zero, in bfloat16 if the processor
+has it. The exported weights are a running average.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ class TrainOptions:
     Attributes
     ----------
     prior : Prior
-        What the tasks are drawn from.
+        The distribution of the tasks.
     config : Config
         Sizes of the network.
     steps : int
-        Gradient steps in all, over all resumptions.
+        Total number of gradient steps, over all resumptions.
     minutes : float or None
-        Wall time in all; the schedule ends at whichever of the two comes first.
+        Total wall time; the schedule ends with the first of the two limits.
     tasks_per_step, parts : int
-        Tasks a step, and into how many batches of like size they are divided.
+        Tasks per step, and the number of batches of similar size into which they are divided.
     live_datasets, tasks_per_dataset : int
-        Each worker draws from this many data sets at a time and lets go of one after so many tasks.
+        Each worker draws from this many data sets at a time, and replaces one after so many tasks.
     checkpoint_every : int
         Steps between checkpoints.
     learning_rate, weight_decay : float
-        AdamW's; the rate rises over ``warmup`` steps and falls to zero along a cosine.
+        Of AdamW; the rate rises over ``warmup`` steps and falls to zero along a cosine.
     warmup : int
     seed : int
-        Of the first weights and of the tasks.
+        Of the initial weights and of the tasks.
     workers : int
-        Processes that draw tasks; 0 draws them in this one.
+        Number of processes that draw tasks; 0 draws them in this process.
     device : str
     average : float
-        Share of the running average of the weights that a step keeps.
+        Decay of the running average of the weights per step.
     attention : float
         Weight of the attention's own cross-entropy in the loss.
     replay : int
-        After each step on new tasks, so many more on tasks seen before: where drawing tasks takes longer than learning
-        from them.
+        After each step on new tasks, this many steps on earlier tasks; useful if drawing tasks takes longer than
+        training.
     remembered : int
-        Steps whose tasks are kept for that.
+        Number of steps whose tasks are kept for ``replay``.
     init : path or None
-        Weights of :meth:`Trainer.export` to begin from, of the same sizes; None for random ones.
+        Initial weights of the same sizes, written by :meth:`Trainer.export`; None for random ones.
     """
 
     prior: Prior = PACKAGE_PRIOR
@@ -106,12 +106,12 @@ class TrainOptions:
 
 
 class TaskStream(torch.utils.data.IterableDataset):
-    """An endless stream of steps: each a list of (batch, targets) of like size.
+    """An endless stream of steps: each is a list of (batch, targets) of similar size.
 
-    Seeded by (seed, worker, start), so that a resumed training goes on with tasks not seen before.
+    Seeded by (seed, worker, start), so that a resumed training continues with new tasks.
     """
 
-    #: How a task is made of a data set, and several tasks a batch; a stream of another kind has its own.
+    #: Functions that make a task from a data set and a batch from several tasks; subclasses may have others.
     draw_task = staticmethod(draw_task)
     collate = staticmethod(collate)
 
@@ -136,7 +136,7 @@ class TaskStream(torch.utils.data.IterableDataset):
         while True:
             if len(live) < self.options.live_datasets:
                 live.append([*_drawn_views(self.options.prior, rng), self.options.tasks_per_dataset])
-            # while the first data sets come, tasks already flow from those that are there
+            # until all data sets are drawn, tasks come from the first ones
             for _ in range(self.options.tasks_per_dataset if len(live) == self.options.live_datasets else 2):
                 chosen = int(rng.integers(len(live)))
                 views, basis, y, _ = live[chosen]
@@ -152,12 +152,12 @@ def _drawn_views(prior: Prior, rng: np.random.Generator):
         X, y = draw_dataset(prior, rng)
         views = make_views(X)
         y = distinct_labels(views, y)
-        if views.n_rows >= 16:  # coarse rounding can leave too few distinct rows to learn from
+        if views.n_rows >= 16:  # after coarse rounding there may be too few distinct rows
             return views, Basis(views), y
 
 
 def halved(batch: Batch, targets: Tensor) -> tuple[Batch, Tensor]:
-    """The batch in half precision, in which tasks travel between processes and are remembered."""
+    """The batch in half precision, for the transfer between processes and for ``replay``."""
     return _each(batch, lambda t: t.half() if t.is_floating_point() else t), targets
 
 
@@ -172,9 +172,9 @@ class Trainer:
     ----------
     options : TrainOptions
     folder : path
-        Made where it is not there; a checkpoint in it is resumed.
+        Created if it does not exist; a checkpoint in it is resumed.
     network : type
-        The network's class, made from ``options.config``; it has the ``with_attention`` of :class:`PFN`.
+        The network's class, created with ``options.config``; it has a method ``with_attention`` like :class:`PFN`.
 
     Examples
     --------
@@ -213,7 +213,7 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state is kept between resumptions."""
+        """The file that keeps the state for the next start."""
         return self.folder / "checkpoint.ckpt"
 
     @property
@@ -289,7 +289,7 @@ class Trainer:
         nll = torch.nn.functional.nll_loss
         loss = nll(posterior.flatten(0, 1), targets)
         known = targets < attention.shape[-1]
-        if known.any():  # a row of no known cluster has nothing to attend to
+        if known.any():  # a row of no known cluster has no anchor to attend to
             loss = loss + self.options.attention * nll(attention.flatten(0, 1)[known], targets[known])
         return loss
 
@@ -301,7 +301,7 @@ class Trainer:
             log.write(f"{self.step},{self.seconds:.1f},{loss:.5f}\n")
 
     def save(self) -> None:
-        """Write the checkpoint; an interrupted write leaves the one before."""
+        """Write the checkpoint; after an interrupted write the previous one remains."""
         state = {
             "model": self.model.state_dict(),
             "averaged": self.averaged,
@@ -360,13 +360,13 @@ def _weights_to_begin_from(options: TrainOptions) -> dict[str, Tensor]:
     if network.model.config != options.config:
         raise RunMismatch(
             f"The weights {options.init} are of a network with {network.model.config.as_dict()}, not with "
-            f"{options.config.as_dict()}: leave the sizes out, or begin without them."
+            f"{options.config.as_dict()}: omit the sizes, or start without these weights."
         )
     return network.model.state_dict()
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` is CUDA where there is one, else the CPU.
+    """The device of that name; ``"auto"`` is CUDA if available, else the CPU.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scores of rows: how uncertain the posterior is about each, and how near each is to others."""
+"""Scores of rows: the uncertainty of the posterior, and the distance to other rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def entropy_of(posterior: np.ndarray) -> np.ndarray:
 
 
 def margin_of(posterior: np.ndarray) -> np.ndarray:
-    """(n,) differences between the two highest of ``posterior`` (n, C); 1 where there is one column.
+    """(n,) differences between the two highest of ``posterior`` (n, C); 1 if there is only one column.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.nda
     kernel = a @ b.T
     kernel -= (
         0.5 * (a**2).sum(axis=1)[:, None]
-    )  # in place: new memory for each step takes longer than the step
+    )  # in place: allocating memory takes longer than the computation
     kernel -= 0.5 * (b**2).sum(axis=1)
     np.minimum(kernel, 0.0, out=kernel)
     kernel /= np.float32(width)
@@ -59,9 +59,9 @@ def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.nda
 
 
 def closeness(points: np.ndarray, others: np.ndarray, width: float = WIDTH) -> np.ndarray:
-    """(n,) kernel of that ``width`` from ``points`` to the nearest of ``others``, 0 where there are none."""
+    """(n,) kernel of that ``width`` between ``points`` and the nearest of ``others``, 0 if there are none."""
     nearest = np.zeros(len(points), np.float32)
-    for start in range(0, len(others), 256):  # in parts: thousands of anchors beside 70,000 rows
+    for start in range(0, len(others), 256):  # in parts, for thousands of anchors and 70,000 rows
         part = kernel_between(points, others[start : start + 256], width)
         nearest = np.maximum(nearest, part.max(axis=1))
     return nearest

@@ -1,8 +1,8 @@
-"""Selections: which candidates to take, given scores or given the geometry of the pool.
+"""Selections: choose candidates by their scores, or by the geometry of the pool.
 
-No selection builds an n x n matrix. Those that compare rows with rows look at no more than
-:data:`MAX_CANDIDATES` candidates and :data:`MAX_REFERENCES` reference rows, drawn at random where there are
-more: what they maximise is a mean over the pool, and a mean over 3,000 random rows is within 2 % of it.
+No selection builds an n x n matrix. Those that compare rows with rows use at most :data:`MAX_CANDIDATES` candidates and
+:data:`MAX_REFERENCES` reference rows, drawn at random if there are more: they maximise a mean over the pool, and a mean
+over 3,000 random rows is within 2 % of it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from activeclust.errors import InvalidInput
 from activeclust.strategy.scores import WIDTH, closeness, kernel_between
 from activeclust.strategy.state import PoolState
 
-#: The most candidates and reference rows that are compared with one another (float32: 96 MB).
+#: Maximum number of candidates and of reference rows that are compared with each other (float32: 96 MB).
 MAX_CANDIDATES, MAX_REFERENCES = 8_000, 3_000
 
-#: Share of the weight that the rows to be covered hold together.
+#: Share of the total weight of the rows to be covered.
 HEAVY = 0.99
 
 
@@ -32,13 +32,13 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
         One score per candidate, in the order of ``candidates``.
     candidates : ndarray (p,) of int
     n : int
-        How many; fewer come back where there are fewer candidates.
+        How many; all candidates if there are fewer.
     rng : numpy.random.Generator
 
     Raises
     ------
     InvalidInput
-        Where there is not one score per candidate.
+        If there is not one score per candidate.
 
     Examples
     --------
@@ -55,13 +55,13 @@ def top_rows(scores: np.ndarray, candidates: np.ndarray, n: int, rng: np.random.
 
 
 def sample_rows(rows: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
-    """``rows`` where there are at most ``limit``, else ``limit`` of them drawn by ``rng``; ascending."""
+    """``rows`` if there are at most ``limit``, else ``limit`` of them drawn by ``rng``; ascending."""
     rows = np.asarray(rows)
     return rows if len(rows) <= limit else np.sort(rng.choice(rows, size=limit, replace=False))
 
 
 def heavy_rows(weights: np.ndarray) -> np.ndarray:
-    """The fewest rows that hold 99 % of ``weights``, ascending: late in a run that is a small part of them.
+    """The fewest rows with 99 % of the total of ``weights``, ascending; late in a run these are few.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def heavy_rows(weights: np.ndarray) -> np.ndarray:
 
 
 def take(picks: Sequence[int], candidates: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """The first ``n`` distinct candidates among ``picks``, filled up by ``rng`` where there are fewer.
+    """The first ``n`` distinct candidates among ``picks``; if there are fewer, others are drawn by ``rng``.
 
     Examples
     --------
@@ -93,11 +93,10 @@ def take(picks: Sequence[int], candidates: np.ndarray, n: int, rng: np.random.Ge
 
 
 def diverse_rows(scores: np.ndarray, state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
-    """High-scoring candidates that are not the same place several times.
+    """High-scoring candidates that are not close to each other.
 
     Greedy: after each pick, the other scores are multiplied by ``1 - k(x, pick)``, k being the coverage
-    kernel on the diffusion view, so that a row beside a picked one waits for another batch; a row beside a
-    pending one likewise.
+    kernel on the diffusion view, so that a row close to a picked one, or to a pending one, is left for a later batch.
 
     Parameters
     ----------
@@ -113,12 +112,12 @@ def diverse_rows(scores: np.ndarray, state: PoolState, n: int, rng: np.random.Ge
     """
     order = top_rows(scores, state.candidates, max(20 * n, 200), rng)
     left = np.asarray(scores, dtype=float)[np.searchsorted(state.candidates, order)]
-    left = left - min(0.0, left.min(initial=0.0)) + 1e-12  # all-zero scores still spread out
+    left = left - min(0.0, left.min(initial=0.0)) + 1e-12  # even with scores of 0 the picks are spread out
     points = state.views["diffusion"][order]
     left *= 1.0 - closeness(points, state.views["diffusion"][state.pending])
     picks: list[int] = []
     for _ in range(min(n, len(order))):
-        best = int(left.argmax())  # `order` is shuffled among equals, so the first is a random one
+        best = int(left.argmax())  # `order` is shuffled among equal scores, so the first one is random
         picks.append(int(order[best]))
         left *= 1.0 - kernel_between(points, points[best : best + 1])[:, 0]
         left[np.isin(order, picks)] = -1.0
@@ -145,11 +144,11 @@ def cover(
     n : int
     rng : numpy.random.Generator
     weights : ndarray (n_rows,), optional
-        What covering each row is worth; all 1 by default.
+        Weight of covering each row; all 1 by default.
     width : float
         Width of the kernel.
     points : ndarray (n_rows, m), optional
-        Rows in place of the diffusion view.
+        Used instead of the diffusion view.
 
     Returns
     -------
@@ -165,7 +164,7 @@ def cover(
     kernel = kernel_between(points[rows], points[refs], width)
     gain = np.empty(len(rows), np.float32)
     room = np.empty((min(len(rows), 250), len(refs)), np.float32)
-    for start in range(0, len(rows), 250):  # in parts: the difference is as large as the kernel
+    for start in range(0, len(rows), 250):  # in parts, since the difference is as large as the kernel
         part = kernel[start : start + 250]
         more = np.subtract(part, covered, out=room[: len(part)])
         gain[start : start + 250] = np.maximum(more, 0.0, out=more) @ worth
@@ -179,7 +178,7 @@ def cover(
 
 
 def _best(gain: np.ndarray, kernel: np.ndarray, covered: np.ndarray, worth: np.ndarray) -> int:
-    """The row that adds most. Gains only fall, so one that tops the others' old ones is the best."""
+    """The row with the largest gain. Gains only decrease: it need only exceed the others' old gains."""
     while True:
         best = int(gain.argmax())
         fresh = float(np.maximum(kernel[best] - covered, 0.0) @ worth)
@@ -189,10 +188,10 @@ def _best(gain: np.ndarray, kernel: np.ndarray, covered: np.ndarray, worth: np.n
 
 
 def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """``n`` regions of the pool without an anchor or a pending row, the largest first: (candidates shuffled, centre).
+    """``n`` regions of the pool without an anchor or a pending row, the largest first: (shuffled candidates, centre).
 
     k-means on ``state``'s diffusion view into ``len(covered) + n`` regions (at most 500, as in TypiClust:
-    beyond that regions are a handful of rows, and the cost is theirs). ``rng`` starts it and shuffles.
+    more regions would be very small and slow to compute). ``rng`` draws the start and shuffles.
     """
     centers, region = kmeans(state.views["diffusion"], min(len(state.covered) + n, 500), rng)
     is_open = np.ones(len(centers), bool)
@@ -205,10 +204,10 @@ def open_regions(state: PoolState, n: int, rng: np.random.Generator) -> list[tup
 
 
 def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """k-means centres (k, m) of ``points`` (n, m) and the number of the nearest one for each row (n,).
+    """k-means centres (k, m) of ``points`` (n, m), and the number of the nearest centre of each row (n,).
 
-    The centres are fitted on at most :data:`MAX_CANDIDATES` rows drawn by ``rng``; ``k`` is cut to their
-    number. Where rows are equal to one another some regions may stay empty.
+    The centres are fitted on at most :data:`MAX_CANDIDATES` rows drawn by ``rng``; ``k`` is at most their number. If
+    rows are equal, some regions may be empty.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -219,7 +218,7 @@ def kmeans(points: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.nda
         return np.empty((0, points.shape[1]), np.float32), np.empty(0, int)
     rows = sample_rows(np.arange(len(points)), MAX_CANDIDATES, rng)
     model = KMeans(min(k, len(rows)), n_init=1, random_state=int(rng.integers(2**31)), max_iter=50)
-    with warnings.catch_warnings(), threadpool_limits(1):  # one thread: sums in one order, one result
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than regions is fine
+    with warnings.catch_warnings(), threadpool_limits(1):  # one thread: sums always in one order
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than regions are allowed
         model.fit(points[rows])
         return model.cluster_centers_, model.predict(points)

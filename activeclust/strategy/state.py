@@ -1,9 +1,8 @@
-"""What a query strategy is: a pure function of a pool state, a number and a random generator.
+"""The input of query strategies. A strategy is a pure function of a pool state, a number and a random generator.
 
-A strategy sees a :class:`PoolState` and returns the rows to ask about next. Three layers, as in modAL:
-a *score* per row (:mod:`activeclust.strategy.scores`), the *model call* that gives what the score needs (the
-posterior, already in the state), and a *selection* (:mod:`activeclust.strategy.selections`).
-The registry is :mod:`activeclust.strategies`.
+A strategy sees a :class:`PoolState` and returns the rows to ask about next. There are three layers, as in modAL: a
+*score* per row (:mod:`activeclust.strategy.scores`), the *model call* that the score needs (the posterior is already in
+the state), and a *selection* (:mod:`activeclust.strategy.selections`). The registry is :mod:`activeclust.strategies`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Resample = Callable[[int, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class PoolState:
-    """All a strategy may look at. Arrays are read-only; n rows, C known clusters, k anchors.
+    """The input of a strategy. Arrays are read-only; n rows, C known clusters, k anchors.
 
     Attributes
     ----------
@@ -45,7 +44,7 @@ class PoolState:
     neighbors : ndarray (n, q) of int
         Each row's nearest rows, nearest first, itself left out.
     density : ndarray (n,)
-        One over the typical distance to the neighbours, scaled to mean 1.
+        The reciprocal of the typical distance to the neighbours, scaled to mean 1.
     anchors : ndarray (k,) of int
         Rows answered so far, in the order of the answers.
     anchor_codes : ndarray (k,) of int
@@ -53,11 +52,11 @@ class PoolState:
     candidates : ndarray (p,) of int
         Rows that may be asked about: unanswered, not skipped, not leased to somebody else; ascending.
     pending : ndarray (h,) of int
-        Rows that somebody is being asked about and that have no answer yet; no candidates. They count as covered:
-        see :attr:`covered` and :meth:`with_pending`.
+        Rows that somebody is being asked about and that have no answer yet; they are not candidates. They count as
+        covered: see :attr:`covered` and :meth:`with_pending`.
     refit, hypothetical, resample : callables or None
-        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None where the
-        model offers none.
+        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None if the model does not
+        have them.
     """
 
     posterior: np.ndarray
@@ -85,15 +84,15 @@ class PoolState:
 
     @property
     def covered(self) -> np.ndarray:
-        """(k + h,) int: rows that need no further question near them, the anchors and the pending ones."""
+        """(k + h,) int: the anchors and the pending rows; no further question is needed near them."""
         return np.concatenate([self.anchors, self.pending]) if len(self.pending) else self.anchors
 
     def with_pending(self, rows: Sequence[int] | np.ndarray) -> PoolState:
-        """The state while ``rows`` (h,) are being asked about: the question after them must not repeat them.
+        """The state while ``rows`` (h,) are being asked about, for the choice of the questions after them.
 
-        The rows are no candidates any more, and count as answered by the posterior's best guess. Where that is
-        *none of these*, a row is covered and its cluster stays open. Only candidates can become pending; other rows
-        are left out.
+        The rows are no longer candidates, and are treated as answered with their most probable cluster. If that is
+        *none of these*, a row is covered but has no cluster. Only candidates can become pending; other rows are
+        ignored.
 
         Examples
         --------
@@ -128,13 +127,13 @@ class PoolState:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """``strategy(state, n, rng)`` gives ``min(n, len(state.candidates))`` distinct candidates."""
+    """``strategy(state, n, rng)`` returns ``min(n, len(state.candidates))`` distinct candidates."""
 
     def __call__(self, state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray: ...
 
 
 def one_by_one(refit: Refit, n_clusters: int) -> Hypothetical:
-    """A :data:`Hypothetical` for a model of ``n_clusters`` that offers :data:`Refit` alone: one call each.
+    """A :data:`Hypothetical` for a model of ``n_clusters`` that has only :data:`Refit`: one call per hypothesis.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The contract of a store, as a class of tests to run over a back end of your own.
+"""The contract tests of stores, as a class to subclass for your own back end.
 
-Needs pytest. Make a subclass with a fixture ``store`` that gives an empty store::
+Needs pytest. Write a subclass with a fixture ``store`` that yields an empty store::
 
     import pytest
     from activeclust.testing.store import StoreContract
@@ -24,4 +24,4 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(RunContract, LogContract, HistoryContract, LeaseContract, OverlapContract, CrowdContract):
-    """The contract of stores, which the stores in memory, SQLite and PostgreSQL fulfil."""
+    """The contract tests of stores; the stores in memory, SQLite and PostgreSQL pass them."""

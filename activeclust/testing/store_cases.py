@@ -1,4 +1,4 @@
-"""Runs, events and labels that the contract tests of stores share."""
+"""Runs, events and labels for the contract tests of stores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from activeclust.store.base import Event, Kind, Run, RunSpec
 
 N_ROWS = 50
 
-#: Labels that have broken databases, file formats and pages.
+#: Labels that are difficult for databases, file formats and pages.
 LABELS = (
     "cat", "1", 1, 0, -1, 2**63 - 1, -(2**63), "na\u00efve", "\u732b", "\U0001f408\u200d\u2b1b", "\u05e9",
     "a\nb\r\n\tc", " padded ", "''", '"', "%", "\\", "'; DROP TABLE activeclust_event; --", "{}",
@@ -55,5 +55,5 @@ def undo(event: Event) -> Event:
 
 
 def clusters(run: Run) -> dict[int, Any]:
-    """Anchored rows with their clusters, in the order of the anchors."""
+    """Answered rows with their clusters, in the order of the anchors."""
     return {anchor.row: anchor.cluster for anchor in run.anchors()}

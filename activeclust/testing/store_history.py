@@ -1,4 +1,4 @@
-"""What every store must do with rounds and with the past. See activeclust.testing.store."""
+"""Contract tests for rounds and for earlier states of a run. See activeclust.testing.store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from activeclust.testing.store_cases import N_ROWS, label, spec
 
 
 class HistoryContract:
-    """Rounds: each written once; the past: found again from the present."""
+    """Rounds are written once; earlier states are derived from the current one."""
 
     def test_rounds_come_back_bit_for_bit(self, store: Store) -> None:
         run = store.create_run(spec())

@@ -1,4 +1,4 @@
-"""What every store must do with events, anchors and rounds. See activeclust.testing.store."""
+"""Contract tests for events and anchors. See activeclust.testing.store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from activeclust.testing.store_cases import LABELS, N_ROWS, REFUSED, clusters, l
 
 
 class LogContract:
-    """Events: kept as they were given, and what follows from them."""
+    """Events are stored unchanged, and anchors follow from them."""
 
     def test_event_comes_back_numbered_and_dated(self, store: Store) -> None:
         run = store.create_run(spec())

@@ -1,4 +1,4 @@
-"""What every store must do with runs. See activeclust.testing.store."""
+"""Contract tests for runs. See activeclust.testing.store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from activeclust.testing.store_cases import N_ROWS, clusters, label, spec
 
 
 class RunContract:
-    """Runs: made, opened, listed, removed."""
+    """Runs are created, opened, listed and removed."""
 
     def test_run_is_kept_with_all_it_was_made_from(self, store: Store) -> None:
         given = spec(batch_size=5, source="a/ü.csv", package_version="0.1", options={"x": [1, None, "ü\0"]})

@@ -1,4 +1,4 @@
-"""What every store must do where several people answer one run. See activeclust.testing.store."""
+"""Contract tests for several annotators of one run. See activeclust.testing.store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from activeclust.testing.store_cases import N_ROWS, clusters, label, spec, undo
 
 
 class LeaseContract:
-    """Rows reserved for one annotator."""
+    """Leases reserve rows for one annotator."""
 
     def test_two_annotators_never_get_one_row(self, store: Store) -> None:
         run = store.create_run(spec())

@@ -1,4 +1,4 @@
-"""What every query strategy must do, as a class to run over your own with pytest.
+"""The contract tests of query strategies, as a class to subclass for your own strategy.
 
 Examples
 --------
@@ -31,8 +31,8 @@ def make_state(
 ) -> PoolState:
     """A pool of ``n_clusters`` Gaussian blobs with a small real model: softmax over the nearest anchors.
 
-    Row i belongs to blob ``i % n_clusters``, and the anchors are answered so. All arrays are read-only, so
-    that a strategy that writes into its inputs raises.
+    Row i belongs to blob ``i % n_clusters``, and so do the answers of the anchors. All arrays are read-only, so that a
+    strategy that writes into its inputs raises an error.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _posterior(points: np.ndarray, rows: np.ndarray, codes: np.ndarray) -> tuple
 
 def _neighbors(points: np.ndarray, q: int = 5) -> tuple[np.ndarray, np.ndarray]:
     n = len(points)
-    if n > 2000:  # the contract's large pool: which neighbours is of no matter there
+    if n > 2000:  # in the contract's large pool the neighbours do not matter
         return np.add.outer(np.arange(n), np.arange(1, q + 1)) % n, np.linspace(0.5, 1.5, n)
     distance = np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=2))
     np.fill_diagonal(distance, np.inf)
@@ -103,11 +103,11 @@ def _neighbors(points: np.ndarray, q: int = 5) -> tuple[np.ndarray, np.ndarray]:
 
 
 class StrategyContract:
-    """The contract: subclass it and give the fixture ``strategy`` (see the module's example)."""
+    """The contract tests: subclass it and write the fixture ``strategy`` (see the module's example)."""
 
     @staticmethod
     def ask(strategy: Strategy, state: PoolState, n: int, seed: int = 0) -> list[int]:
-        """The ``n`` rows asked in ``state`` under ``seed``, after checking what holds for every strategy."""
+        """The ``n`` rows chosen in ``state`` with ``seed``, after the checks that hold for every strategy."""
         rows = np.asarray(strategy(state, n, np.random.default_rng(seed)))
         assert rows.ndim == 1, f"expected one row number per pick, got an array of shape {rows.shape}"
         assert np.issubdtype(rows.dtype, np.integer), f"row numbers are integers, got {rows.dtype}"
@@ -115,7 +115,7 @@ class StrategyContract:
         assert len(picked) == min(n, len(state.candidates))
         assert len(set(picked)) == len(picked), "a row was asked twice in one batch"
         assert not set(picked) & set(state.anchors.tolist()), "an answered row was asked"
-        assert set(picked) <= set(state.candidates.tolist()), "a row that is no candidate was asked"
+        assert set(picked) <= set(state.candidates.tolist()), "a row that is not a candidate was asked"
         return picked
 
     def test_only_candidates_each_once(self, strategy):
@@ -140,14 +140,14 @@ class StrategyContract:
         assert str(np.random.get_state()) == before  # noqa: NPY002
 
     def test_inputs_stay_as_they_are(self, strategy):
-        state = make_state()  # read-only: writing raises; and nothing may be swapped either
+        state = make_state()  # arrays are read-only, and no attribute may be replaced either
         arrays = (state.posterior, state.new_cluster_proba, *state.views.values(), state.candidates)
         before = [a.copy() for a in arrays]
         self.ask(strategy, state, 5)
         assert all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
 
     def test_ties_are_broken_at_random(self, strategy):
-        state = make_state(n_rows=40, anchors=(0,), distinct=1)  # 39 rows that nothing tells apart
+        state = make_state(n_rows=40, anchors=(0,), distinct=1)  # 39 equal rows
         assert len({self.ask(strategy, state, 1, seed)[0] for seed in range(40)}) >= 10
 
     def test_no_anchor(self, strategy):
@@ -171,7 +171,7 @@ class StrategyContract:
         assert self.ask(strategy, make_state(n_rows=3, anchors=(0, 1, 2)), 5) == []
 
     def test_batches_are_spread(self, strategy):
-        # five places, twelve copies of each: a batch of five must not be one place five times
+        # five different rows with twelve copies each: a batch of five must not be five copies of one
         batches = [self.ask(strategy, make_state(anchors=(), distinct=5), 5, seed) for seed in range(5)]
         assert max(len({row % 5 for row in batch}) for batch in batches) >= 3
 

@@ -1,8 +1,8 @@
-"""From the rows that have views to any others: each is a weighted mean of the rows nearest to it.
+"""Extends the views to further rows: each is a weighted mean of the rows nearest to it.
 
-The Nystroem extension of the diffusion view with self-tuning weights that sum to one: what is known at the
-rows of a graph, coordinates or posteriors, is carried over to rows beside it. Each row is served on its own,
-so any split of the rows into blocks gives exactly the same.
+The Nystroem extension of the diffusion view with self-tuning weights that sum to one: values at the rows of a graph,
+coordinates or posteriors, are interpolated at other rows. Each row is computed independently, so the result does not
+depend on how rows are split into blocks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Extension:
     pca : ndarray (N, a) of float32
         The rows' own coordinates.
     density : ndarray (N,)
-        One over the distance to the 7th landmark that is not the row itself, mean 1.
+        The reciprocal distance to the 7th landmark that is not the row itself, mean 1.
     """
 
     rows: np.ndarray
@@ -38,7 +38,7 @@ class Extension:
     density: np.ndarray
 
     def spread(self, known: np.ndarray) -> np.ndarray:
-        """What is ``known`` (L, ...) at the landmarks, at all rows (N, ...)."""
+        """Values ``known`` (L, ...) at the landmarks, interpolated at all rows (N, ...)."""
         return spread(known, self.rows, self.weights)
 
 
@@ -57,7 +57,7 @@ def weigh(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest rows, their weights and their distances (m, k) each, for points ``at`` (m, a).
 
-    A point that equals a row has that one's weight alone.
+    A point that equals a row has weight 1 on that row.
     """
     near, distances = index.search(at, k, step)
     own = np.maximum(distances[:, -1:], 1e-12)

@@ -1,7 +1,7 @@
-"""What rows are the same: a name for a table of numbers, and its distinct rows.
+"""A hash of a table of numbers, and its distinct rows.
 
 Numbers are compared as they were given, never rounded: float64 rows that would be equal as float32 stay apart.
-The container's type does not count. The same numbers have the same name as float16, float32 or int64.
+The same numbers have the same hash as float16, float32 or int64.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from activeclust.views.projection import row_parts
 
 
 def content_hash(X: np.ndarray) -> str:
-    """A name for these very rows: 16 hexadecimal digits from the shape and the numbers.
+    """A hash of the rows: 16 hexadecimal digits from the shape and the numbers.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def distinct_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
     keys = np.frombuffer(digests, dtype="<u8")
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    # never by position: the order, and with it every rounding, outlives a permutation of the rows
+    # never by position: the order, and with it all rounding, is the same after a permutation of the rows
     order = random_order(X, first)
     return first[order], np.argsort(order)[inverse.ravel()]
 
@@ -49,7 +49,7 @@ def _narrowest(X: np.ndarray) -> np.dtype:
     narrow, wide = np.dtype("<f4"), np.dtype("<f8")
     if X.dtype == np.float32:
         return narrow
-    with np.errstate(over="ignore", under="ignore"):  # what does not fit compares unequal
+    with np.errstate(over="ignore", under="ignore"):  # values that do not fit compare unequal
         exact = all((X[part].astype(narrow) == X[part]).all() for part in row_parts(*X.shape))
     return narrow if exact else wide
 

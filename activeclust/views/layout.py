@@ -1,14 +1,14 @@
-"""Where rows lie on a map: two coordinates that keep neighbours together.
+"""The layout of the map: two coordinates per row that keep neighbours together.
 
 t-SNE (van der Maaten and Hinton, JMLR 2008) by openTSNE (Policar, Strazar and Zupan, J. Stat. Softw. 2024) with the
-interpolation of Linderman et al. (Nature Methods 2019). The affinities are those of the graph that the views hold
-already, p_ij = w_ij / sum w, and the start is the first two principal axes (Kobak and Berens, Nature Communications
-2019), so that nothing is random and no neighbour is looked for twice. The attraction stays doubled to the end
-(Boehm, Berens and Kobak, JMLR 2022), which leaves more room between groups. Of fewer than about 150 rows most are
-neighbours of one another: there it is weaker, since otherwise all rows would fall into one point.
+interpolation of Linderman et al. (Nature Methods 2019). The affinities are those of the views' graph, p_ij = w_ij / sum
+w, and the start is the first two principal axes (Kobak and Berens, Nature Communications 2019), so that nothing is
+random and neighbours are not searched for again. The attraction stays doubled until the end (Boehm, Berens and Kobak,
+JMLR 2022), which leaves more room between groups. Among fewer than about 150 rows most are neighbours of each other:
+there the attraction is weaker, since otherwise all rows would collapse into one point.
 
 It takes minutes for 70,000 rows on one core, so it runs in a process of its own, at low priority.
-Where there are landmarks, they are laid out, and every other row is a weighted mean of those near it.
+With landmarks, only they are laid out, and every other row is a weighted mean of those near it.
 docs/annotation.md compares it with umap-learn and PaCMAP.
 """
 
@@ -33,22 +33,22 @@ import scipy.sparse as sp
 from activeclust.errors import MissingDependency
 from activeclust.resources.progress import report
 
-if TYPE_CHECKING:  # the other process starts without torch
+if TYPE_CHECKING:  # imported here, so that the other process starts without torch
     from activeclust.views.views import Views
 
 FIRST, REST = (250, 12.0, 0.5), (500, 2.0, 0.8)  #: iterations, exaggeration of the attraction, momentum
-JOINED = 0.1  #: share of all pairs that the graph may join before the attraction is weakened, lest rows fall together
-INTERPOLATED_FROM = (
-    10_000  #: rows; fewer repel one another through a tree (Barnes and Hut), which is quicker there
-)
-_EVERY = 10  # iterations between two reports
+#: the attraction is weakened if the graph joins more than this share of all pairs, so that rows do not collapse
+JOINED = 0.1
+#: number of rows; for fewer, the repulsion is computed by a tree (Barnes and Hut), which is faster there
+INTERPOLATED_FROM = 10_000
+_EVERY = 10  # iterations between two progress reports
 _NICE = 10
 
 Tell = Callable[[int, int], None]
 
 
 def check_installed() -> None:
-    """Raise :class:`MissingDependency` where openTSNE is not there."""
+    """Raise :class:`MissingDependency` if openTSNE is not installed."""
     if importlib.util.find_spec("openTSNE") is None:
         raise MissingDependency(
             "The map's layout of neighbours needs openTSNE: pip install 'activeclust[map]'."
@@ -81,7 +81,7 @@ def layout(views: Views) -> np.ndarray:
 
 @functools.cache
 def method_hash() -> str:
-    """A name for how layouts are made: this code and the library's version."""
+    """A hash of this code and of the library's version, for the cache."""
     return hashlib.blake2b(
         Path(__file__).read_bytes() + version("openTSNE").encode(), digest_size=4
     ).hexdigest()
@@ -101,7 +101,7 @@ def place_rows(W: sp.csr_array, start: np.ndarray, tell: Tell | None = None) -> 
     W : csr_array (n, n)
         Symmetric, non-negative.
     start : ndarray (n, 1 or 2)
-        Where the rows begin, on any scale.
+        Initial positions of the rows, on any scale.
     tell : callable, optional
         ``tell(done, total)``, every few iterations.
     """
@@ -140,7 +140,7 @@ def place_rows(W: sp.csr_array, start: np.ndarray, tell: Tell | None = None) -> 
 def _in_a_process(arrays: dict[str, np.ndarray]) -> np.ndarray:
     given = io.BytesIO()
     np.savez(given, **arrays)  # type: ignore[arg-type]  # numpy names allow_pickle among the arrays
-    # wherever this process finds the package, the other one does
+    # the other process must find the package where this one does
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "activeclust.views.layout"],
@@ -159,7 +159,7 @@ def _in_a_process(arrays: dict[str, np.ndarray]) -> np.ndarray:
     with process:
         try:
             process.stdin.write(len(given.getbuffer()).to_bytes(8, "little") + given.getbuffer())
-            process.stdin.flush()  # and stays open: the other process ends where this one does
+            process.stdin.flush()  # stays open: the other process ends when it is closed
             total = FIRST[0] + REST[0]
             while (done := int.from_bytes(process.stdout.read(4), "little")) and done < total:
                 report("layout", done, total)
@@ -177,7 +177,7 @@ def _in_a_process(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _serve(given: BinaryIO, out: BinaryIO) -> None:
-    """Read arrays, tell how far the layout is as 4-byte numbers, then write it."""
+    """Read arrays, report the progress as 4-byte numbers, then write the layout."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
     size = int.from_bytes(given.read(8), "little")
@@ -199,10 +199,10 @@ def _serve(given: BinaryIO, out: BinaryIO) -> None:
 
 
 def _end_with(given: BinaryIO) -> None:
-    given.read()  # returns when whoever holds the other end has gone
+    given.read()  # returns when the other end is closed
     os._exit(1)
 
 
 if __name__ == "__main__":
     _serve(sys.stdin.buffer, sys.stdout.buffer)
-    os._exit(0)  # one thread still reads, which the interpreter's own end would wait for
+    os._exit(0)  # one thread still reads; a normal exit would wait for it

@@ -1,9 +1,9 @@
-"""The order of the distinct rows: random, and yet the same for the same cloud of points.
+"""The order of the distinct rows: random, but the same for the same shape of the data.
 
-Where a random sample of the rows is wanted (context of the network, soft k-means, the Gaussians, landmarks)
-the first ones are taken. So that the posterior does not change when rows are permuted or features are
-rotated, shifted or scaled, the order must depend on the shape of the cloud alone: rows are ranked by their
-distance to the mean, and the ranks are shuffled by a generator of fixed seed.
+A random sample of the rows (context of the network, soft k-means, the Gaussians, landmarks) consists of the first rows.
+The posterior must not change when rows are permuted or features are rotated, shifted or scaled, so the order depends
+only on the shape of the data: rows are ranked by their distance to the mean, and the ranks are shuffled by a generator
+of fixed seed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _SEED = 0
 
 
 def random_order(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n,) places in ``rows`` (n,), shuffled; ``X`` (N, d).
+    """(n,) positions in ``rows`` (n,), shuffled; ``X`` (N, d).
 
-    Rows equally far from the mean keep their order among one another. The generator's seed is the same for
-    every data set, so nothing here depends on who calls it.
+    Rows equally far from the mean keep their order. The generator's seed is fixed, so the result depends only on the
+    arguments.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def random_order(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
     ([0, 1, 2, 3, 4, 5], True)
     """
     parts = [rows[part] for part in row_parts(len(rows), X.shape[1])]
-    unit = power_of_two(X)  # sums of 1e308 and squares of 1e-200 would be lost
+    unit = power_of_two(X)  # without scaling, sums of 1e308 would overflow and squares of 1e-200 underflow
     mean = mean_in_units(X, unit, parts)
     size = max(float(np.abs(X[part].astype(np.float64) / unit - mean).max()) for part in parts) or 1.0
     far = [np.square((X[part].astype(np.float64) / unit - mean) / size).sum(axis=1) for part in parts]

@@ -1,4 +1,4 @@
-"""Views as plain arrays and back, to be kept on disk, and the name they are kept under."""
+"""Conversion of views to plain arrays and back for the cache on disk, and their cache key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GRAPHS = ("graph", "refined", "sharp", "angle")
 
 
 def key_of(X: np.ndarray, landmarks: int | None) -> str:
-    """A name made of the rows, the number of landmarks, and the code that makes views.
+    """The cache key: made from the rows, the number of landmarks, and the code that computes views.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def key_of(X: np.ndarray, landmarks: int | None) -> str:
 
 @functools.cache
 def _code() -> str:
-    # views made by other code are other views: nobody has to remember to count a version up
+    # changed code gives other keys, so no version number has to be increased by hand
     modules = (extension, identity, neighbors, order, projection, spectrum, views)
     files = [str(module.__file__) for module in modules]
     return hashlib.blake2b(b"".join(Path(file).read_bytes() for file in files), digest_size=4).hexdigest()
@@ -59,7 +59,7 @@ def pack(seen: Views) -> dict[str, np.ndarray]:
 
 
 def unpack(arrays) -> Views:
-    """What :func:`pack` was given."""
+    """The views that :func:`pack` converted."""
 
     def graph(name: str) -> Graph:
         parts = tuple(arrays[f"{name}.adjacency.{part}"] for part in ("data", "indices", "indptr"))

@@ -1,7 +1,7 @@
 """PCA coordinates of total RMS 1, from rows of any offset and any scale that float64 can hold.
 
 Rows are divided by a power of two and centred in float64, some at a time, before anything is rounded to float32.
-No matrix of d x d is made for more than :data:`COVARIANCE_COLUMNS` columns: the principal axes come from the
+No d x d matrix is built for more than :data:`COVARIANCE_COLUMNS` columns: the principal axes come from the
 covariance of the columns, from the inner products of the rows where these are few, or else from a randomized SVD
 (Halko, Martinsson and Tropp, SIAM Review 2011).
 """
@@ -16,15 +16,13 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils.extmath import randomized_svd
 
-N_PCA = 50  #: coordinates that distances are taken in
-N_WIDE = (
-    128  #: coordinates that angles are taken in: of text embeddings these hold nearly all that 384 or 768 do
-)
-COVARIANCE_COLUMNS = 2_000  #: up to here the covariance of the columns is made
-GRAM_ROWS = 2_000  #: up to here, with more columns, the inner products of the rows are made
-LARGE = 5_000_000  #: numbers; up to here sums of products are taken in float64
+N_PCA = 50  #: number of coordinates for distances
+N_WIDE = 128  #: number of coordinates for angles: they hold nearly all information of text embeddings
+COVARIANCE_COLUMNS = 2_000  #: up to this number of columns their covariance is computed
+GRAM_ROWS = 2_000  #: with more columns, up to this number of rows their inner products are computed
+LARGE = 5_000_000  #: size of a table in numbers; up to here sums of products are computed in float64
 _CHUNK_ROWS, _CHUNK_NUMBERS = 8192, 8_000_000
-_NEGLIGIBLE = 1e-12  # of the largest eigenvalue: below it a direction is rounding
+_NEGLIGIBLE = 1e-12  # share of the largest eigenvalue; a direction below it is rounding error
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def power_of_two(X: np.ndarray) -> float:
 def mean_in_units(X: np.ndarray, unit: float, parts: Sequence[slice | np.ndarray]) -> np.ndarray:
     """(d,) mean of the rows in ``parts`` of ``X`` / ``unit``, in float64."""
     centre, n = np.zeros(X.shape[1]), sum(len(X[part]) for part in parts)
-    for _ in range(2):  # the second pass takes away the rounding of a sum of large numbers
+    for _ in range(2):  # the second pass removes the rounding error of a sum of large numbers
         centre = centre + sum((X[part].astype(np.float64) / unit - centre).sum(axis=0) for part in parts) / n
     return centre
 
@@ -135,7 +133,7 @@ def _axes(X: np.ndarray, scaled: Projection, a: int) -> np.ndarray:
 
 def _from_covariance(X: np.ndarray, scaled: Projection, a: int) -> np.ndarray:
     n, d = X.shape
-    # float64 where it is cheap: the last coordinates of a small table are small differences
+    # float64 if it is cheap: the last coordinates of a small table are small differences
     products = np.zeros((d, d))
     for part in row_parts(n, d):
         rows = scaled.standardised(X[part])
@@ -154,6 +152,6 @@ def _from_inner_products(X: np.ndarray, scaled: Projection, a: int) -> np.ndarra
     products = sum(columns(block) @ columns(block).T for block in blocks)
     values, vectors = eigh(products, subset_by_index=(n - a, n - 1))
     values, vectors = values[::-1], vectors[:, ::-1]
-    # a direction in which the rows do not differ says nothing about other rows
+    # a direction in which the rows do not differ is useless for other rows
     weight = np.where(values > _NEGLIGIBLE * values[0], 1.0 / np.sqrt(np.maximum(values, 1e-300)), 0.0)
     return np.concatenate([columns(block).T @ (vectors * weight) for block in blocks])

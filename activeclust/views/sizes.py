@@ -1,4 +1,4 @@
-"""How much memory steps take, estimated from sizes alone; checked against measurements (docs/scaling.md)."""
+"""Estimates of the memory of each step from the sizes of its input; compared with measurements in docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from activeclust.views.views import LANDMARKS, LANDMARKS_FROM
 
 _BASE = 300_000_000  # libraries and index structures
 _GRAPH_ROW = 9_000  # bytes: coordinates, neighbours, four sparse graphs, blocks of vectors, eigenvectors
-MOST_KERNELS = 768  #: anchors that have columns of the kernels
-_OTHER_ROW = 1_800  # bytes: a row beside the graph, its coordinates, landmarks and weights
+MOST_KERNELS = 768  #: maximum number of anchors with kernel columns
+_OTHER_ROW = 1_800  # bytes per row outside the graph: coordinates, landmarks and weights
 
 
 def rows_in_graph(n: int, landmarks: int | None) -> int:
-    """How many of ``n`` distinct rows have views of their own."""
+    """Number of the ``n`` distinct rows that have views of their own."""
     return min(n, landmarks or (LANDMARKS if n > LANDMARKS_FROM else n))
 
 
@@ -32,7 +32,7 @@ def views_bytes(n: int, d: int, landmarks: int | None = None) -> int:
 
 def posterior_bytes(n: int, graph_rows: int, anchors: int, clusters: int) -> int:
     """Peak bytes of a posterior over ``n`` rows, ``graph_rows`` of which have views of their own."""
-    columns = 2 * 4 * 4 * min(anchors, MOST_KERNELS)  # four graphs; a block and the one it is copied from
+    columns = 2 * 4 * 4 * min(anchors, MOST_KERNELS)  # four graphs; a block and its copy
     tensors = 4 * (6 * N_EIGEN + 3 * N_PCA + 3 * N_WIDE + 60)
     return _BASE + graph_rows * (columns + tensors + 24 * (clusters + 1)) + 24 * n * (clusters + 1)
 

@@ -1,9 +1,9 @@
 """Leading eigenvectors of a graph: by LAPACK up to :data:`DENSE_LIMIT` rows, by a filtered subspace above.
 
 A block of vectors is multiplied by a Chebyshev polynomial of the matrix that damps every unwanted eigenvalue (Zhou,
-Saad, Tiago and Chelikowsky, J. Comput. Phys. 2006), in float32, until the residuals are small. A block sees repeated
-eigenvalues, of which Lanczos finds one vector, and takes less time: for the four graphs of 5,000 digits 0.8 s on one
-core, where Lanczos takes 3.9, and for those of 5,000 embedded texts 1.0 s against 12.
+Saad, Tiago and Chelikowsky, J. Comput. Phys. 2006), in float32, until the residuals are small. A block finds all
+vectors of repeated eigenvalues, of which Lanczos finds one, and takes less time: for the four graphs of 5,000 digits
+0.8 s on one core, where Lanczos takes 3.9, and for those of 5,000 embedded texts 1.0 s against 12.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from torch import Tensor
 from activeclust.resources.progress import report
 
 N_EIGEN = 64
-MOST_EIGEN = 256  #: where the graph is in more than 64 pieces: one vector per piece up to here
+MOST_EIGEN = 256  #: maximum number of vectors if the graph has more than 64 components: one per component
 DENSE_LIMIT = 300  # rows
-RESIDUAL = 1e-4  # of the wanted vectors; the eigenvalues' errors are of its square, or little more
+RESIDUAL = 1e-4  # residual of the wanted vectors; the errors of the eigenvalues are about its square
 _SPARE = 16  # vectors in the block beyond the wanted ones
 _DEGREE = 20
-_DEGREE_WARM = 12  # from a start that is near
+_DEGREE_WARM = 12  # with a good start
 _MOST_FILTERS = 12
 _MOST_GROWTH = math.log(1e5)  # of the leading vector in one filter
 _LEAST_GAP = 1e-6
-_LOWEST = -1.0  # of the spectrum: pairs of rows that are nearest to one another come near it
+_LOWEST = -1.0  # lower end of the spectrum; pairs of rows that are nearest to each other come near it
 
 
 def leading_eigenvectors(
@@ -43,7 +43,7 @@ def leading_eigenvectors(
     degree : ndarray (n,)
         Row sums of W.
     start : ndarray (n, m), optional
-        Vectors that may be near the wanted ones.
+        Approximations of the wanted vectors.
     step : str
         The name under which progress is reported.
 
@@ -108,7 +108,7 @@ def _filtered(
 
 
 def _first_block(n: int, width: int, known: np.ndarray, start: np.ndarray | None) -> Tensor:
-    """(n, width): the known vectors, the start, and noise; rows stand in an order of their own content."""
+    """(n, width): the known vectors, the start, and noise; the order of the rows depends only on their content."""
     noise = np.random.default_rng(0).standard_normal((n, width), dtype=np.float32)
     for given in (start, known):
         if given is not None:
@@ -131,13 +131,13 @@ def _ritz(A: sp.csr_array, V: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _filter(A: sp.csr_array, V: Tensor, AV: Tensor, cut: float, degree: int) -> Tensor:
-    """The Chebyshev polynomial in A that is small from the spectrum's lower end to ``cut``, times V."""
+    """The Chebyshev polynomial in A that is small between the lower end of the spectrum and ``cut``, times V."""
     cut = min(
         cut, 1.0 - _LEAST_GAP
-    )  # where the graph is in many pieces, all vectors of the block have eigenvalue 1
+    )  # if the graph has many components, all vectors of the block have eigenvalue 1
     half, middle = (cut - _LOWEST) / 2, (cut + _LOWEST) / 2
     first = scale = half / (1.0 - middle)
-    # float32 loses a vector beside one that grew ten million times as much
+    # float32 loses a vector next to one that grew ten million times as much
     degree = max(2, min(degree, int(_MOST_GROWTH / math.acosh(1.0 / first))))
     before, now = V, (AV - middle * V) * (scale / half)
     for _ in range(degree - 1):

@@ -1,21 +1,21 @@
-"""Rows become views: PCA coordinates, angles, neighbour graphs, and the graphs' diffusion coordinates.
+"""Computes the views of rows: PCA coordinates, angles, neighbour graphs, and the graphs' diffusion coordinates.
 
-Made once per data set, from the rows alone; afterwards only anchors change. The steps:
+Computed once per data set, from the rows only; they do not depend on anchors. The steps:
 
-1. rows that are equal become one (and are given back to every copy at the end);
+1. equal rows become one row (the result applies to every copy);
 2. PCA, centred in float64, total RMS 1 (:mod:`activeclust.views.projection`);
 3. ``graph``: the nearest neighbours in PCA coordinates with self-tuning weights exp(-d_ij^2 / (s_i s_j)), s_i the
    distance to the 7th neighbour (Zelnik-Manor and Perona, NeurIPS 2004), and the leading eigenvectors of its
    normalised adjacency D^-1/2 W D^-1/2 (Ng, Jordan and Weiss, NeurIPS 2001);
-4. ``refined``: each row keeps, of its 30 nearest neighbours, the 10 nearest in diffusion distance (and a thread of
-   its first edges, so that a chain does not break), and the eigenvectors of that. On 5,000 rows of MNIST this
+4. ``refined``: each row keeps, of its 30 nearest neighbours, the 10 nearest in diffusion distance (and its first edges
+with a small weight, so that a chain does not break), and the eigenvectors of that. On 5,000 rows of MNIST this
    raises the share of edge weight inside a digit from 0.88 to 0.93 (docs/training-log.md);
-5. ``sharp``: the 6 nearest neighbours with weights exp(-8 d_ij^2 / d_i6^2), made symmetric by the mean: rows that
-   lie on thin curves and surfaces hear of the very nearest alone;
-6. ``sphere``: the rows' directions in the leading 128 PCA coordinates, and ``angle``, the graph of the 10 nearest
-   of them with weights exp(-4 d_ij^2 / d_i10^2): embeddings of texts and pictures are told apart by angles.
+5. ``sharp``: the 6 nearest neighbours with weights exp(-8 d_ij^2 / d_i6^2), made symmetric by the mean: rows on thin
+curves and surfaces are connected to their very nearest neighbours only; 6. ``sphere``: the rows' directions in the
+leading 128 PCA coordinates, and ``angle``, the graph of the 10 nearest
+   of them with weights exp(-4 d_ij^2 / d_i10^2): embeddings of texts and pictures are compared by angles.
 
-The code that serves inference makes the views in training too.
+Training and inference use the same code.
 
 Up to 20,000 rows neighbours are exact and eigenvectors come from Lanczos; above, see
 :mod:`activeclust.views.neighbors` and :mod:`activeclust.views.spectrum`. Above
@@ -37,14 +37,14 @@ from activeclust.views.neighbors import APPROXIMATE_FROM, Neighbors
 from activeclust.views.projection import N_PCA, Projection, fit_projection
 from activeclust.views.spectrum import leading_eigenvectors
 
-N_CANDIDATES = 30  # nearest rows looked at
-N_NEIGHBORS = 10  # nearest rows kept as edges
+N_CANDIDATES = 30  # number of nearest rows computed
+N_NEIGHBORS = 10  # number of nearest rows kept as edges
 SCALE_NEIGHBOR = 7  # the neighbour whose distance is a row's own scale
-SHARP_NEIGHBORS, SHARPNESS = 6, 8.0  # of the sharp graph: edges of a row, and how fast their weights fall
+SHARP_NEIGHBORS, SHARPNESS = 6, 8.0  # of the sharp graph: edges per row, and how fast their weights decrease
 ANGLE_NEIGHBORS, ANGLE_SHARPNESS = 10, 4.0  # of the angle graph
 GREEN_SHIFT = 0.03  # 1 / (1 - lambda + shift): the weight of an eigenvector in diffusion distance
-THREAD = 0.05  # weight of the first graph's edges in the refined one: a chain must not break
-LANDMARKS_FROM = 200_000  # distinct rows; up to here every row is in the graph
+THREAD = 0.05  # weight of the first graph's edges in the refined one, so that a chain does not break
+LANDMARKS_FROM = 200_000  # up to this number of distinct rows every row is in the graph
 LANDMARKS = 50_000
 _CHUNK = 8192
 
@@ -73,16 +73,16 @@ class Graph:
 
 @dataclass(frozen=True)
 class Views:
-    """All the model sees of a data set: n distinct rows (or landmarks), N given ones.
+    """The model's view of a data set: n distinct rows (or landmarks), N given ones.
 
     Attributes
     ----------
     first : ndarray (n,) of int
         The first given row that equals each distinct row.
     inverse : ndarray (N,) of int
-        The distinct row that each given row equals; the nearest landmark where there are landmarks.
+        The distinct row that each given row equals; with landmarks, the nearest landmark.
     projection : Projection
-        For rows never seen.
+        For new rows.
     pca : ndarray (n, a)
         At most 50 coordinates.
     sphere : ndarray (n, b)
@@ -93,11 +93,11 @@ class Views:
         Distance to the 7th neighbour.
     graph, refined, sharp, angle : Graph
     data_hash : str
-        A name for the given rows.
+        A hash of the given rows.
     recall : float
-        Share of the true nearest rows in ``neighbors``, measured on a sample; 1.0 where they are exact.
+        Share of the true nearest rows in ``neighbors``, measured on a sample; 1.0 if they are exact.
     extension : Extension or None
-        Given rows as weighted means of landmarks; None where every distinct row has views.
+        Given rows as weighted means of landmarks; None if every distinct row has views of its own.
     """
 
     first: np.ndarray
@@ -122,16 +122,16 @@ class Views:
 
     @property
     def density(self) -> np.ndarray:
-        """(n,) one over the row's scale, mean 1."""
+        """(n,) the reciprocal of the row's scale, mean 1."""
         density = 1.0 / self.scale
         return density / density.mean()
 
     def spread(self, known: np.ndarray) -> np.ndarray:
-        """What is ``known`` (n, ...) at the distinct rows, at all given ones (N, ...)."""
+        """Values ``known`` (n, ...) of the distinct rows, for all given rows (N, ...)."""
         return known[self.inverse] if self.extension is None else self.extension.spread(known)
 
 
-@np.errstate(divide="warn", over="warn", invalid="warn", under="ignore")  # whatever the caller has set
+@np.errstate(divide="warn", over="warn", invalid="warn", under="ignore")  # not the caller's
 def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
     """The views of ``X``.
 
@@ -178,7 +178,7 @@ def make_views(X: np.ndarray, landmarks: int | None = None) -> Views:
 
 
 def directions(wide: np.ndarray) -> np.ndarray:
-    """Unit rows of coordinates (n, a); a single coordinate, which has no angles, is laid around a half circle."""
+    """Unit rows of coordinates (n, a); a single coordinate, which has no angles, is mapped to a half circle."""
     if wide.shape[1] == 1:
         wide = np.column_stack([wide, np.ones(len(wide), wide.dtype)])
     return unit_rows(wide).astype(np.float32)
@@ -203,7 +203,8 @@ def _nearest(index: Neighbors, most: int) -> tuple[np.ndarray, np.ndarray]:
     n = len(index.points)
     q = min(most, n - 1)
     rows, distances = index.search(index.points, q + 1, "neighbours")
-    # a row is nearly always its own first neighbour; where rounding put another first, drop the last instead
+    # a row is nearly always its own first neighbour; if rounding puts another row first, the last one is
+    # dropped
     own = rows == np.arange(n)[:, None]
     own[~own.any(axis=1), -1] = True
     keep = ~own
@@ -235,7 +236,7 @@ def _sharp_affinity(neighbors: np.ndarray, distances: np.ndarray, sharpness: flo
 
 
 def _angle_affinity(sphere: np.ndarray) -> sp.csr_array:
-    # the search in cells gains little from coordinates beyond the first ones, and costs in proportion
+    # the search in cells gains little from later coordinates, but its cost is proportional to their number
     at = sphere if len(sphere) <= APPROXIMATE_FROM else directions(sphere[:, :N_PCA])
     neighbors, distances = _nearest(Neighbors(at), ANGLE_NEIGHBORS)
     return _sharp_affinity(neighbors, distances, ANGLE_SHARPNESS)
@@ -266,7 +267,7 @@ def green_coordinates(graph: Graph, shift: float = GREEN_SHIFT) -> np.ndarray:
 
 
 def _refined_affinity(graph: Graph, neighbors: np.ndarray) -> sp.csr_array:
-    """W of the graph that keeps of each row's candidates those nearest in diffusion distance."""
+    """W of the graph that keeps, of each row's candidates, those nearest in diffusion distance."""
     coordinates = green_coordinates(graph).astype(np.float32)
     n, q = neighbors.shape
     k = min(N_NEIGHBORS, q)

@@ -1,4 +1,4 @@
-"""What can be said of a partition without knowing the truth: a row of numbers for each candidate.
+"""Features of candidate partitions that need no true labels: a row of numbers for each candidate.
 
 Nothing depends on the numbering of clusters or the order of rows. All candidates of a data set are described
 at once: their clusters, side by side, are the columns of one indicator matrix.
@@ -13,17 +13,17 @@ import scipy.sparse as sp
 
 from activeclust.zeroshot.partitions import FAMILY_NAMES, Partition, Sample
 
-PAIRS = 6000  # pairs of rows from which agreement between candidates is estimated
+PAIRS = 6000  # number of pairs of rows from which agreement between candidates is estimated
 SILHOUETTE_ROWS = 400
 _GAUSSIAN_DIMENSIONS = 5
-N_PLAIN = 96  # numbers of a partition itself
-#: Length of a row of features: the numbers, their ranks among the candidates, the family.
+N_PLAIN = 96  # number of features of a partition itself
+#: Number of features: those of the partition, their ranks among the candidates, the family.
 N_FEATURES = 2 * N_PLAIN + len(FAMILY_NAMES)
 
 
 @dataclass
 class Description:
-    """Candidates of one data set as numbers.
+    """The candidates of one data set as features.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Description:
 
 
 class _Clusters:
-    """The clusters of all candidates, numbered through; G in all."""
+    """The clusters of all candidates, numbered consecutively; G in all."""
 
     def __init__(self, partitions: list[Partition]) -> None:
         self.labels = np.stack([p.labels for p in partitions], axis=1)  # (m, p)
@@ -59,11 +59,11 @@ class _Clusters:
         return self.indicator.T @ values
 
     def mean(self, of_cluster: np.ndarray) -> np.ndarray:
-        """(p,) mean over a candidate's rows of what its clusters have."""
+        """(p,) mean over a candidate's rows of the values of their clusters."""
         return np.add.reduceat(of_cluster * self.share, self.start)
 
     def least(self, of_cluster: np.ndarray) -> np.ndarray:
-        """(p,) least of a candidate's clusters."""
+        """(p,) minimum over a candidate's clusters."""
         return np.minimum.reduceat(of_cluster, self.start)
 
     def plain(self, of_cluster: np.ndarray) -> np.ndarray:
@@ -102,8 +102,8 @@ def describe(sample: Sample, partitions: list[Partition]) -> Description:
     ]
     plain = np.stack(columns, axis=1)
     plain = np.nan_to_num(plain, nan=0.0, posinf=8.0, neginf=-8.0).clip(-8, 8)
-    # what matters is often not the value but whether another candidate has a better one
-    coarse = plain.round(5)  # sums taken in another order are the same number
+    # often the value matters less than whether another candidate has a better one
+    coarse = plain.round(5)  # equal up to the rounding of sums in another order
     rank = (coarse[:, None] > coarse[None]).mean(1) + 0.5 * (coarse[:, None] == coarse[None]).mean(1)
     family = np.zeros((len(partitions), len(FAMILY_NAMES)))
     family[np.arange(len(partitions)), [FAMILY_NAMES.index(p.family) for p in partitions]] = 1.0
@@ -155,7 +155,7 @@ def _graph_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
         total = 2 * weight.sum()
         within = np.add.reduceat(inside, c.start) / total
         modularity = within - np.add.reduceat((volume / total) ** 2, c.start)
-        # the sum of K conductances is at least the sum of K gaps; how far above shows what is forced
+        # the sum of K conductances is at least the sum of K gaps; the excess measures how bad the cut is
         gaps = np.cumsum(1 - graph.eigenvalues.astype(float))
         floor = gaps[np.minimum(c.K, len(gaps)) - 1] / np.minimum(c.K, len(gaps))
         mean = c.plain(conductance)
@@ -184,7 +184,7 @@ def _spectrum_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
 
 
 def _valley_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
-    """Density where clusters touch, beside the density inside; rows near another cluster."""
+    """Density where clusters touch compared with the density inside; rows near another cluster."""
     views = sample.views
     near = views.neighbors[:, :10]
     log_density = np.log(views.density.astype(float))
@@ -238,14 +238,14 @@ def _tree_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
 
 
 def _gaussian_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
-    """Classification likelihood of a Gaussian a cluster, in closed form, with the price of its parameters."""
+    """Classification likelihood of one Gaussian per cluster, in closed form, with a penalty for its parameters."""
     X = sample.spaces["pca"][:, :_GAUSSIAN_DIMENSIONS].astype(float)
     X = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0).mean() + 1e-12)
     d = X.shape[1]
     mean = c.sums(X) / c.size[:, None]
     second = c.sums(np.einsum("mi,mj->mij", X, X).reshape(c.m, d * d)).reshape(-1, d, d)
     covariance = second / c.size[:, None, None] - np.einsum("gi,gj->gij", mean, mean)
-    # a prior of a few rows, so that clusters of two rows have a likelihood
+    # a prior worth a few rows, so that clusters of two rows have a likelihood
     strength = (d + 2) / (c.size + d + 2)
     covariance = covariance * (1 - strength)[:, None, None] + 0.05 * strength[:, None, None] * np.eye(d)
     covariance = covariance + 1e-4 * np.eye(d)
@@ -295,7 +295,7 @@ def _centre_columns(sample: Sample, c: _Clusters, space: str) -> list[np.ndarray
 
 
 def _consensus_columns(partitions: list[Partition], c: _Clusters, agreement: np.ndarray) -> list[np.ndarray]:
-    """How other families and other numbers of clusters agree."""
+    """Agreement with other families and with other numbers of clusters."""
     family = np.array([FAMILY_NAMES.index(p.family) for p in partitions])
     other = family[:, None] != family[None]
     near = np.abs(np.log(c.K[:, None] / c.K[None])) < 0.25

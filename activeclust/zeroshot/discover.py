@@ -1,7 +1,7 @@
-"""Clusters without a single answer: one of many candidate partitions, and a posterior from it.
+"""Clusters without answers: chooses one of many candidate partitions, and computes a posterior from it.
 
-Several hundred partitions are made (:mod:`activeclust.zeroshot.partitions`) and described
-(:mod:`activeclust.zeroshot.describe`); a network trained on data sets of the prior says which agrees most with the
+Several hundred partitions are computed (:mod:`activeclust.zeroshot.partitions`) and described
+(:mod:`activeclust.zeroshot.describe`); a network trained on data sets of the prior predicts which agrees most with the
 truth (:mod:`activeclust.zeroshot.selector`). Typical rows of its clusters then serve as anchors of the posterior
 network, so that there are probabilities without answers too.
 """
@@ -22,26 +22,26 @@ from activeclust.zeroshot.selector import Selector, load_selector
 
 MAX_CLUSTERS = 200
 ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
-PARTITION_SHARE = 0.6  # of the posterior: more than half, so that the likeliest cluster is the partition's
-LEAST_CLUSTER = 3  # rows of the sample
-_LIKELY = 0.2  # what a candidate's own probability counts beside its expected agreement
+PARTITION_SHARE = 0.6  # weight in the posterior; above 0.5, so that the partition decides
+LEAST_CLUSTER = 3  # number of rows of the sample
+_LIKELY = 0.2  # weight of a candidate's own probability, relative to its expected agreement
 _CHUNK_ELEMENTS = 20_000_000
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The partition that was taken.
+    """The chosen partition.
 
     Attributes
     ----------
     labels : ndarray (n,) of int
         Cluster of every distinct row, 0 to C - 1, the largest first.
     family : str
-        Where it comes from, one of :data:`activeclust.zeroshot.partitions.FAMILY_NAMES`.
+        The family of the partition, one of :data:`activeclust.zeroshot.partitions.FAMILY_NAMES`.
     counts : ndarray (p,) of int
         Numbers of clusters of all candidates.
     probability : ndarray (p,)
-        How likely the network takes each candidate to be the best of them.
+        Probability that each candidate is the best of them.
     """
 
     labels: np.ndarray
@@ -59,7 +59,7 @@ class Discovery:
     rows, codes : ndarray (k,) of int
         Anchors (distinct rows) and their clusters; the first C are the most typical rows, one per cluster.
     posterior : Posterior
-        Its ``known`` is a mean, .6 to .4, of the partition and of what the posterior network says given
+        Its ``known`` is a weighted mean, 0.6 and 0.4, of the partition and of the posterior network's output given
         these anchors.
     chosen : Chosen
     """
@@ -80,9 +80,9 @@ def discover(
     session : Session
     selector : Selector
     max_clusters : int
-        Partitions of more clusters are not looked at.
+        Maximum number of clusters.
     n_clusters : int or None
-        Partitions of exactly so many clusters are, whatever ``max_clusters`` is.
+        The exact number of clusters, if known; ``max_clusters`` is then ignored.
     """
     views = session.views
     chosen = choose_partition(views, selector, max_clusters, n_clusters)
@@ -99,7 +99,7 @@ def choose_partition(
     max_clusters: int = MAX_CLUSTERS,
     n_clusters: int | None = None,
 ) -> Chosen:
-    """The candidate that is expected to agree most with the truth, given to every distinct row.
+    """The candidate that is expected to agree most with the truth, extended to every distinct row.
 
     Parameters
     ----------
@@ -109,12 +109,12 @@ def choose_partition(
     max_clusters : int
         At least 1.
     n_clusters : int or None
-        Exactly so many clusters, where that is known.
+        The exact number of clusters, if known.
 
     Raises
     ------
     InvalidInput
-        Where there are fewer rows than ``n_clusters``, or more clusters than can be looked for.
+        If there are fewer rows than ``n_clusters``, or if ``n_clusters`` is too large.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def choose_partition(
     if len(found) > 1 and n_clusters != 1 and several:
         description = describe(sample, found)
         probability = selector.probabilities(description)
-        probability[0] = 0.0  # one cluster it is not
+        probability[0] = 0.0  # a single cluster is excluded here
         probability /= max(probability.sum(), 1e-300)
         taken = take(probability, description.agreement)
     best = found[taken]
@@ -148,17 +148,17 @@ def choose_partition(
 
 
 def take(probability: np.ndarray, agreement: np.ndarray) -> int:
-    """The candidate with the greatest expected agreement with the best one, and itself likely.
+    """The candidate with the largest sum of expected agreement with the best one and its own weighted probability.
 
     Parameters
     ----------
     probability : ndarray (p,)
-        Of each candidate to be the best; the single cluster, the first, has none.
+        That each candidate is the best; 0 for the single cluster, which is the first.
     agreement : ndarray (p, p)
 
     Notes
     -----
-    The single cluster agrees with nothing. Whether there is but one is told beforehand, by
+    The single cluster agrees with no other candidate. Whether there is only one cluster is decided before, by
     :func:`activeclust.zeroshot.one_body.is_one_body`.
 
     Examples
@@ -180,7 +180,7 @@ def _by_size(labels: np.ndarray) -> np.ndarray:
 
 
 def without_specks(labels: np.ndarray, views: Views) -> np.ndarray:
-    """Clusters of one or two rows, which the prior does not know, dissolved into the one nearest by.
+    """Merge clusters of one or two rows, which the prior does not contain, into their nearest clusters.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def _to_all_rows(sample: Sample, labels: np.ndarray, partition: Partition) -> np
 def typical_rows(
     views: Views, labels: np.ndarray, each: int = ANCHORS_A_CLUSTER
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Anchors: rows of each cluster whose neighbours are of it too, the densest first and others at random.
+    """Anchors: rows of each cluster whose neighbours are in it, too; the densest first, then random ones.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 STEPS = 12
-REGULARISATION = 1e-3  # of the mean variance, added to every covariance
+REGULARISATION = 1e-3  # share of the mean variance added to every covariance
 _TOLERANCE = 1e-3
 
 
@@ -75,14 +75,14 @@ def fit_mixture(X: np.ndarray, labels: np.ndarray, tied: bool = False, steps: in
 def _cholesky(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:
     try:
         return np.linalg.cholesky(covariance + floor)
-    except np.linalg.LinAlgError:  # rounding has left a vanishing variance below zero
+    except np.linalg.LinAlgError:  # rounding has made a very small variance negative
         values, vectors = np.linalg.eigh(covariance)
         positive = np.einsum("kij,kj,klj->kil", vectors, np.maximum(values, 0), vectors)
         return np.linalg.cholesky(positive + floor)
 
 
 def merged_components(mixture: Mixture, counts: Sequence[int]) -> dict[int, np.ndarray]:
-    """Labels after components that overlap most have become one cluster, for each number asked for.
+    """Labels after merging the components that overlap most, for each requested number of clusters.
 
     References
     ----------
@@ -96,7 +96,8 @@ def merged_components(mixture: Mixture, counts: Sequence[int]) -> dict[int, np.n
         gain = np.full((K, K), -np.inf)
         for k in range(K - 1):
             both = R[:, k : k + 1] + R[:, k + 1 :]
-            # merging lowers the entropy of the assignment; per row moved, lest only the large are merged
+            # the decrease of the assignment's entropy, per row moved, since otherwise only large components
+            # would be merged
             loss = own[k] + own[k + 1 :] - _entropy(both).sum(axis=0)
             gain[k, k + 1 :] = loss / both.sum(axis=0).clip(1e-9)
         k, j = divmod(int(np.argmax(gain)), K)

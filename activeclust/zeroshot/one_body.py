@@ -1,9 +1,10 @@
-"""Whether rows are one Gaussian or one uniform body: then there is nothing to divide.
+"""Test whether rows are one Gaussian or uniform distribution, so that there is only one cluster.
 
-Parametric bootstrap: bodies of the same principal variances are drawn, and statistics that clusters move are compared.
-They are taken in the leading principal coordinates, whitened, so that neither scale nor rotation counts: skewness and
-kurtosis (Mardia, Biometrika 57, 1970), the variance that Ward's clusters leave (as in the gap statistic of Tibshirani,
-Walther and Hastie, JRSS B 63, 2001), and how unequal distances to near rows are.
+Parametric bootstrap: reference samples of one Gaussian or one uniform distribution (*bodies*) with the same principal
+variances are drawn, and statistics that are sensitive to clusters are compared. They are computed in the leading
+principal coordinates, whitened, so that scale and rotation have no effect: skewness and kurtosis (Mardia, Biometrika
+57, 1970), the variance that Ward's clusters leave (as in the gap statistic of Tibshirani, Walther and Hastie, JRSS B
+63, 2001), and how unequal distances to near rows are.
 """
 
 from __future__ import annotations
@@ -12,18 +13,15 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial import cKDTree
 
-ROWS = 300  # looked at; the reference bodies have as many
-BODIES = 16  # of each kind
-LEADING = (
-    1,
-    2,
-    5,
-    20,
-)  # principal coordinates looked at together; one alone, since whitened noise beside it would hide groups along it
-_CUTS = (2, 3, 5, 8)  # clusters of Ward's method
+ROWS = 300  # number of rows used; the reference bodies have as many
+BODIES = 16  # number of reference bodies of each kind
+#: numbers of leading principal coordinates that are tested together; 1, since in more dimensions whitened noise would
+#: hide groups along the first coordinate
+LEADING = (1, 2, 5, 20)
+_CUTS = (2, 3, 5, 8)  # number of clusters in Ward's method
 _NEIGHBOR = 5
-_SLACK = 1.1  # beyond the most extreme reference body
-_LEAST = 20  # rows that tell a body from clusters
+_SLACK = 1.1  # factor beyond the most extreme reference body
+_LEAST = 20  # minimum number of rows for the test
 
 
 def is_one_body(points: np.ndarray) -> bool:
@@ -51,7 +49,7 @@ def is_one_body(points: np.ndarray) -> bool:
     own = _statistics(X)
     for draw in (rng.standard_normal, lambda shape: rng.uniform(-1.0, 1.0, shape)):
         bodies = np.stack([_statistics(draw((len(X), len(spread))) * spread) for _ in range(BODIES)])
-        if len(own) != bodies.shape[1]:  # the rows lie on a plane of fewer dimensions than any body
+        if len(own) != bodies.shape[1]:  # the rows lie in a space of fewer dimensions than the bodies
             return False
         if _surprise(own, bodies) <= _SLACK * max(
             _surprise(bodies[i], np.delete(bodies, i, axis=0)) for i in range(BODIES)
@@ -61,7 +59,7 @@ def is_one_body(points: np.ndarray) -> bool:
 
 
 def _surprise(own: np.ndarray, bodies: np.ndarray) -> float:
-    """The farthest that any statistic lies from those of the bodies, in their standard deviations."""
+    """The largest distance of a statistic from those of the bodies, in standard deviations."""
     return float((np.abs(own - bodies.mean(axis=0)) / (bodies.std(axis=0) + 1e-9)).max())
 
 

@@ -1,7 +1,7 @@
-"""Candidate partitions of a data set: many families, many numbers of clusters, cheap.
+"""Candidate partitions of a data set: many families, many numbers of clusters.
 
-Nothing here knows which is right; that is :mod:`activeclust.zeroshot.selector`'s question. All are made on a
-sample of at most ``SAMPLE`` rows and described there; the chosen one is then given to the other rows.
+The choice among them is made by :mod:`activeclust.zeroshot.selector`. All are computed and described on a sample of at
+most ``SAMPLE`` rows; the chosen one is then extended to the other rows.
 """
 
 from __future__ import annotations
@@ -22,24 +22,30 @@ from activeclust.zeroshot.trees import density_peaks, fair_linkage, linkage_cuts
 Method = Literal["ward", "average"]
 SAMPLE = 1500
 COUNTS = (*range(2, 13), 14, 16, 18, 20, 23, 26, 30, 35, 40, 46, 53, 60, 80, 110, 150, 200, 280, 400)
-GAPS = 3  # numbers of clusters where a hierarchy's heights jump most, beside those of COUNTS
-DENSE = ((3, "eom"), (5, "eom"), (10, "eom"), (10, "leaf"), (25, "eom"))  # least rows of a cluster, selection
-LONG_RANGE = 1e-3  # shift of the Green coordinates in which a chain is one place
+GAPS = 3  # numbers of clusters before the largest jumps of a hierarchy's heights, in addition to COUNTS
+DENSE = (
+    (3, "eom"),
+    (5, "eom"),
+    (10, "eom"),
+    (10, "leaf"),
+    (25, "eom"),
+)  # minimum rows per cluster, selection
+LONG_RANGE = 1e-3  # shift of the Green coordinates in which a chain is one point
 MIXTURE_ROWS, MIXTURE_DIMENSIONS, MIXTURE_COUNTS = 1000, 5, (*range(2, 11), 12, 15, 20)
 _LLOYD = 8
-_LEAST = 3  # mean rows a cluster
+_LEAST = 3  # mean number of rows per cluster
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The rows that partitions are made on: m of them, with their own graphs and the whole's coordinates.
+    """The m rows on which partitions are computed, with their own graphs and the coordinates of the whole data set.
 
     Attributes
     ----------
     rows : ndarray (m,) of int
         Distinct rows of ``whole``.
     whole, views : Views
-        Of all rows; of the sample (the same where all fit).
+        Views of all rows, and of the sample (the same if all rows fit).
     spaces : dict of str to ndarray (m, q)
         Coordinates of the whole, at the sample: ``"pca"``; directions, ``"sphere"``; eigenvectors of the
         graphs, ``"refined"``, ``"graph"``, ``"sharp"`` and ``"angle"``; Green coordinates of the refined one,
@@ -58,7 +64,7 @@ class Sample:
         return len(self.rows)
 
     def linkage(self, space: str, method: Method, width: int | None = None) -> np.ndarray:
-        """The hierarchy of ``method`` in a space, as scipy has it; made once."""
+        """The hierarchy of ``method`` in a space, in SciPy's format; computed once."""
         key = (space, method, width)
         if key not in self._kept:
             self._kept[key] = linkage(self.points(space, width), method)
@@ -75,7 +81,7 @@ class Sample:
         return unit_rows(X) if space in EIGENVECTORS else X
 
     def spanning_tree(self, reachability: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Edges and lengths of the minimum spanning tree of the PCA coordinates; made once."""
+        """Edges and lengths of the minimum spanning tree of the PCA coordinates; computed once."""
         if reachability not in self._kept:
             core = self.views.scale if reachability else None
             self._kept[reachability] = spanning_tree(self.views.pca, core)
@@ -116,7 +122,7 @@ class Partition:
     labels : ndarray (m,) of int
         0 to K - 1, none missing.
     space, width : str, int or None
-        The coordinates in which the nearest sampled row lends its label to a row outside the sample.
+        The coordinates in which a row outside the sample gets the label of its nearest sampled row.
     """
 
     family: str
@@ -140,7 +146,7 @@ def candidates(sample: Sample, n_clusters: int | None = None) -> list[Partition]
     ----------
     sample : Sample
     n_clusters : int or None
-        The number of clusters that matters, 1 to the number of rows; at least one partition has it.
+        The required number of clusters, 1 to the number of rows; at least one partition has it.
     """
     counts = tuple(k for k in COUNTS if k * _LEAST <= sample.m) or (2,)
     if n_clusters is not None:
@@ -278,7 +284,7 @@ def _mixtures(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
 
 
 def _components(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
-    """Connected components, small ones with their nearest large one: below three rows, and below 1 %."""
+    """Connected components; small ones (below three rows, or below 1 %) are merged into the nearest large one."""
     for graph in (sample.views.graph, sample.views.refined, sample.views.sharp):
         _, of = connected_components(graph.adjacency, directed=False)
         size = np.bincount(of)[of]
@@ -289,7 +295,7 @@ def _components(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
 
 
 def _dense(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
-    """HDBSCAN (Campello, Moulavi and Sander, PAKDD 2013), its noise with the nearest clustered row."""
+    """HDBSCAN (Campello, Moulavi and Sander, PAKDD 2013); noise gets the label of the nearest clustered row."""
     from sklearn.cluster import HDBSCAN
 
     X = sample.spaces["pca"].astype(np.float64)
@@ -302,7 +308,7 @@ def _dense(sample: Sample, counts: tuple[int, ...]) -> Iterator[Partition]:
 
 
 def _completed(labels: np.ndarray, inside: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Labels of all rows: those not ``inside`` take that of the nearest row which is."""
+    """Labels of all rows: rows not ``inside`` get the label of the nearest row that is."""
     labels, inside, outside = labels.copy(), np.flatnonzero(inside), np.flatnonzero(~inside)
     for rows in np.array_split(outside, max(1, len(outside) // 256)):
         nearest = ((X[inside] ** 2).sum(axis=1) - 2 * X[rows] @ X[inside].T).argmin(axis=1)
@@ -313,7 +319,7 @@ def _completed(labels: np.ndarray, inside: np.ndarray, X: np.ndarray) -> np.ndar
 def _with_gaps(counts: tuple[int, ...], heights: np.ndarray) -> tuple[int, ...]:
     """``counts`` and the numbers of clusters before the largest jumps of a hierarchy's heights (m - 1,).
 
-    Clusters that lie far apart are found so, however many there are. One number that was asked for stays alone.
+    This finds distant clusters, however many there are. A single required number is returned unchanged.
     """
     if len(counts) == 1:
         return counts

@@ -1,8 +1,8 @@
-"""A network that reads all candidate partitions of a data set and says how right each probably is.
+"""A network that reads all candidate partitions of a data set and predicts how good each is.
 
-Its prior is the data sets it was trained on (:mod:`activeclust.zeroshot.train`); its input the numbers of
+It was trained on data sets of the prior (:mod:`activeclust.zeroshot.train`); its input are the features of
 :mod:`activeclust.zeroshot.describe`. A candidate is a token; tokens attend to one another with the candidates'
-agreement as a bias, so that what many independent families find can count for more. The order of the
+agreement as a bias, so that a partition found by many independent families can get a higher score. The order of the
 candidates does not matter.
 """
 
@@ -30,7 +30,7 @@ class SelectorConfig:
     Attributes
     ----------
     members : int
-        Networks trained side by side whose scores are averaged.
+        Number of networks whose scores are averaged.
     """
 
     width: int = 64
@@ -103,7 +103,7 @@ class Selector(nn.Module):
         self.register_buffer("spread", torch.ones(N_FEATURES))
 
     def forward(self, features: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
-        """(members, B, p, 2): the logit of being the one to choose, and that of the adjusted Rand index."""
+        """(members, B, p, 2): the logit of being the best candidate, and that of the adjusted Rand index."""
         x = ((features - self.centre) / self.spread).clamp(-4, 4)
         return torch.stack([member(x, agreement, mask) for member in self.members])
 
@@ -119,12 +119,12 @@ class Selector(nn.Module):
 
 @functools.lru_cache(maxsize=4)
 def load_selector(path: str | Path = WEIGHTS) -> Selector:
-    """The network at ``path``, read once a process.
+    """The network at ``path``, read once per process.
 
     Raises
     ------
     WeightsError
-        Where the file or its card is missing, or made for another network.
+        If the file or its card is missing, or is of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -137,7 +137,7 @@ def load_selector(path: str | Path = WEIGHTS) -> Selector:
         raise WeightsError(
             f"Could not read the weights {path} with their card {path.with_suffix('.json').name}: {error}. "
             "Expected a .safetensors file and a .json file of the same name, as "
-            "`activeclust pretrain --part zero-shot` writes them."
+            "`activeclust pretrain-zero-shot` writes them."
         ) from error
     try:
         selector = Selector(SelectorConfig(**card["config"]))

@@ -1,8 +1,7 @@
 """Training of the network that chooses among partitions: data sets of the prior in, weights out.
 
-First the data sets are drawn, their candidates made, described and scored against the truth, each in a file
-of its own, so that an interrupted drawing goes on; then the network takes passes over them, with a checkpoint
-after each.
+First the data sets are drawn, and their candidates computed, described and compared with the truth; each is a file, so
+an interrupted drawing resumes. Then the network is trained in passes over them, with a checkpoint after each.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from activeclust.zeroshot.describe import N_FEATURES, describe
 from activeclust.zeroshot.partitions import SAMPLE, candidates, draw_sample
 from activeclust.zeroshot.selector import Selector, SelectorConfig
 
-#: Easier data sets than those for the posterior: where nobody can tell clusters apart, nothing is learned
-#: about which partition to take.
+#: Easier data sets than those for the posterior: from clusters that cannot be distinguished nothing is learned about
+#: the choice of a partition.
 PARTITION_PRIOR = Prior(
     rows=(60, 600),
     clusters={"1-1": 0.03, "2-3": 0.34, "4-10": 0.4, "11-25": 0.17, "26-60": 0.06},
     modes=2, separation=(2.5, 14.0), split=0.02, warp=0.3, embed=0.3, irrelevant=0.12,
 )  # fmt: skip
-_LARGE_EVERY = 6  # one data set in so many is drawn with ``SelectorOptions.large`` rows
-_HELD_EVERY = 8  # one in so many is held out
-_SCORE_EVERY = 4  # passes
-_FRESH = 1e-2  # least spread of a feature
+_LARGE_EVERY = 6  # one data set in this many is drawn with ``SelectorOptions.large`` rows
+_HELD_EVERY = 8  # one in this many is held out
+_SCORE_EVERY = 4  # number of passes between scores
+_FRESH = 1e-2  # minimum standard deviation of a feature
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ class SelectorOptions:
     ----------
     prior : Prior
     large : (int, int)
-        Rows of every sixth data set, on some of which the candidates are made on a sample.
+        Rows of every sixth data set; for some of them the candidates are computed on a sample.
     datasets : int
-        Data sets in all; those already drawn into the folder count.
+        Total number of data sets, including those already in the folder.
     epochs : int
         Passes over them.
     sharpness : float
@@ -61,7 +60,7 @@ class SelectorOptions:
     learning_rate, weight_decay, dropout : float
         Of AdamW and of the network in training.
     batch : int
-        Data sets a step.
+        Data sets per step.
     seed : int
     workers : int
         Processes that draw data sets.
@@ -93,7 +92,7 @@ class SelectorOptions:
 
 @dataclass
 class Scored:
-    """The candidates of one data set, and the truth about them.
+    """The candidates of one data set, and how much they agree with the truth.
 
     Attributes
     ----------
@@ -109,7 +108,7 @@ class Scored:
 
     @classmethod
     def read(cls, file: Path) -> Scored:
-        """From a file of :func:`draw_scored`."""
+        """Read a file of :func:`draw_scored`."""
         with np.load(file) as z:
             return cls(
                 *(torch.as_tensor(z[name].astype(np.float32)) for name in ("features", "agreement", "ari"))
@@ -128,10 +127,10 @@ def draw_scored(options: SelectorOptions, index: int) -> dict[str, np.ndarray]:
     while True:
         X, y = draw_dataset(prior, rng)
         views = make_views(X)
-        if views.n_rows >= 16:  # coarse rounding can leave too few distinct rows to learn from
+        if views.n_rows >= 16:  # after coarse rounding there may be too few distinct rows
             break
     truth = distinct_labels(views, y)
-    # a sample is met in use where there are many rows; here also with few, to have it often enough
+    # in use, samples occur with many rows; here also with few, so that they are frequent enough
     size = SAMPLE if rng.random() < 0.6 else int(rng.integers(min(300, SAMPLE), SAMPLE))
     sample = draw_sample(views, size)
     found = candidates(sample)
@@ -167,7 +166,7 @@ class SelectorTrainer:
     ----------
     options : SelectorOptions
     folder : path
-        Made where it is not there; data sets and a checkpoint in it are used.
+        Created if it does not exist; data sets and a checkpoint in it are used.
     """
 
     def __init__(self, options: SelectorOptions, folder: str | Path) -> None:
@@ -186,7 +185,7 @@ class SelectorTrainer:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state is kept between resumptions."""
+        """The file that keeps the state for the next start."""
         return self.folder / "checkpoint.ckpt"
 
     def files(self) -> list[Path]:
@@ -194,7 +193,7 @@ class SelectorTrainer:
         return sorted(f for f in self.datasets.glob("*.npz") if not f.stem.endswith(".part"))
 
     def draw(self, report: Callable[[int], None] | None = None) -> None:
-        """Draw the data sets that are still missing; ``report(number there)`` is called after each."""
+        """Draw the missing data sets; ``report(number of data sets)`` is called after each."""
         there = {int(file.stem) for file in self.files()}
         missing = [i for i in range(self.options.datasets) if i not in there]
         missing = missing[: max(0, self.options.datasets - len(there))]
@@ -235,7 +234,7 @@ class SelectorTrainer:
     def _pass(self, training: list[Scored]) -> float:
         options = self.options
         rng = np.random.default_rng([options.seed, 1, self.epoch])
-        torch.manual_seed(int(rng.integers(2**31)))  # of dropout
+        torch.manual_seed(int(rng.integers(2**31)))  # generator of the dropout
         order = rng.permutation(len(training))
         steps = math.ceil(len(order) / options.batch)
         self.model.train()
@@ -246,7 +245,7 @@ class SelectorTrainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * done))
             drawn = [training[i] for i in order[step * options.batch : (step + 1) * options.batch]]
-            # a part of the candidates each time: another question, and less work
+            # a random part of the candidates: more variety, and less work
             parts = [d.part(_some(len(d.ari), rng)) for d in drawn]
             loss = self._loss(*_collate(parts))
             self.optimizer.zero_grad()
@@ -257,7 +256,7 @@ class SelectorTrainer:
         return float(np.mean(losses))
 
     def _loss(self, features: Tensor, agreement: Tensor, ari: Tensor, mask: Tensor) -> Tensor:
-        """What the choice loses, its cross-entropy to softmax(ARI / sharpness), and that of the ARI."""
+        """Weighted sum of the ARI that the choice loses, its cross-entropy, and that of the predicted ARI."""
         out = self.model(features, agreement, mask)
         log_choice = out[..., 0].masked_fill(~mask, -1e9).log_softmax(-1)
         best = ari.masked_fill(~mask, -1.0).amax(-1)
@@ -270,7 +269,7 @@ class SelectorTrainer:
         return 3.0 * lost + 0.3 * crossed + (own * mask).sum() / (mask.sum() * len(out))
 
     def _chosen(self, held: list[Scored]) -> float:
-        """Mean adjusted Rand index of what the network takes."""
+        """Mean adjusted Rand index of the candidates that the network chooses."""
         self.model.eval()
         with torch.inference_mode():
             found = []
@@ -281,7 +280,7 @@ class SelectorTrainer:
         return float(np.mean(found))
 
     def save(self) -> None:
-        """Write the checkpoint; an interrupted write leaves the one before."""
+        """Write the checkpoint; after an interrupted write the previous one remains."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -311,9 +310,9 @@ class SelectorTrainer:
         Parameters
         ----------
         path : path
-            Of the weights, with the ending ``.safetensors``.
+            File of the weights, with the extension ``.safetensors``.
         scores : dict, optional
-            What the card says of their quality.
+            Scores for the model card.
         """
         from safetensors.torch import save_file
 
@@ -340,12 +339,12 @@ class SelectorTrainer:
 
 
 def _some(p: int, rng: np.random.Generator) -> np.ndarray:
-    """A fifth to a half of p candidates, at least 40 where there are as many."""
+    """A fifth to a half of p candidates, but at least 40 if there are so many."""
     return np.sort(rng.permutation(p)[: max(40, int(p * rng.uniform(0.2, 0.5)))])
 
 
 def _collate(data: list[Scored]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Features (B, p, f), agreement (B, p, p), ARI (B, p) and which are there (B, p)."""
+    """Features (B, p, f), agreement (B, p, p), ARI (B, p) and the mask of the candidates (B, p)."""
     B, p = len(data), max(len(d.ari) for d in data)
     features, agreement = torch.zeros(B, p, N_FEATURES), torch.zeros(B, p, p)
     ari, mask = torch.zeros(B, p), torch.zeros(B, p, dtype=torch.bool)

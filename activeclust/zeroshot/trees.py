@@ -1,7 +1,7 @@
-"""Hierarchies whose cuts are candidate partitions: spanning trees, density peaks, merged groups.
+"""Hierarchical methods whose cuts are candidate partitions: spanning trees, density peaks, merged groups.
 
-Each function gives the labels for every number of clusters asked for; rows are those of a sample small
-enough for quadratic cost (:mod:`activeclust.zeroshot.partitions`).
+Each function returns the labels for every requested number of clusters; the rows are a sample that is small enough for
+quadratic cost (:mod:`activeclust.zeroshot.partitions`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import scipy.sparse as sp
 
 
 def spanning_tree(points: np.ndarray, core: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The minimum spanning tree of all pairs, by Prim's algorithm, without the matrix of distances.
+    """The minimum spanning tree of all rows, by Prim's algorithm, without a distance matrix.
 
     Parameters
     ----------
     points : ndarray (m, d)
     core : ndarray (m,) or None
-        Where given, the length of an edge is the mutual reachability max(distance, core, core) of HDBSCAN
+        If given, the length of an edge is the mutual reachability max(distance, core, core) of HDBSCAN
         (Campello, Moulavi and Sander, PAKDD 2013).
 
     Returns
@@ -57,7 +57,7 @@ def spanning_tree(points: np.ndarray, core: np.ndarray | None = None) -> tuple[n
 
 
 def linkage_cuts(tree: np.ndarray, counts: Sequence[int]) -> dict[int, np.ndarray]:
-    """The partitions of a hierarchy of scipy's, in one pass over its merges.
+    """The partitions of a SciPy hierarchy, in one pass over its merges.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def linkage_cuts(tree: np.ndarray, counts: Sequence[int]) -> dict[int, np.ndarra
 def fair_linkage(
     edges: np.ndarray, m: int, counts: Sequence[int], inequality: float
 ) -> dict[int, np.ndarray]:
-    """Genie: single linkage that must serve the smallest cluster while sizes are unequal.
+    """Genie: single linkage that merges the smallest cluster first while sizes are too unequal.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def fair_linkage(
     left = np.ones(len(edges), dtype=bool)
     sizes = np.ones(m, dtype=np.int64)
     members: list[list[int]] = [[i] for i in range(m)]
-    histogram = np.zeros(m + 1, dtype=np.int64)  # how many clusters have each size
+    histogram = np.zeros(m + 1, dtype=np.int64)  # number of clusters by size
     histogram[1] = m
     wanted, cuts, clusters = set(counts), {}, m
     while clusters > 1:
@@ -142,7 +142,7 @@ def fair_linkage(
 
 
 def _gini(histogram: np.ndarray, clusters: int, m: int) -> float:
-    """Gini index of cluster sizes from how many clusters have each size."""
+    """Gini index of cluster sizes, from the number of clusters of each size."""
     sizes = np.flatnonzero(histogram)
     count = histogram[sizes]
     after = np.cumsum(count)
@@ -202,7 +202,7 @@ def density_peaks(density: np.ndarray, neighbors: np.ndarray, counts: Sequence[i
 
 
 def _cuts(start: np.ndarray, merges: list[tuple[int, int]], counts: Sequence[int]) -> dict[int, np.ndarray]:
-    """Partitions met while groups named in ``start`` are merged one pair after another."""
+    """Partitions after merging the groups of ``start`` pair by pair."""
     names, label = np.unique(start, return_inverse=True)
     place = {int(name): i for i, name in enumerate(names)}
     group = np.arange(len(names))
@@ -217,12 +217,12 @@ def _cuts(start: np.ndarray, merges: list[tuple[int, int]], counts: Sequence[int
 
 
 def merged_groups(groups: np.ndarray, W: sp.csr_array, counts: Sequence[int]) -> dict[int, np.ndarray]:
-    """Small groups merged where the graph joins them most: average linkage on edge weights.
+    """Merge small groups in the order of their connection in the graph: average linkage on edge weights.
 
     Parameters
     ----------
     groups : ndarray (m,) of int
-        0 to g - 1, none missing.
+        0 to g - 1 without gaps.
     W : csr_array (m, m)
         Symmetric weights.
     counts : sequence of int
@@ -236,7 +236,7 @@ def merged_groups(groups: np.ndarray, W: sp.csr_array, counts: Sequence[int]) ->
     merges = []
     for _ in range(g - 1):
         nearness = joint / np.maximum(np.outer(volume, volume), 1e-12)
-        # groups that touch nothing go last, the smallest first
+        # groups without connection are merged last, the smallest first
         nearness = np.where(joint > 0, nearness, 1e-12 / np.maximum(np.outer(volume, volume), 1e-12))
         nearness[~alive] = nearness[:, ~alive] = -1.0
         np.fill_diagonal(nearness, -1.0)
