@@ -34,8 +34,8 @@ class Anchors:
     def _count(self, snapshot: Snapshot) -> None:
         clusters: dict[Cluster, int] = {}
         codes: dict[int, int] = {}  # row -> code, in the order the rows were first answered
-        for anchor in snapshot.anchors:
-            codes[anchor.row] = clusters.setdefault(anchor.cluster, len(clusters))
+        for row, cluster in snapshot.labels():
+            codes[row] = clusters.setdefault(cluster, len(clusters))
         # put in place when they are whole: another thread that reads meanwhile sees no half of them
         self.seq = snapshot.last_seq
         self.withdrawn: dict[int, Kind] = dict(snapshot.withdrawn)

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from activeclust.identities import RowIds
 
@@ -111,6 +111,57 @@ class Anchor:
     seq: int
 
 
+class AnchorColumns(Sequence[Anchor]):
+    """Anchors, kept by columns: of half a million, each is made an object only where it is looked at.
+
+    Equal to any sequence of the same anchors.
+
+    Parameters
+    ----------
+    rows, clusters, annotators, seqs : sequences of one length
+        The anchors' attributes.
+
+    Examples
+    --------
+    >>> AnchorColumns([3, 5], ["cat", "dog"], ["eva", "eva"], [1, 2])[1]
+    Anchor(row=5, cluster='dog', annotator='eva', seq=2)
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[int],
+        clusters: Sequence[Cluster],
+        annotators: Sequence[str],
+        seqs: Sequence[int],
+    ) -> None:
+        self.rows, self.clusters, self.annotators, self.seqs = rows, clusters, annotators, seqs
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Anchor: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> AnchorColumns: ...
+
+    def __getitem__(self, at: int | slice) -> Anchor | AnchorColumns:
+        if isinstance(at, slice):
+            return AnchorColumns(self.rows[at], self.clusters[at], self.annotators[at], self.seqs[at])
+        return Anchor(self.rows[at], self.clusters[at], self.annotators[at], self.seqs[at])
+
+    def __iter__(self) -> Iterator[Anchor]:
+        return map(Anchor, self.rows, self.clusters, self.annotators, self.seqs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"AnchorColumns({list(self)!r})"
+
+
 @dataclass(frozen=True)
 class Vote:
     """One ``annotator``'s current answer for one row: the last one that was not undone.
@@ -131,21 +182,28 @@ class Snapshot:
 
     Attributes
     ----------
-    anchors : tuple of Anchor
+    anchors : sequence of Anchor
+        In the order in which their rows were first answered.
     withdrawn : mapping of int to Kind
         Rows not to be asked again though they are no anchors.
     last_seq : int
         The newest event.
     """
 
-    anchors: tuple[Anchor, ...]
+    anchors: Sequence[Anchor]
     withdrawn: Mapping[int, Kind]
     last_seq: int
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """Clusters with an anchor, in the order of their earliest anchors."""
-        return tuple(dict.fromkeys(anchor.cluster for anchor in self.anchors))
+        return tuple(dict.fromkeys(cluster for _, cluster in self.labels()))
+
+    def labels(self) -> Iterator[tuple[int, Cluster]]:
+        """Rows and clusters of the anchors, in their order."""
+        if isinstance(self.anchors, AnchorColumns):
+            return zip(self.anchors.rows, self.anchors.clusters, strict=True)
+        return ((anchor.row, anchor.cluster) for anchor in self.anchors)
 
 
 @dataclass(frozen=True)

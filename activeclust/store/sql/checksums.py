@@ -75,14 +75,14 @@ def of_sums(spec_checksum: int, last_seq: int, votes: int, outcomes: int, rounds
 
 def of_vote(row: int, annotator_id: int, kind: Kind, cluster: Cluster | None, seq: int, first: int) -> int:
     """The checksum of one line of votes, and of the event ``first`` that answered its row."""
-    return crc32(f"{row!r} {annotator_id!r} {kind.value} {seq!r} {first!r} {_typed(cluster)}".encode())
+    return crc32(f"{row!r} {annotator_id!r} {kind.value} {seq!r} {first!r} {typed(cluster)}".encode())
 
 
 def of_outcome(
     row: int, annotator_id: int | None, kind: Kind, cluster: Cluster | None, seq: int, first: int
 ) -> int:
     """The checksum of one line of outcomes."""
-    return crc32(f"{row!r} {annotator_id!r} {kind.value} {seq!r} {first!r} {_typed(cluster)}".encode())
+    return crc32(f"{row!r} {annotator_id!r} {kind.value} {seq!r} {first!r} {typed(cluster)}".encode())
 
 
 def of_round(record: Round) -> int:
@@ -109,5 +109,6 @@ def _of(value: Sequence[Any] | Mapping[str, Any]) -> int:
     return crc32(_ENCODE(value).encode())
 
 
-def _typed(cluster: Cluster | None) -> str:
+def typed(cluster: Cluster | None) -> str:
+    """What stands for a cluster's name in checksums."""
     return f"{type(cluster).__name__} {cluster}"  # 1 and "1" are two clusters

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from activeclust.store.base import Cluster, Event, Round, Vote
-from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_outcome, of_round, of_vote
+from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
 CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
@@ -148,39 +148,6 @@ def to_vote(line: Sequence[Any]) -> Vote:
     if of_vote(row, who, kind, cluster, seq, first) != checksum:
         raise damaged(f"an answer of {name!r} to row {row} is not as it was written")
     return Vote(row, kind, cluster, name, seq)
-
-
-def select_outcomes() -> sa.Select[Any]:
-    """What rows of the run ``:the_run`` count as, by their first answers; lines for :func:`to_outcomes`."""
-    o = outcome.c
-    return (
-        sa.select(
-            o.row,
-            o.cluster,
-            annotator.c.name,
-            o.seq,
-            o.kind,
-            o.first,
-            o.annotator_id,
-            annotator.c.checksum,
-            o.checksum,
-        )
-        .outerjoin(annotator, annotator.c.id == o.annotator_id)
-        .where(o.run_id == sa.bindparam("the_run"))
-        .order_by(o.first)
-    )
-
-
-def to_outcomes(lines: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Lines of :func:`select_outcomes` as (row, cluster, annotator, seq, kind, first)."""
-    found = []
-    for row, cluster, name, seq, kind, first, who, name_checksum, checksum in lines:
-        if who is not None:
-            check_name(name, name_checksum)
-        if of_outcome(row, who, kind, cluster, seq, first) != checksum:
-            raise damaged(f"what row {row} counts as is not as it was written")
-        found.append((row, cluster, name, seq, kind, first))
-    return found
 
 
 def select_rounds(run_id: int) -> sa.Select[Any]:

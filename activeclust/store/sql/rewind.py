@@ -6,8 +6,8 @@ changed, and those in clusters that were renamed, merged or split since.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,21 +17,22 @@ from activeclust.store.outcomes import ON_CLUSTER, Policy, decide, replay_rows
 from activeclust.store.sql.checksums import damaged
 from activeclust.store.sql.queries import chunks, rows_voting, select_events, to_event
 from activeclust.store.sql.schema import event, vote
+from activeclust.store.sql.standing import Standing
 
 
 def rewound(
-    connection: Connection, run_id: int, run_name: str, policy: Policy, lines: Sequence[Any], at: int
-) -> list[tuple[Any, ...]]:
-    """What :func:`activeclust.store.sql.queries.to_outcomes` gives, as it was after event ``at``."""
+    connection: Connection, run_id: int, run_name: str, policy: Policy, now: Iterable[Standing], at: int
+) -> Standing:
+    """What rows counted as after event ``at``, from what they count as now."""
     changed = _rows_changed_since(connection, run_id, run_name, at)
     history = _history(connection, run_id, run_name, at, changed)
     _check_found(connection, run_id, run_name, at, changed, history)
-    states = replay_rows(history)
-    past = [tuple(line) for line in lines if line[0] not in changed]
-    for row, state in states.items():
+    past = [line for part in now for line in zip(*part, strict=True) if line[0] not in changed]
+    for row, state in replay_rows(history).items():
         if (was := decide(row, state, policy)) is not None:
             past.append((row, was.cluster, was.annotator, was.seq, was.kind, was.first))
-    return sorted(past, key=lambda line: line[5])
+    past.sort(key=itemgetter(5))
+    return Standing(*zip(*past, strict=True)) if past else Standing((), (), (), (), (), ())
 
 
 def _rows_changed_since(connection: Connection, run_id: int, run_name: str, at: int) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import StoreUnavailable
-from activeclust.store.base import Anchor, Answer, Event, Kind, Round, RunSpec, Snapshot, Vote
+from activeclust.store.base import Anchor, AnchorColumns, Answer, Event, Kind, Round, RunSpec, Snapshot, Vote
 from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_text, described
 from activeclust.store.outcomes import ANSWERS, Policy
 from activeclust.store.sql.checksums import damaged, summed
@@ -24,24 +25,22 @@ from activeclust.store.sql.queries import (
     given_events,
     not_undone,
     select_events,
-    select_outcomes,
     select_rounds,
     select_votes,
     to_event,
-    to_outcomes,
     to_round,
     to_vote,
 )
 from activeclust.store.sql.rewind import rewound
 from activeclust.store.sql.run_lines import lock_run, run_line, sound_spec
 from activeclust.store.sql.schema import annotator, event, outcome, vote
+from activeclust.store.sql.standing import Standing, read_standing
 from activeclust.store.sql.transaction import RunTransaction
 
 if TYPE_CHECKING:
     from activeclust.store.sql.store import SqlStore
 
 _AT_ONCE = 10_000  #: events that are fetched together
-_OUTCOMES = select_outcomes()
 _LABEL = Kind.LABEL
 
 
@@ -134,19 +133,14 @@ class SqlRun:
         """Anchors, withdrawn rows and the last event's number, all of one moment."""
         with transaction(self._engine, write=False) as connection:
             line = self._look(connection)
-            found = connection.execute(_OUTCOMES, {"the_run": self._id}).all()
-            lines, last_seq = to_outcomes(found), line.last_seq
-            self._complete(found, line.outcomes, "what rows count as")
+            last_seq = line.last_seq
+            parts: Iterable[Standing] = read_standing(
+                connection, self._id, self.spec.name, last_seq, line.outcomes
+            )
             if at is not None and at < last_seq:
                 last_seq = max(at, 0)
-                lines = rewound(connection, self._id, self.spec.name, self._policy, lines, last_seq)
-        return Snapshot(
-            tuple(
-                Anchor(row, cluster, who, seq) for row, cluster, who, seq, kind, _ in lines if kind is _LABEL
-            ),
-            {row: kind for row, _, _, _, kind, _ in lines if kind is not _LABEL},
-            last_seq,
-        )
+                parts = [rewound(connection, self._id, self.spec.name, self._policy, parts, last_seq)]
+            return _snapshot(parts, last_seq)
 
     def _complete(self, lines: Sequence[Any], total: int, what: str) -> None:
         """ForeignDatabase where lines are missing, or too many; a line's checksum is its last column."""
@@ -271,6 +265,18 @@ class SqlRun:
         """Give leases back."""
         with transaction(self._engine, write=True) as connection:
             give_back(connection, self._id, annotator, rows)
+
+
+def _snapshot(parts: Iterable[Standing], last_seq: int) -> Snapshot:
+    columns: tuple[list[Any], ...] = ([], [], [], [])
+    withdrawn: dict[int, Kind] = {}
+    for part in parts:
+        is_label = [kind is _LABEL for kind in part.kinds]
+        for column, more in zip(columns, part, strict=False):
+            column += itertools.compress(more, is_label)
+        others = zip(part.rows, part.kinds, is_label, strict=True)
+        withdrawn.update((row, kind) for row, kind, label in others if not label)
+    return Snapshot(AnchorColumns(*columns), withdrawn, last_seq)
 
 
 def _reopen(store: SqlStore, name: str) -> SqlRun:
