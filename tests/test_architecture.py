@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pfn": {"errors", "resources", "views"},
     "zeroshot": {"errors", "resources", "views", "pfn"},
     "clusterer": {"errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot"},
-    "store": {"errors", "labels", "identities", "files"},
+    "store": {"errors", "labels", "identities", "files", "resources"},
     "annotators": {"errors", "labels", "files"},
     "datasets": {"errors", "labels", "identities", "files", "resources", "validation", "metrics"},
     "loop": {

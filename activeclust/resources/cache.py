@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from activeclust.errors import InvalidInput
+from activeclust.resources.unfinished import beside
 
 #: environment variable: a folder, or "off"
 FOLDER = "ACTIVECLUST_CACHE"
@@ -92,14 +92,9 @@ def _write(file: Path, arrays: Arrays) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=".", suffix=".part", dir=file.parent)
-        try:
-            with os.fdopen(handle, "wb") as opened:
-                np.savez(opened, **cast("dict[str, Any]", arrays))
-            Path(beside).replace(file)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        with beside(file) as made:
+            np.savez(made / file.name, **cast("dict[str, Any]", arrays))
+            (made / file.name).replace(file)
         _make_room(file.parent)
     except OSError as error:
         warnings.warn(

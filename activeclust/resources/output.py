@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from activeclust.errors import DataFileError
+from activeclust.resources.unfinished import beside
 
 
 @contextmanager
@@ -74,17 +74,16 @@ def _beside(path: Path) -> Iterator[BinaryIO]:
     before = target.stat() if target.exists() else None
     if before is not None and not os.access(target, os.W_OK):
         raise PermissionError(None, "it is write-protected")
-    made = target.with_name(f".activeclust-{secrets.token_hex(8)}.part")
-    try:
-        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except PermissionError:
-        if before is None:
-            raise
-        with _through(target) as file:  # the user's own file in a folder of another user
-            yield file
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(beside(target)) / "made"
+        except PermissionError:
+            if before is None:
+                raise
+            # a file of one's own in a folder of somebody else's
+            yield stack.enter_context(_through(target))
+            return
+        with made.open("xb") as file:
             if before is not None:
                 with contextlib.suppress(OSError, AttributeError):
                     os.chown(made, before.st_uid, before.st_gid)
@@ -93,5 +92,3 @@ def _beside(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         made.replace(target)
-    finally:
-        made.unlink(missing_ok=True)

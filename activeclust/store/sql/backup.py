@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
 from activeclust.errors import InvalidInput, StoreError, StoreUnavailable
+from activeclust.resources.unfinished import beside
 from activeclust.store.sql.engine import parse_url, shown, translated
 from activeclust.store.sql.file import SqliteFile
 
@@ -51,13 +51,12 @@ def backup_database(url_or_path: str | os.PathLike[str], target: str | os.PathLi
 def backup(source: Path, target: Path) -> None:
     """Copy the SQLite file ``source`` to ``target``, which must not exist; see :func:`backup_database`."""
     file = SqliteFile(source, create=False)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.absolute().parent)
-    except OSError as error:
-        raise StoreUnavailable(f"Cannot write {target}: {error.strerror or error}.") from error
-    os.close(handle)
-    made = Path(name)
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(beside(target)) / target.name
+        except OSError as error:
+            raise StoreUnavailable(f"Cannot write {target}: {error.strerror or error}.") from error
+        made.touch(mode=0o600)
         with (
             translated(URL.create("sqlite", database=str(source))),
             closing(file.connect()) as connection,
@@ -69,8 +68,6 @@ def backup(source: Path, target: Path) -> None:
             os.fsync(written.fileno())
         made.chmod(source.stat().st_mode & 0o777 | 0o200)  # to go on in a copy of what may not be written
         take_name(made, target)
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def take_name(made: Path, target: Path) -> None:

@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import sqlite3
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import closing
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from activeclust.errors import ForeignDatabase, SchemaMismatch, StoreError, StoreUnavailable
+from activeclust.resources.unfinished import beside
 from activeclust.store.base import Round
 from activeclust.store.sql.check import check
 from activeclust.store.sql.checksums import of_name
@@ -107,13 +107,13 @@ def _mend_file(path: Path) -> tuple[Path, int]:
         raise StoreUnavailable(f"Nothing can be written into {path}, or beside it: repair a copy.")
     with (
         translated(URL.create("sqlite", database=str(path))),
-        tempfile.TemporaryDirectory(prefix=".activeclust-repair-", dir=path.absolute().parent) as folder,
+        beside(path) as folder,
         closing(sqlite3.connect(path, isolation_level=None)) as connection,
     ):
         usable = _shut_others_out(connection, path)
         copy = _free_name(path, "damaged")
         _copy(path, copy)
-        source, made = Path(folder) / "source.db", Path(folder) / "made.db"
+        source, made = folder / "source.db", folder / "made.db"
         _copy(path, source)
         lost = _make_again(source, made, path)
         with closing(sqlite3.connect(made)) as mended:
