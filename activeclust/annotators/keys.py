@@ -73,9 +73,8 @@ class ClusterKeys:
         free = [key for key in (*own, *spare) if key in (*DIGITS, *LETTERS) and key not in used]
         if free:
             return free[0]
-        gone = [
-            other for other in self._keys if other not in clusters
-        ]  # the last keys are those of clusters of before
+        # no key is left: take that of a cluster that does not exist any more
+        gone = [other for other in self._keys if other not in clusters]
         if not gone:
             return None
         return self._keys.pop(gone[0])

@@ -121,9 +121,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags = (
-            ClassifierTags()
-        )  # scikit-learn's checks look here where there is predict_proba
+        tags.classifier_tags = ClassifierTags()  # expected of every estimator with predict_proba
         return tags
 
     @under_own_settings

@@ -53,9 +53,8 @@ class Green:
         graph, rows = anchors.basis.graphs[self.graph], anchors.centre_rows
         weight = 1.0 / (1.0 - graph.values + self.shift)
         K = (graph.vectors[at] * weight) @ graph.vectors[rows].T
-        K += anchors.columns.of[self.graph][
-            at
-        ]  # in place: new memory for each step takes longer than the step
+        # in place: allocating memory takes longer than the computation
+        K += anchors.columns.of[self.graph][at]
         K /= graph.root_degree[at][:, None]
         K /= graph.root_degree[rows][None]
         return K

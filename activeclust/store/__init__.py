@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DATABASE", "LEASE_SECONDS", "open_store"]
 
-DATABASE = "activeclust.db"  #: file of the runs with a name, in the working folder, where no store is named
-LEASE_SECONDS = 600.0  #: how long a question stays one person's, where several work on a run
+DATABASE = "activeclust.db"  #: default file for runs with a name, in the working folder
+#: duration of a lease: how long a question is reserved for one person, if several work on a run
+LEASE_SECONDS = 600.0
 
 
 def open_store(url_or_path: str | os.PathLike[str] | None = None, *, create: bool = True) -> Store:
@@ -23,20 +24,20 @@ def open_store(url_or_path: str | os.PathLike[str] | None = None, *, create: boo
         None: in memory. A path or ``sqlite:///PATH``: an SQLite file. ``postgresql://USER@HOST/NAME``:
         a PostgreSQL database.
     create : bool
-        Whether a missing SQLite file, or the tables in an empty database, may be made.
+        Whether a missing SQLite file, or the tables in an empty database, may be created.
 
     Raises
     ------
     InvalidInput
-        No path and no URL that is understood.
+        If ``url_or_path`` is neither a path nor a known URL.
     StoreUnavailable
-        Cannot be opened, made, written or reached.
+        If it cannot be opened, created, written or reached.
     ForeignDatabase
-        A file of another program, or a damaged one; it is left as it is.
+        For a file of another program, or a damaged one; it is not changed.
     SchemaMismatch
-        Written by an older or newer version; the message says what to do.
+        If it was written by an older or newer version; the message says what to do.
     MissingDependency
-        PostgreSQL without its driver.
+        For PostgreSQL without its driver.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from activeclust.store.base import Cluster, Kind, Vote
 @dataclass(frozen=True)
 class Agreement:
     """Agreement on the rows that at least two people put into a cluster. None where it is undefined:
-    nothing is shared, or all of it is one cluster.
+    no rows are shared, or all have the same cluster.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class Agreement:
     cohen : mapping of (annotator, annotator) to float or None
         Cohen's kappa (1960) of each two annotators on the rows both labelled.
     fleiss : float or None
-        Fleiss' kappa (1971) on the rows that have the commonest number of labels.
+        Fleiss' kappa (1971) on the rows with the most frequent number of labels.
     fleiss_rows : int
-        How many rows those are.
+        Number of those rows.
     krippendorff : float or None
-        Krippendorff's nominal alpha on all of them; it takes missing answers as they are.
+        Krippendorff's nominal alpha on all of these rows; missing answers are allowed.
     """
 
     annotators: tuple[str, ...]
@@ -56,7 +56,7 @@ def agreement(votes: Iterable[Vote]) -> Agreement:
     Parameters
     ----------
     votes : iterable of Vote
-        As :meth:`activeclust.store.base.Run.votes` gives them.
+        From :meth:`activeclust.store.base.Run.votes`.
 
     Raises
     ------

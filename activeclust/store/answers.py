@@ -1,4 +1,4 @@
-"""Answers that are read from a file and written into a run."""
+"""Reads the answers of a run, and writes answers from a file into a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from activeclust.store.base import Answer, Event, Kind, Run
 from activeclust.store.checks import NAME_LIMIT, shown
 from activeclust.store.outcomes import same
 
-_Key = tuple[int, str, bool]  #: an annotator says one thing of a row, and reviews it once
+_Key = tuple[int, str, bool]  #: an annotator has one answer and one review per row
 
 
 def current_answers(run: Run) -> list[Answer]:
@@ -30,18 +30,18 @@ def current_answers(run: Run) -> list[Answer]:
 def add_answers(run: Run, answers: Iterable[Answer]) -> int:
     """Write answers into a run, in their order.
 
-    Passed over are those that it holds already, and those that are older than what the same annotator says of
-    the same row now: a file can be read twice, and an old one does not take back what was said since.
+    Answers that the run has already are skipped, and so are answers older than the same annotator's current answer to
+    the same row: a file can be imported twice, and an old file does not replace newer answers.
 
     Returns
     -------
     int
-        How many were written.
+        Number of answers written.
 
     Raises
     ------
     DataFileError
-        Where they contradict one another; see :func:`settled`.
+        If they contradict each other; see :func:`settled`.
     """
     given = settled(answers)
     known = {
@@ -63,15 +63,14 @@ def add_answers(run: Run, answers: Iterable[Answer]) -> int:
 
 
 def begin_with(run: Run, answers: Iterable[Answer]) -> int:
-    """Write existing answers before anybody is asked, for rows without any event.
+    """Write existing answers for rows without any event, before anybody is asked.
 
-    Each is written once: a row that somebody answers otherwise, or whose answer is taken back, stays so when the
-    same answers come again.
+    Each is written once: if somebody changes or undoes such an answer, writing the same answers again has no effect.
 
     Returns
     -------
     int
-        How many were written.
+        Number of answers written.
 
     Examples
     --------
@@ -100,12 +99,12 @@ def begin_with(run: Run, answers: Iterable[Answer]) -> int:
 
 
 def settled(answers: Iterable[Answer]) -> list[Answer]:
-    """At most one answer of each annotator to each row: the latest by its time.
+    """At most one answer of each annotator to each row: the latest one.
 
     Raises
     ------
     DataFileError
-        Where an annotator says two things of a row, and their times do not tell which came later.
+        If an annotator has two answers to a row, and their times do not say which is later.
 
     Examples
     --------
@@ -116,21 +115,21 @@ def settled(answers: Iterable[Answer]) -> list[Answer]:
     for answer in answers:
         before = found.get(_key(answer))
         if before is None or (before.at is not None and answer.at is not None and before.at < answer.at):
-            found.pop(_key(answer), None)  # answers stand in the order in which they were given
+            found.pop(_key(answer), None)  # answers are in the order in which they were given
             found[_key(answer)] = answer
         elif before.kind is answer.kind and _same(before.cluster, answer.cluster):
             continue
         elif before.at is None or answer.at is None or before.at == answer.at:
-            who = f"{shown(answer.annotator)} says" if answer.annotator else "The file says"
+            who = f"{shown(answer.annotator)} has" if answer.annotator else "The file has"
             raise DataFileError(
-                f"{who} two things of row {answer.row}: {_words(before)} and {_words(answer)}. Leave one of them "
-                "in the file, or tell who said which in a column 'annotator', or when, in a column 'at'."
+                f"{who} two answers to row {answer.row}: {_words(before)} and {_words(answer)}. Keep one of them in "
+                "the file, or add a column 'annotator' (who gave the answer) or 'at' (when)."
             )
     return list(found.values())
 
 
 def to_events(answers: Iterable[Answer]) -> Iterator[Event]:
-    """The events that say so."""
+    """The events for the answers."""
     for answer in answers:
         yield Event(
             answer.kind,

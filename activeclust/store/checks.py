@@ -1,8 +1,7 @@
-"""Whether an event or a run can be stored at all, before any back end sees it.
+"""Checks whether an event or a run can be stored, before it is passed to a back end.
 
-Labels are data: any text goes in and comes out as it was. Refused is only what no reader could tell
-from nothing (blank text) or what PostgreSQL or UTF-8 cannot hold (NUL, lone surrogates), on every back
-end alike, so that a run can move from one to another.
+Labels are data: texts are stored unchanged. Only blank texts and texts that PostgreSQL or UTF-8 cannot hold (NUL, lone
+surrogates) are refused, in every back end, so that a run can be moved from one to another.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; Postgr
 _INT64 = 2**63
 _ENCODE = json.JSONEncoder(allow_nan=False).encode
 
-#: Which fields a kind of event needs; all others must be left alone.
+#: The fields that a kind of event needs; all others must be empty.
 _NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.LABEL: ("row", "cluster"),
     Kind.REVIEW: ("row", "cluster"),
@@ -38,7 +37,7 @@ _NEEDS: dict[Kind, tuple[str, ...]] = {
 
 
 def check_text(text: object, what: str, *, limit: int | None = None, blank: bool = False) -> str:
-    """``text`` as a str that every back end can hold."""
+    """``text`` as a str that every back end can store."""
     if not isinstance(text, str):
         raise InvalidInput(f"{what} is a text, got {shown(text)} ({type(text).__name__}).")
     if not blank and not text.strip():
@@ -60,7 +59,7 @@ def check_int(value: object, what: str, low: int = -_INT64, high: int = _INT64) 
 
 
 def shown(value: object, width: int = 60) -> str:
-    """``repr(value)`` within a message: short, and of whatever it is.
+    """A short ``repr(value)`` for messages, of any value.
 
     Examples
     --------
@@ -69,7 +68,7 @@ def shown(value: object, width: int = 60) -> str:
     """
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # integers of over 4,300 digits, lists in lists in lists
+    except (ValueError, RecursionError):  # integers of over 4,300 digits, deeply nested lists
         name = type(value).__name__
         return f"{'an' if name[0] in 'aeiou' else 'a'} {name} that is too large to be shown"
     return text if len(text) <= width else f"{text[:width]}..."
@@ -89,14 +88,14 @@ def check_cluster(value: object, what: str = "A cluster name") -> Cluster:
 
 
 def same_cluster(a: Cluster, b: Cluster | None) -> bool:
-    """Whether two names are of one cluster; 1 and "1" are two."""
+    """Whether two names are equal; 1 and "1" are different clusters."""
     return type(a) is type(b) and a == b
 
 
 def check_event(event: Event, n_rows: int, classes: Sequence[Cluster] | None = None) -> Event:
-    """The event with its fields in their stored form; :class:`InvalidInput` where it cannot be one.
+    """The event with its fields in their stored form; :class:`InvalidInput` if it is not valid.
 
-    Answers name one of the ``classes`` that a run was made with, where it was (``options={"classes": [...]}``).
+    If a run has known classes (``options={"classes": [...]}``), answers must be among them.
     """
     try:
         kind = Kind(event.kind)
@@ -149,7 +148,7 @@ def _check_details(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_again(first: Event, again: Event) -> Event:
-    """``first``, the event that ``again`` repeats; :class:`InvalidInput` where it says something else."""
+    """``first``, the event that ``again`` repeats; :class:`InvalidInput` if the two differ."""
     for name in ("kind", "row", "cluster", "new_cluster", "target", "rows", "annotator"):
         if getattr(first, name) != getattr(again, name):
             raise InvalidInput(
@@ -192,7 +191,7 @@ def check_spec(spec: RunSpec) -> RunSpec:
 
 
 def _without_passwords(value: Any) -> Any:
-    """JSON without the passwords of URLs in it; other texts are as they are."""
+    """JSON with the passwords in URLs removed; other texts are unchanged."""
     if isinstance(value, dict):
         return {key: _without_passwords(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -201,7 +200,7 @@ def _without_passwords(value: Any) -> Any:
 
 
 def check_superseded(name: str, last_seq: int, known: int, holders: Iterable[str]) -> None:
-    """RunMismatch where a run has gone on since event ``known``, or somebody is at it."""
+    """Raise RunMismatch if a run has events after ``known``, or leases."""
     if holders := sorted(set(holders)):
         raise RunMismatch(
             f"Questions of run {name!r} are being answered now, by "
@@ -221,7 +220,7 @@ def _check_row_ids(given: RowIds | None, n_rows: int) -> RowIds | None:
 
 
 def described(stored: RunSpec, now: RunSpec) -> RunSpec:
-    """The spec of an imported run that is told its rows; RunMismatch where it knows them."""
+    """The spec of an imported run with its rows set; RunMismatch if they were set before."""
     if stored.data_hash or stored.n_rows != now.n_rows:
         raise RunMismatch(
             f"Run {stored.name!r} is about {stored.n_rows:,} rows with hash {stored.data_hash[:12]!r} and cannot be "
@@ -233,7 +232,7 @@ def described(stored: RunSpec, now: RunSpec) -> RunSpec:
 
 
 def check_round(record: Round, n_rows: int) -> Round:
-    """The round with plain numbers in it."""
+    """The round with built-in Python numbers."""
     return replace(
         record,
         index=check_int(record.index, "A round's index", 0),
@@ -248,11 +247,11 @@ def check_round(record: Round, n_rows: int) -> Round:
 
 
 def check_place(record: Round, stored: Round | None, replaces: Round | None) -> bool:
-    """Whether ``record`` is to be written where ``stored`` is; RoundTaken where that is not ``replaces``."""
+    """Whether ``record`` must be written over ``stored``; RoundTaken if ``stored`` is not ``replaces``."""
     if stored is None:
         return True
     if same_round(stored, record):
-        return False  # the same one again: its acknowledgement was lost
+        return False  # the same round again: the acknowledgement was lost
     if replaces is not None and same_round(stored, replaces):
         return True
     raise RoundTaken(
@@ -262,7 +261,7 @@ def check_place(record: Round, stored: Round | None, replaces: Round | None) -> 
 
 
 def same_round(a: Round, b: Round) -> bool:
-    """Whether two rounds are one, bit for bit; a metric that is NaN equals itself."""
+    """Whether two rounds are identical; NaN equals NaN."""
     said = [(r.index, r.budget, r.asked, r.last_seq, json.dumps(dict(r.metrics))) for r in (a, b)]
     return said[0] == said[1]
 
@@ -278,7 +277,7 @@ def _check_metric(name: str, value: object) -> float | int | None:
 
 
 def plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """``value`` as JSON gives it back: tuples have become lists, numpy numbers are refused.
+    """``value`` after conversion to JSON and back: tuples become lists, numpy numbers are refused.
 
     Examples
     --------

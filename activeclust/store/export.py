@@ -1,7 +1,7 @@
 """Export and import of runs: CSV, Parquet, JSON lines, Label Studio.
 
-JSON lines hold the whole run: its log, its rounds, what it was made from. The others hold the current
-answers, one line for each annotator and row.
+JSON lines hold the whole run: its log, its rounds, its settings. The other formats hold the current answers, one line
+for each annotator and row.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _ENDINGS = {
 
 
 def format_of(path: str | Path) -> str:
-    """The format that belongs to a file's extension.
+    """The format of a file, by its extension.
 
     Examples
     --------
@@ -82,9 +82,9 @@ def export_run(
     format : {"csv", "jsonl", "parquet", "label-studio"}
     file : binary file, writable
     suggestions : mapping of row to [(cluster, probability), ...], optional
-        For Label Studio: what the model says of rows, answered or not.
+        For Label Studio: the model's suggestions for rows, answered or not.
     columns : mapping of str to sequence of length n, optional
-        Columns of the data that stand beside the answers; ids and file names stand there anyway.
+        Columns of the data to write beside the answers; ids and file names are always written.
     """
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
@@ -108,7 +108,7 @@ def export_run(
             )
             write_tasks(made, text)
     finally:
-        text.detach()  # the file is the caller's to close
+        text.detach()  # the caller closes the file
 
 
 def import_run(
@@ -128,28 +128,28 @@ def import_run(
     format : {"csv", "jsonl", "parquet", "label-studio"}
     file : binary file, readable
     name : str, optional
-        The run's name; jsonl and parquet know their own.
+        The run's name; jsonl and parquet files contain it.
     n_rows : int, optional
-        How many rows the data have, for a new run from csv or label-studio, which do not tell.
+        Number of rows of the data, for a new run from csv or label-studio, which do not contain it.
     control : str, optional
-        For label-studio: the name of the ``<Choices>`` in which clusters were chosen. Needed only where several were
-        used and none is called "cluster".
+        For label-studio: the name of the ``<Choices>`` in which clusters were chosen. Needed only if several were used
+        and none is called "cluster".
 
     Returns
     -------
     run : Run
     n_events : int
-        How many events were written; answers that the run holds already are passed over, and so is a whole run that is
-        there.
+        Number of events written; answers that the run has already are skipped, and so is a whole run that exists
+        unchanged.
 
     Raises
     ------
     DataFileError
-        The file is not of that format, or holds something that cannot be stored; nothing was written.
+        If the file is not of that format, or holds something that cannot be stored; nothing was written.
     RunExists
-        A whole run (jsonl) can only become a new one, or be there already.
+        If a different run of that name exists: a whole run (jsonl) can only become a new run.
     InvalidInput
-        The name or the number of rows is missing.
+        If the name or the number of rows is missing.
     """
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
@@ -171,7 +171,7 @@ def import_run(
 
 
 def _import_archive(store: Store, archive: Archive, spec: RunSpec) -> tuple[Run, int]:
-    """In one transaction. A run that holds all of it, from an earlier import of the same file, is left as it is."""
+    """Import a whole run in one transaction; a run that holds all of it already is not changed."""
     try:
         run = store.create_run(spec, archive.events, archive.rounds)
     except RunExists:
@@ -228,7 +228,7 @@ def _import_answers(
 
 
 def _check_same_rows(there: RunSpec, given: RunSpec | None) -> None:
-    if given is None or (_has_ids(there) and _has_ids(given)):  # answers have found their rows by id
+    if given is None or (_has_ids(there) and _has_ids(given)):  # answers were assigned to their rows by id
         return
     hashes = {there.data_hash, given.data_hash} - {""}
     if there.n_rows != given.n_rows or len(hashes) > 1:
@@ -253,7 +253,7 @@ def _has_ids(spec: RunSpec) -> bool:
 
 
 def _ids_of(store: Store, name: str | None) -> RowIds | None:
-    """What the rows of an existing run are called."""
+    """The identities of the rows of an existing run."""
     with contextlib.suppress(RunNotFound):
         return None if name is None else store.open_run(name).spec.row_ids
     return None

@@ -24,14 +24,14 @@ COLUMNS = ("row", "kind", "cluster", "cluster_type", "annotator", "at", "counts"
 RowsOwn = Mapping[str, Sequence[str]]
 _NEEDED = {"row", "cluster"}
 _ROW = re.compile(r"[0-9]{1,18}(\.0*)?", re.ASCII)
-_AT_ONCE = 50_000  #: lines of a table that are written together
+_AT_ONCE = 50_000  #: number of lines of a table that are written together
 _FORMAT, _VERSION = "activeclust run", 1
 _SPEC_KEY = b"activeclust run"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A whole run: what it was made from, its log and its rounds."""
+    """A whole run: its settings, its log and its rounds."""
 
     spec: RunSpec
     events: Sequence[Event]
@@ -39,7 +39,7 @@ class Archive:
 
 
 def rows_own(ids: RowIds | None, columns: Mapping[str, Sequence[Any]] | None = None) -> RowsOwn:
-    """What stands beside each answer: the row's id where it has one, and columns of the data, as texts.
+    """Columns beside the answers, as texts: the row's id, if there is one, and columns of the data.
 
     Examples
     --------
@@ -54,9 +54,10 @@ def rows_own(ids: RowIds | None, columns: Mapping[str, Sequence[Any]] | None = N
 
 
 def write_csv(answers: Iterable[Answer], file: TextIO, own: RowsOwn | None = None) -> None:
-    """One answer a line, under the names of :data:`COLUMNS`; behind them what is the row's ``own``."""
+    """One answer per line in the columns :data:`COLUMNS`, followed by the row's ``own`` columns."""
     own = own or {}
-    writer = csv.writer(file)  # lines end in CRLF, as RFC 4180 has it; with LF alone a lone CR is not quoted
+    # lines end in CRLF, as in RFC 4180; with LF only, a single CR would not be quoted
+    writer = csv.writer(file)
     writer.writerow((*COLUMNS, *own))
     for answer in answers:
         at = "" if answer.at is None else answer.at.isoformat()
@@ -74,10 +75,9 @@ def write_csv(answers: Iterable[Answer], file: TextIO, own: RowsOwn | None = Non
 def read_csv(file: TextIO, ids: RowIds | None = None) -> list[Answer]:
     """Answers from a file with at least the columns ``row`` and ``cluster``.
 
-    Where ``ids`` are those of the run's rows and the file has a column ``id``, rows are found by it, and the file
-    needs no column ``row``. Fields are separated by commas, or by semicolons or tabs where the header says so. Without
-    ``cluster_type`` a cluster is a text; without ``kind`` a line with a cluster is a label, and one without says
-    nothing.
+    If ``ids`` are those of the run's rows and the file has a column ``id``, rows are found by it, and the file needs no
+    column ``row``. Fields are separated by commas, or by semicolons or tabs if the header is. Without ``cluster_type``
+    a cluster is a text; without ``kind`` a line with a cluster is a label, and a line without a cluster is ignored.
     """
     limit = csv.field_size_limit(2**31 - 1)  # a label may be longer than the module's 131,072 characters
     try:
@@ -87,7 +87,7 @@ def read_csv(file: TextIO, ids: RowIds | None = None) -> list[Answer]:
 
 
 def _delimiter(file: TextIO) -> str:
-    """What separates the fields of the header."""
+    """The separator of the fields in the header."""
     start = file.tell()
     header = file.readline()
     file.seek(start)
@@ -96,7 +96,7 @@ def _delimiter(file: TextIO) -> str:
 
 
 def places_of(ids: RowIds | None) -> dict[str, int] | None:
-    """The row of each id, where the rows have ids."""
+    """The row of each id, if the rows have ids."""
     return {name: row for row, name in enumerate(ids.values)} if ids is not None and ids.named else None
 
 
@@ -110,8 +110,8 @@ def _read_csv(reader: csv.DictReader[str], places: Mapping[str, int] | None) -> 
             where = f"line {reader.line_num}"
             if None in line:
                 raise DataFileError(
-                    f"Cannot read {where}: it has more fields than the header. A cluster with a comma in its name "
-                    "stands in quotation marks."
+                    f"Cannot read {where}: it has more fields than the header. Write a cluster with a comma in its "
+                    "name in quotation marks."
                 )
             answers.append(_to_answer(line, where, places))
     except csv.Error as error:
@@ -133,7 +133,7 @@ def _check_columns(names: Sequence[str], what: str, places: Mapping[str, int] | 
 def write_parquet(
     answers: Iterable[Answer], file: BinaryIO, spec: RunSpec, own: RowsOwn | None = None
 ) -> None:
-    """The same columns as Parquet; what the run was made from is in the file's metadata."""
+    """Write the same columns as Parquet; the run's settings are in the file's metadata."""
     arrow, parquet = _pyarrow()
     own = own or {}
     names = (*COLUMNS, *own)
@@ -158,9 +158,10 @@ def write_parquet(
 def read_parquet(
     file: BinaryIO, ids_of: Callable[[RunSpec | None], RowIds | None] = lambda stated: None
 ) -> tuple[list[Answer], RunSpec | None]:
-    """Answers, and what their run was made from where the file tells.
+    """The answers, and the settings of their run if the file contains them.
 
-    ``ids_of`` that gives what tells the rows of the run apart that is read into; rows are found as in :func:`read_csv`.
+    ``ids_of`` returns the identities of the rows of the run into which answers are imported; rows are found as in
+    :func:`read_csv`.
     """
     arrow, parquet = _pyarrow()
     try:
@@ -176,7 +177,7 @@ def read_parquet(
 
 
 def write_jsonl(run: Run, file: TextIO) -> None:
-    """The whole run: a line saying what it was made from, then its events, then its rounds."""
+    """Write the whole run: a line with its settings, then its events, then its rounds."""
     file.write(json.dumps({"format": _FORMAT, "version": _VERSION, "spec": asdict(run.spec)}) + "\n")
     for event in run.stream():
         line = {**asdict(event), "kind": event.kind.value, "at": event.at.isoformat() if event.at else None}
@@ -188,11 +189,11 @@ def write_jsonl(run: Run, file: TextIO) -> None:
 
 
 def read_jsonl(file: TextIO) -> Archive:
-    """A whole run again."""
+    """Read a whole run."""
     lines = _json_lines(file)
     number, first = next(lines, (1, {}))
     if first.get("format") != _FORMAT:
-        raise DataFileError("Not an exported run: the first line does not say so.")
+        raise DataFileError("The first line is not that of an exported run.")
     if first.get("version") != _VERSION:
         raise DataFileError(
             f"The file's format is of version {first.get('version')!r} and this package reads {_VERSION}. "
@@ -212,7 +213,7 @@ def read_jsonl(file: TextIO) -> Archive:
 
 
 def from_json(text: str | bytes, what: str) -> Any:
-    """What JSON says; DataFileError where ``text`` is none, or one that no program could hold."""
+    """The value of JSON ``text``; DataFileError if it is not JSON, or is nested too deep."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -235,14 +236,14 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _split(cluster: Cluster | None) -> tuple[str | None, str]:
-    """A cluster's name as text, and which type it was: 1 and "1" look alike in a column of text."""
+    """A cluster's name as text, and its type: 1 and "1" look the same in a column of text."""
     if cluster is None:
         return None, ""
     return str(cluster), "int" if isinstance(cluster, int) else "str"
 
 
 def _to_answer(line: Mapping[str, Any], where: str, places: Mapping[str, int] | None = None) -> Answer | None:
-    """An answer; None for a line that says nothing of its row."""
+    """An answer; None for a line without one."""
     try:
         row = row_of(line, places)
         cluster = label(line["cluster"], "A cluster")
@@ -262,7 +263,7 @@ def _to_answer(line: Mapping[str, Any], where: str, places: Mapping[str, int] | 
 
 
 def row_of(line: Mapping[str, Any], places: Mapping[str, int] | None) -> int:
-    """The row that a line is about: by its ``id`` where the run's rows have ids (``places``), else by its number.
+    """The row of a line: by its ``id`` if the run's rows have ids (``places``), else by its number.
 
     Examples
     --------
@@ -291,7 +292,7 @@ def _cluster(cluster: Cluster | None, stated: str | None, kind: Kind) -> Cluster
 
 
 def row_number(value: Any) -> int:
-    """A row's number as it stands in a file; ValueError for what is no whole number from 0.
+    """A row number from a file; ValueError if it is not an integer from 0 upward.
 
     Examples
     --------
@@ -302,7 +303,7 @@ def row_number(value: Any) -> int:
     if isinstance(value, str) and _ROW.fullmatch(value.strip()):
         whole = int(value.strip().partition(".")[0])
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        whole = int(value) if value == value // 1 else None  # infinities and NaN are not equal to that
+        whole = int(value) if value == value // 1 else None  # infinities and NaN fail this comparison
     if whole is None or not 0 <= whole < 10**18:
         raise ValueError(f"a row is a whole number from 0, got {shown(value)}")
     return whole
@@ -343,11 +344,9 @@ def _to_spec(line: Mapping[str, Any]) -> RunSpec:
         ids = line.get("row_ids")
         return RunSpec(**{**line, "row_ids": ids and RowIds(ids["by"], tuple(ids["values"]))})
     except (KeyError, TypeError, ValueError) as error:
-        raise DataFileError(
-            f"The file says something else of its run than this package knows: {error}."
-        ) from error
+        raise DataFileError(f"The settings of the run in this file cannot be read: {error}.") from error
 
 
 def _finite(value: float | int | None) -> float | int | str | None:
-    """JSON has no NaN and no infinity; they go as texts."""
+    """JSON has no NaN and no infinity; they are written as texts."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

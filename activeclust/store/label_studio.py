@@ -1,6 +1,6 @@
-"""Answers as Label Studio tasks and back.
+"""Converts answers to Label Studio tasks and back.
 
-The format is the one of https://labelstud.io/guide/task_format and, for predictions,
+The format is that of https://labelstud.io/guide/task_format and, for predictions,
 https://labelstud.io/guide/predictions. An answer is an annotation of one ``Choices`` result; a skip is a
 cancelled annotation, a review is ground truth, *unsure* is a choice of its own under another control.
 Suggestions become predictions with their probability as the score.
@@ -24,7 +24,7 @@ from activeclust.store.checks import check_cluster, shown
 from activeclust.store.formats import places_of, row_number, row_of
 
 CONTROL, UNSURE_CONTROL, OBJECT = "cluster", "unsure", "item"
-#: fields of JSON_MIN that Label Studio adds; the others are the task's data and the controls
+#: fields that Label Studio adds in JSON_MIN; the other fields are the task's data and the controls
 _MINIMAL = frozenset(
     ("id", "row", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", UNSURE_CONTROL)
 )
@@ -45,10 +45,10 @@ def to_tasks(
     ----------
     answers : iterable of Answer
     suggestions : mapping of row to [(cluster, probability), ...], optional
-        Also for rows nobody has answered: those become tasks with predictions only. For answered rows
-        the default is what was suggested when they were answered, where that was kept.
+        Rows without an answer become tasks with predictions only. For answered rows the default are the suggestions at
+        the time of the answer, if they were stored.
     data : callable, optional
-        What Label Studio shows of a row, for instance ``lambda row: {"image": urls[row]}``.
+        The data that Label Studio shows for a row, for instance ``lambda row: {"image": urls[row]}``.
     model_version : str
 
     Examples
@@ -67,7 +67,7 @@ def tasks(
     data: Callable[[int], Mapping[str, Any]] | None = None,
     model_version: str = "activeclust",
 ) -> Iterator[dict[str, Any]]:
-    """The same, one by one; the answers of a row stand together."""
+    """The same, as an iterator; the answers of a row must be consecutive."""
     left = dict(suggestions or {})
     for row, given in itertools.groupby(answers, key=lambda answer: answer.row):
         said = list(given)
@@ -101,7 +101,7 @@ def _task(
 
 
 def write_tasks(tasks: Iterable[Mapping[str, Any]], file: TextIO) -> None:
-    """A list of tasks as JSON, a task on each line."""
+    """A list of tasks as JSON, one task per line."""
     separator = "["
     for task in tasks:
         file.write(separator + "\n" + json.dumps(task, ensure_ascii=False, allow_nan=False))
@@ -112,9 +112,9 @@ def write_tasks(tasks: Iterable[Mapping[str, Any]], file: TextIO) -> None:
 def from_tasks(tasks: Any, *, control: str | None = None, ids: RowIds | None = None) -> list[Answer]:
     """The answers in exported tasks, Label Studio's own exports (JSON and JSON_MIN) included.
 
-    A name that was given here keeps its type. One that was given in Label Studio is a text, unless the
-    same text stands for an integer elsewhere in the file. Tasks are told apart by ``data["id"]`` where the run's rows
-    have ids, else by ``data["row"]``; JSON_MIN, whose ids are Label Studio's own, by the row.
+    A cluster that was named in activeclust keeps its type. A cluster that was named in Label Studio is a text, unless
+    the same text is an integer elsewhere in the file. The row of a task is found by ``data["id"]`` if the run's rows
+    have ids, else by ``data["row"]``; in JSON_MIN, whose ids are Label Studio's own, by the row.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ def from_tasks(tasks: Any, *, control: str | None = None, ids: RowIds | None = N
     control : str, optional
         The name of the ``<Choices>`` in which clusters were chosen; see :func:`find_control`.
     ids : RowIds, optional
-        What tells the run's rows apart.
+        The identities of the run's rows.
 
     Raises
     ------
     DataFileError
-        Where a task cannot be read, or where it is not clear in which control clusters were chosen.
+        If a task cannot be read, or if it is not clear in which control clusters were chosen.
     """
     if not isinstance(tasks, list):
         raise DataFileError("A Label Studio file is a list of tasks.")
@@ -162,13 +162,13 @@ def find_control(found: Iterable[str], wanted: str | None = None) -> str:
     Parameters
     ----------
     found : iterable of str
-        Names of the controls that were used, but the one for *unsure*.
+        Names of the controls that were used, except the one for *unsure*.
     wanted : str, optional
 
     Raises
     ------
     DataFileError
-        Listing the controls, where ``wanted`` is not among them, or several may be meant.
+        If ``wanted`` is not among the controls, or if several are possible; the message lists them.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def find_control(found: Iterable[str], wanted: str | None = None) -> str:
 
 def _controls(tasks: list[Any], minimal: bool) -> set[str]:
     """Names of controls that were used, but the one for *unsure*."""
-    if minimal:  # the task's data stand among them, so the only one is not yet the right one
+    if minimal:  # the task's data are among them, so a single one need not be a control
         used = {name for task in tasks for name in task if name not in _MINIMAL}
         return {CONTROL} if CONTROL in used else {*used, OBJECT}
     results = [
@@ -217,7 +217,7 @@ def _is_minimal(task: Any) -> bool:
 
 
 def _minimal_answer(task: Mapping[str, Any], control: str) -> Answer | None:
-    """An answer of JSON_MIN: data and choices stand side by side, and an annotation without a choice has none."""
+    """An answer in JSON_MIN: data and choices are fields of one object; without a choice the field is missing."""
     given = task.get(control)
     if isinstance(given, dict):
         given = given["choices"]
@@ -240,7 +240,7 @@ def label_config(clusters: Iterable[Cluster], *, shown: str = '<Text name="item"
     ----------
     clusters : iterable of str or int
     shown : str
-        The tag for what is looked at, by the name ``item``: ``'<Image name="item" value="$image"/>'``.
+        The tag that shows the row, named ``item``: ``'<Image name="item" value="$image"/>'``.
     """
     names = dict.fromkeys(map(str, clusters))
     for name in names:
@@ -261,9 +261,7 @@ def label_config(clusters: Iterable[Cluster], *, shown: str = '<Text name="item"
 def _kept_suggestions(answers: Iterable[Answer]) -> Suggestions:
     for answer in answers:
         if given := answer.details.get("suggestions"):
-            with contextlib.suppress(
-                TypeError, ValueError
-            ):  # older versions took anything, and it is no answer
+            with contextlib.suppress(TypeError, ValueError):  # older versions accepted any value
                 return [(cluster, float(score)) for cluster, score in given]
     return []
 
@@ -275,7 +273,7 @@ def _choice(cluster: Cluster, identity: str) -> dict[str, Any]:
         "to_name": OBJECT,
         "type": "choices",
         "value": {"choices": [str(cluster)]},
-        "meta": {"cluster": cluster},  # 1 and "1" are one text
+        "meta": {"cluster": cluster},  # 1 and "1" are the same text
     }
 
 
@@ -339,12 +337,12 @@ def _person(annotation: Mapping[str, Any]) -> str:
 
 
 def _chosen(holder: Mapping[str, Any], control: str) -> dict[str, Any] | None:
-    """The result of the control, None where nothing was chosen there."""
+    """The result of the control; None if nothing was chosen there."""
     return next((item for item in holder["result"] if item["from_name"] == control), None)
 
 
 def _is_suggestion(prediction: Any, control: str) -> bool:
-    """Whether it names a cluster, and how likely that is; Label Studio exports the ids of its own predictions."""
+    """Whether it is a prediction with a cluster and a score; Label Studio exports its own predictions as ids."""
     return (
         isinstance(prediction, dict)
         and isinstance(prediction.get("score"), (int, float))
@@ -357,7 +355,7 @@ def _meaning(holder: Mapping[str, Any], control: str, integers: Mapping[str, int
     assert item is not None
     text = _single(item["value"]["choices"])
     meant = (item.get("meta") or {}).get("cluster")
-    # who changes the choice in Label Studio leaves the old meta behind
+    # a choice that was changed in Label Studio still has the old meta
     return check_cluster(meant if meant is not None and str(meant) == text else integers.get(text, text))
 
 

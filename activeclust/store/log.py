@@ -1,4 +1,4 @@
-"""The log as people read it: who answered what, when, and what it replaced."""
+"""The log for readers: who answered what, when, and what it replaced."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from activeclust.store.outcomes import ON_ROW
 
 @dataclass(frozen=True)
 class LogLine:
-    """An event with its neighbours in the log."""
+    """An event with the events that it replaced or that undid it."""
 
     event: Event
-    replaced: Event | None  #: the answer that this one took the place of, by the same annotator or not
-    undone_by: int | None  #: the event that took this one back
+    replaced: Event | None  #: the answer that this one replaced, by the same annotator or another
+    undone_by: int | None  #: the event that undid this one
 
 
 def explain(events: Iterable[Event]) -> Iterator[LogLine]:
-    """Each event with what it replaced and what took it back.
+    """Each event with the answer it replaced and the event that undid it.
 
     Parameters
     ----------
@@ -56,22 +56,22 @@ def explain(events: Iterable[Event]) -> Iterator[LogLine]:
 
 @dataclass(frozen=True)
 class Noted:
-    """Events of one sort, oldest first, and which of them were taken back."""
+    """Events of one sort, oldest first, and those that were undone."""
 
     events: tuple[Event, ...]
-    undone: frozenset[int]  #: numbers of events that an UNDO took back, these and maybe others
+    undone: frozenset[int]  #: numbers of undone events; others may be included
 
 
 class LogReader:
-    """The events of a run that bear a note, for those who look again and again: only what is new is read each time.
+    """The events of a run with a certain key in their details; each call reads only new events from the store.
 
-    Events are never changed or removed, so what was read once stays true. Safe among threads.
+    Events are never changed or removed, so events read before remain valid. Safe to share between threads.
 
     Parameters
     ----------
     run : Run
     key : str
-        Which key of ``details`` is the note.
+        The key of ``details``.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class LogReader:
     def __init__(self, run: Run, key: str) -> None:
         self._run, self._key = run, key
         self._noted = Noted((), frozenset())
-        self._last: int | None = None  # the newest event that was looked at
+        self._last: int | None = None  # the newest event that was read
         self._lock = threading.Lock()
 
     def read(self) -> Noted:
@@ -110,7 +110,7 @@ class LogReader:
 
 
 def sentence(event: Event) -> str:
-    """What an event says, in a few words.
+    """An event in a few words.
 
     Examples
     --------

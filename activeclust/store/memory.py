@@ -1,4 +1,4 @@
-"""The store without a database: for experiments, and the plain model that the others are tested against."""
+"""The store in memory: for experiments, and as the reference with which the other stores are compared in tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from activeclust.store.memory_run import MemoryRun
 
 
 class MemoryStore:
-    """Runs that end with the process; safe among threads.
+    """Runs that are lost at the end of the process. Safe to share between threads.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class MemoryStore:
     def create_run(
         self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()
     ) -> MemoryRun:
-        """A new run, with its first events and rounds; RunExists where the name is taken."""
+        """A new run, with its first events and rounds; RunExists if the name is in use."""
         run = MemoryRun(check_spec(spec))
         run.extend(events)
         for one in rounds:
@@ -57,7 +57,7 @@ class MemoryStore:
             return run
 
     def open_run(self, name: str) -> MemoryRun:
-        """An existing run; RunNotFound where there is none."""
+        """An existing run; RunNotFound if it does not exist."""
         with self._lock:
             if name not in self._runs:
                 raise RunNotFound(f"There is no run {name!r} in this store.")
@@ -75,7 +75,7 @@ class MemoryStore:
             del self._runs[name]
 
     def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> MemoryRun:
-        """A new run in the place of the one of its name, which is kept as ``before``."""
+        """Replace the run of that name by a new one; the old one is kept as ``before``."""
         before = check_text(before, "A run's name", limit=NAME_LIMIT)
         made = MemoryRun(check_spec(spec))
         made.extend(events)
@@ -85,9 +85,9 @@ class MemoryStore:
                 raise RunExists(f"There is a run {before!r} already: take another name.")
             check_superseded(spec.name, old.last_seq, last_seq, old.leased().values())
             old.spec = replace(old.spec, name=before)
-            # in the order in which they were made
+            # in the order of their creation
             self._runs = {run.spec.name: run for run in (*self._runs.values(), made)}
             return made
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""

@@ -1,4 +1,4 @@
-"""One run in memory: the plain model of the log that the other stores are tested against."""
+"""One run in memory: the reference with which the other stores are compared in tests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from activeclust.store.outcomes import (
 
 
 class MemoryRun:
-    """One run's log and what follows from it, in dictionaries."""
+    """One run's log and its derived state, in dictionaries."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -117,7 +117,7 @@ class MemoryRun:
     # ---- writing ----
 
     def append(self, event: Event) -> Event:
-        """Write one event and give it back with seq and at."""
+        """Write one event and return it with seq and at."""
         return self.extend([event])[0]
 
     def extend(self, events: Iterable[Event]) -> list[Event]:
@@ -158,7 +158,7 @@ class MemoryRun:
             self._set(row, state, outcome)
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
-        """Write one round, in the place of ``replaces`` where its index is taken."""
+        """Write one round; if its index is in use, it must replace ``replaces``."""
         record = check_round(record, self.spec.n_rows)
         with self._lock:
             self._alive()
@@ -167,7 +167,7 @@ class MemoryRun:
                 self._updated = datetime.now(timezone.utc)
 
     def describe(self, spec: RunSpec) -> None:
-        """Say what a run that was imported as answers alone is about."""
+        """Set the rows and settings of a run that was imported as answers only."""
         with self._lock:
             self._alive()
             self.spec = described(self.spec, spec)
@@ -184,15 +184,15 @@ class MemoryRun:
         return len(self._events)
 
     def anchors(self) -> list[Anchor]:
-        """Current anchors in the order their rows were first answered."""
+        """Current anchors in the order in which their rows were first answered."""
         return list(self.snapshot().anchors)
 
     def withdrawn(self) -> dict[int, Kind]:
-        """Rows not to be asked again though they are no anchors."""
+        """Rows that are not asked about again although they are not anchors."""
         return dict(self.snapshot().withdrawn)
 
     def snapshot(self, at: int | None = None) -> Snapshot:
-        """Anchors, withdrawn rows and the last event's number, all of one moment."""
+        """Anchors, withdrawn rows and the last event's number in a consistent state."""
         with self._lock:
             if at is not None and at < len(self._events):
                 past = MemoryRun(self.spec)
@@ -220,7 +220,7 @@ class MemoryRun:
             ]
 
     def unfinished(self, annotator: str) -> list[int]:
-        """Rows that still want an answer of this annotator, oldest first."""
+        """Rows that still need an answer of this annotator, oldest first."""
         with self._lock:
             return [outcome.row for outcome in self._ordered() if self._wants(outcome.row, annotator)]
 
@@ -236,11 +236,11 @@ class MemoryRun:
             return self._events[max(after, 0) :]
 
     def stream(self, after: int = 0) -> Iterator[Event]:
-        """The same, one by one."""
+        """The same, as an iterator."""
         return iter(self.events(after))
 
     def answers(self) -> Iterator[Answer]:
-        """Everybody's current answers of one moment, one by one."""
+        """An iterator over the current answers of all annotators, in a consistent state."""
         with self._lock:
             counted = {outcome.seq for outcome in self._outcomes.values() if outcome.kind is Kind.LABEL}
             votes = self.votes()
@@ -258,7 +258,7 @@ class MemoryRun:
         client_prefix: str | None = None,
         noted: str | None = None,
     ) -> list[Event]:
-        """The events that fulfil every condition given, oldest first."""
+        """The events that fulfil all given conditions, oldest first."""
         with self._lock:
             return [
                 event
@@ -270,7 +270,7 @@ class MemoryRun:
             ]
 
     def recent(self, n: int, before: int | None = None) -> list[Event]:
-        """The newest events that are no UNDO, newest first."""
+        """The newest events except UNDO, newest first."""
         with self._lock:
             earlier = reversed(self._events[: None if before is None else max(before - 1, 0)])
             return list(itertools.islice((event for event in earlier if event.kind is not Kind.UNDO), n))
@@ -290,7 +290,7 @@ class MemoryRun:
             return [self._rounds[index] for index in sorted(self._rounds)]
 
     def info(self) -> RunInfo:
-        """The run's line in the list of runs."""
+        """The run's entry in the list of runs."""
         with self._lock:
             state, rounds = self.snapshot(), self.rounds()
             return RunInfo(
@@ -306,7 +306,7 @@ class MemoryRun:
     # ---- leases ----
 
     def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
-        """Reserve for annotator up to n of rows."""
+        """Lease up to n of the rows to the annotator."""
         annotator = check_text(annotator, "An annotator's name", blank=True)
         wanted = [check_int(row, "A row", 0, self.spec.n_rows) for row in rows]
         with self._lock:
@@ -323,7 +323,7 @@ class MemoryRun:
         return self._wants(row, annotator) and given + others < self._policy.annotators
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
-        """Rows under a lease that has not expired, with who holds them."""
+        """Rows with a valid lease, and the annotators who hold them."""
         with self._lock:
             self._expire()
             return {row: who for row, who in sorted(self._leases) if annotator in (None, who)}

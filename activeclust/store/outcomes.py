@@ -1,8 +1,8 @@
-"""What the log means: which rows count as which cluster after a list of events.
+"""The meaning of the log: the cluster of each row after a list of events.
 
-Pure functions over one row at a time; both back ends go through them, so that they cannot disagree.
-A row's state depends on the events that name it and on the cluster operations (rename, merge, split)
-alone. To undo an event is to read the log as if it had never been written.
+Pure functions over one row at a time; all back ends use them, so that they cannot differ. A row's state depends only on
+the events that name it and on the cluster operations (rename, merge, split). Undoing an event means reading the log as
+if it had never been written.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ON_CLUSTER = (Kind.RENAME, Kind.MERGE, Kind.SPLIT)
 
 @dataclass(frozen=True)
 class Policy:
-    """How many people answer each row, and what counts where they disagree."""
+    """How many people answer each row, and which answer counts if they disagree."""
 
     annotators: int = 1
     resolve: str = "majority"
 
     @classmethod
     def of(cls, options: Mapping[str, object]) -> Policy:
-        """The policy in a run's options; :class:`InvalidInput` where it is none."""
+        """The policy in a run's options; :class:`InvalidInput` if it is not valid."""
         annotators, resolve = options.get("annotators", 1), options.get("resolve", "majority")
         if not isinstance(annotators, int) or isinstance(annotators, bool) or not 1 <= annotators < 2**31:
             raise InvalidInput("options['annotators'] is how many people answer a row, a number from 1.")
@@ -41,26 +41,27 @@ class Policy:
 
 @dataclass(frozen=True)
 class RowState:
-    """All that is said of one row. ``first`` is the event that first answered it, 0 before."""
+    """All current answers to one row. ``first`` is the event that first answered it, 0 without one."""
 
-    votes: Mapping[tuple[str, bool], Vote] = field(default_factory=dict)  #: by (annotator, is a review)
+    #: by (annotator, whether it is a review)
+    votes: Mapping[tuple[str, bool], Vote] = field(default_factory=dict)
     first: int = 0
 
     def ordered(self) -> list[Vote]:
-        """Votes by their time."""
+        """Votes in the order of their events."""
         return sorted(self.votes.values(), key=lambda vote: vote.seq)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row counts as: an anchor (kind LABEL), withdrawn (SKIP, UNSURE) or in dispute (REVIEW)."""
+    """The state of a row: an anchor (kind LABEL), withdrawn (SKIP, UNSURE) or disputed (REVIEW)."""
 
     row: int
     kind: Kind
     cluster: Cluster | None
     annotator: str
     seq: int
-    first: int  #: sorts anchors by when their rows were first answered
+    first: int  #: sorts anchors in the order in which their rows were first answered
 
     def anchor(self) -> Anchor:
         """The outcome as an anchor."""
@@ -69,37 +70,37 @@ class Outcome:
 
 
 class Ledger(Protocol):
-    """What a back end offers to :func:`record`: one run, inside one transaction."""
+    """The interface that :func:`record` needs of a back end: one run, inside one transaction."""
 
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
         """States of those of ``rows`` that have any votes."""
 
     def rows_voting(self, cluster: Cluster) -> list[int]:
-        """Rows of which somebody says ``cluster``."""
+        """Rows with a current answer ``cluster``."""
 
     def event(self, seq: int) -> Event | None:
         """The event of that number."""
 
     def undone_by(self, seq: int) -> int | None:
-        """The event that took ``seq`` back."""
+        """The event that undid ``seq``."""
 
     def history(self, row: int) -> list[Event]:
-        """Events of one row and operations on clusters by ``seq``, without UNDO and what they took back."""
+        """Events of one row and operations on clusters by ``seq``, without UNDO and undone events."""
 
     def operations(self) -> list[Event]:
-        """Operations on clusters by ``seq``, without those that were taken back."""
+        """Operations on clusters by ``seq``, without those that were undone."""
 
     def given(self, seqs: Collection[int]) -> dict[int, Event]:
         """The events of those numbers."""
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
-        """Keep a row's new state; no outcome means that nothing is said of it any more."""
+        """Store a row's new state; no outcome means that it has no answers any more."""
 
 
 def numbered(event: Event, seq: int) -> Event:
-    """A checked event with its number and its time, which is now where it brings none."""
+    """A checked event with its number and its time; without a time it is now."""
     at = event.at or datetime.now(timezone.utc)
-    # dataclasses.replace takes three times as long, which an import of 100,000 answers feels
+    # dataclasses.replace takes three times as long, which matters in an import of 100,000 answers
     return Event(
         event.kind,
         event.row,
@@ -116,7 +117,7 @@ def numbered(event: Event, seq: int) -> Event:
 
 
 def step(state: RowState, row: int, event: Event) -> RowState:
-    """One row's state after one event that is no UNDO."""
+    """One row's state after one event other than UNDO."""
     assert event.seq is not None
     if event.kind in ON_ROW:
         if event.row != row:
@@ -134,16 +135,16 @@ def step(state: RowState, row: int, event: Event) -> RowState:
 
 
 def same(a: Cluster | None, b: Cluster | None) -> bool:
-    """Whether two cluster names are one; 1 and "1" are two."""
+    """Whether two cluster names are equal; 1 and "1" are different."""
     return type(a) is type(b) and a == b
 
 
 def decide(row: int, state: RowState, policy: Policy) -> Outcome | None:
-    """What the row counts as.
+    """The outcome of a row's votes.
 
-    A review stands above all. With one annotator a row, the latest answer counts, whoever gave it. With
-    several, the cluster named most often counts; without a single such one, or under
-    ``resolve="review"`` with any two clusters, the row waits for a review.
+    A review has priority. With one annotator per row, the latest answer counts, whoever gave it. With several, the most
+    frequent cluster counts; after a tie, or under ``resolve="review"`` after any disagreement, the row waits for a
+    review.
     """
     votes = state.ordered()
     if not votes:
@@ -170,7 +171,7 @@ def _winner(labels: list[Vote], policy: Policy) -> Vote | None:
 
 
 def replay(events: Iterable[Event], row: int) -> RowState:
-    """One row's state from its whole history (no UNDO in it, nothing undone)."""
+    """One row's state from its whole history, which has neither UNDO nor undone events."""
     state = RowState()
     for event in events:
         state = step(state, row, event)
@@ -178,7 +179,7 @@ def replay(events: Iterable[Event], row: int) -> RowState:
 
 
 def admit(event: Event, ledger: Ledger) -> None:
-    """Refuse an event that makes no sense after what the ledger holds; fields are checked already."""
+    """Refuse an event that is not possible in the current state; its fields have been checked."""
     if event.kind is Kind.UNDO:
         _admit_undo(event, ledger)
     if event.kind not in ON_CLUSTER:
@@ -217,7 +218,7 @@ def _admit_undo(event: Event, ledger: Ledger) -> None:
 
 
 def record(event: Event, ledger: Ledger, policy: Policy) -> None:
-    """Bring the ledger's rows up to date with ``event``, which it has admitted and numbered.
+    """Update the rows of ``ledger`` with ``event``, which has been checked and numbered.
 
     For an UNDO, ``ledger.history`` must already leave the target out.
     """
@@ -249,9 +250,8 @@ def _replayed(target: Event, ledger: Ledger) -> dict[int, RowState]:
 
 
 def _put_back(target: Event, ledger: Ledger) -> dict[int, RowState]:
-    """States without an operation on clusters: of the rows that it may have moved, and of no others.
-
-    What it moved is called by the operation's new name now, or by what later operations made of that one.
+    """States as if an operation on clusters had not happened, for the rows that it may have moved. Their cluster now
+    has the operation's new name, or the name that later operations gave to it.
     """
     assert target.seq is not None and target.new_cluster is not None
     operations = ledger.operations()
@@ -285,13 +285,13 @@ def _follows(event: Event, seq: int) -> bool:
 
 
 def replay_rows(events: Iterable[Event]) -> dict[int, RowState]:
-    """The states of all rows that ``events`` name, each from its own history (no UNDO in it)."""
+    """The states of all rows that ``events`` name, each from its own history, without UNDO."""
     by_row: dict[int, list[Event]] = {}
     for event in events:
         if event.row is None:
             for seen in by_row.values():
                 seen.append(event)
         else:
-            # operations older than a row's first event find nothing to move
+            # operations before a row's first event do not affect it
             by_row.setdefault(event.row, []).append(event)
     return {row: replay(history, row) for row, history in by_row.items()}

@@ -1,4 +1,4 @@
-"""Passwords, kept out of whatever people and other programs can read."""
+"""Removes passwords from texts that are shown, logged or stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 HIDDEN = "***"
 _SECRET_NAMES = ("pass", "pwd", "secret", "token")
-# greedy: a password may hold every character, @ and / too, as long as nobody has looked at it
+# greedy: an unparsed password may contain any character, even @ and /
 _AUTHORITY = re.compile(
     r"((?:postgres[A-Za-z0-9+.-]*:/*|://)[^\s:@/?#]*):(?!//)([^\s\"'<>]*)@", re.IGNORECASE
 )
@@ -15,9 +15,9 @@ _PARAMETER = re.compile(r"([?&;\s]|^)([A-Za-z0-9_%+-]+)(\s?=\s?)('(?:[^'\\]|\\.)
 
 
 def masked(text: object) -> str:
-    """``text`` with ``***`` in the place of every password in it.
+    """``text`` with every password replaced by ``***``.
 
-    Whatever shows, logs or stores a database's URL, or a message of a driver, passes it through here.
+    Used wherever the URL of a database, or a message of a driver, is shown, logged or stored.
 
     Parameters
     ----------

@@ -49,9 +49,8 @@ def kernel_between(a: np.ndarray, b: np.ndarray, width: float = WIDTH) -> np.nda
     """
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     kernel = a @ b.T
-    kernel -= (
-        0.5 * (a**2).sum(axis=1)[:, None]
-    )  # in place: allocating memory takes longer than the computation
+    # in place: allocating memory takes longer than the computation
+    kernel -= 0.5 * (a**2).sum(axis=1)[:, None]
     kernel -= 0.5 * (b**2).sum(axis=1)
     np.minimum(kernel, 0.0, out=kernel)
     kernel /= np.float32(width)

@@ -132,9 +132,8 @@ def _ritz(A: sp.csr_array, V: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _filter(A: sp.csr_array, V: Tensor, AV: Tensor, cut: float, degree: int) -> Tensor:
     """The Chebyshev polynomial in A that is small between the lower end of the spectrum and ``cut``, times V."""
-    cut = min(
-        cut, 1.0 - _LEAST_GAP
-    )  # if the graph has many components, all vectors of the block have eigenvalue 1
+    # if the graph has many components, all vectors of the block have eigenvalue 1
+    cut = min(cut, 1.0 - _LEAST_GAP)
     half, middle = (cut - _LOWEST) / 2, (cut + _LOWEST) / 2
     first = scale = half / (1.0 - middle)
     # float32 loses a vector next to one that grew ten million times as much

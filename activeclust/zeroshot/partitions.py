@@ -23,13 +23,8 @@ Method = Literal["ward", "average"]
 SAMPLE = 1500
 COUNTS = (*range(2, 13), 14, 16, 18, 20, 23, 26, 30, 35, 40, 46, 53, 60, 80, 110, 150, 200, 280, 400)
 GAPS = 3  # numbers of clusters before the largest jumps of a hierarchy's heights, in addition to COUNTS
-DENSE = (
-    (3, "eom"),
-    (5, "eom"),
-    (10, "eom"),
-    (10, "leaf"),
-    (25, "eom"),
-)  # minimum rows per cluster, selection
+#: HDBSCAN: minimum number of rows per cluster, method of selection
+DENSE = ((3, "eom"), (5, "eom"), (10, "eom"), (10, "leaf"), (25, "eom"))
 LONG_RANGE = 1e-3  # shift of the Green coordinates in which a chain is one point
 MIXTURE_ROWS, MIXTURE_DIMENSIONS, MIXTURE_COUNTS = 1000, 5, (*range(2, 11), 12, 15, 20)
 _LLOYD = 8

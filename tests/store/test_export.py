@@ -240,7 +240,7 @@ def test_export_says_which_answers_count():
     ("format", "content", "words"),
     [
         ("csv", b"", "no column"),
-        ("csv", b"row,cluster\n1,A\n1,B\n", "two things of row 1: 'A' and 'B'"),
+        ("csv", b"row,cluster\n1,A\n1,B\n", "two answers to row 1: 'A' and 'B'"),
         ("csv", b"row,cluster\n1,cat, black\n", "line 2: it has more fields"),
         ("csv", b"row,cluster,cluster\n1,A,B\n", "two columns 'cluster'"),
         ("csv", b"row,cluster\n2.7,A\n", "line 2: a row is a whole number from 0, got '2.7'"),
@@ -270,7 +270,7 @@ def test_export_says_which_answers_count():
         ("jsonl", b'{"a": ' + b"9" * 5000 + b"}", "Line 1 of the file is no JSON: Exceeds the limit"),
         ("jsonl", b"[]\n", "no JSON object"),
         ("jsonl", b'{"format": "activeclust run", "version": 2}\n', "upgrade activeclust"),
-        ("jsonl", b'{"format": "activeclust run", "version": 1, "spec": {"x": 1}}\n', "something else"),
+        ("jsonl", b'{"format": "activeclust run", "version": 1, "spec": {"x": 1}}\n', "settings of the run"),
         ("parquet", b"PAR1 no", "Not a Parquet file"),
         ("label-studio", b"{}", "list of tasks"),
         ("label-studio", b"[", "no JSON"),

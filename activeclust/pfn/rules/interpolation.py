@@ -56,9 +56,8 @@ class Interpolation(Rule):
         weights, towards = torch.linalg.solve(A, torch.cat([sums, of_centres.T], 1)).split(
             [anchors.C, anchors.m], 1
         )
-        own = (of_centres * towards.T).sum(
-            1, keepdim=True
-        )  # leverage: share of a label in its own prediction
+        # leverage: share of a label in its own prediction
+        own = (of_centres * towards.T).sum(1, keepdim=True)
         left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 

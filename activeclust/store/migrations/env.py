@@ -4,7 +4,7 @@ from alembic import context
 
 from activeclust.store.sql.schema import VERSION_TABLE, metadata
 
-if hasattr(context, "config"):  # Alembic is running this file, and not somebody looking for its docstring
+if hasattr(context, "config"):  # only if Alembic runs this file, not if it is imported for its docstring
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,

@@ -1,4 +1,4 @@
-"""A copy of an SQLite database while people answer: ``activeclust db backup``."""
+"""Copies an SQLite database while people answer: ``activeclust db backup``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from activeclust.store.sql.file import SqliteFile
 
 
 def backup_database(url_or_path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
-    """Copy a database into a new file, of one moment and complete, whoever writes meanwhile.
+    """Copy a database into a new file, complete and consistent even while others write.
 
-    A file copied by other means lacks what is still in the write-ahead log beside it.
+    A file copied by other means lacks the events that are still in the write-ahead log.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def backup_database(url_or_path: str | os.PathLike[str], target: str | os.PathLi
     Raises
     ------
     InvalidInput
-        A PostgreSQL database, which has ``pg_dump`` for this.
+        For a PostgreSQL database; use ``pg_dump``.
     StoreUnavailable
-        There is no database, the copy cannot be written, or its name is in use.
+        If there is no database, the copy cannot be written, or its name is in use.
     ForeignDatabase
-        Another program's file, or one too damaged to be copied.
+        For a file of another program, or one too damaged to be copied.
     """
     url = parse_url(os.fspath(url_or_path))
     if url.get_backend_name() != "sqlite":
@@ -63,17 +63,17 @@ def backup(source: Path, target: Path) -> None:
             closing(sqlite3.connect(made)) as copy,
         ):
             connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+            copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without a write-ahead log
         with made.open("rb+") as written:
             os.fsync(written.fileno())
-        made.chmod(source.stat().st_mode & 0o777 | 0o200)  # to go on in a copy of what may not be written
+        made.chmod(source.stat().st_mode & 0o777 | 0o200)  # so that a copy of a read-only file can be written
         take_name(made, target)
 
 
 def take_name(made: Path, target: Path) -> None:
-    """Give a finished file its name; StoreUnavailable where the name is in use."""
+    """Give a finished file its name; StoreUnavailable if the name is in use."""
     try:
-        os.link(made, target)  # fails where the name is taken, and so overwrites nothing
+        os.link(made, target)  # fails if the name is in use, so nothing is overwritten
     except FileExistsError:
         raise StoreUnavailable(f"There is a file {target} already: give another name.") from None
     except OSError:  # a file system without links
@@ -83,7 +83,7 @@ def take_name(made: Path, target: Path) -> None:
             made.replace(target)
         except OSError as error:
             raise StoreError(f"Cannot write {target}: {error.strerror or error}.") from error
-    with contextlib.suppress(OSError):  # a folder's entries are made durable where that can be done
+    with contextlib.suppress(OSError):  # make the folder's entry durable, if the system can
         folder = os.open(target.absolute().parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -1,6 +1,6 @@
-"""Many lines into one table: the statement is compiled once, and each value goes to the driver directly.
+"""Inserts many lines into one table: the statement is compiled once, and values go to the driver directly.
 
-SQLAlchemy looks at every parameter of every line; for 100,000 answers that takes longer than the database.
+SQLAlchemy processes every parameter of every line; for 100,000 answers that takes longer than the database.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_lines(connection: Connection, table: sa.Table, lines: Sequence[tuple[A
     if not lines:
         return
     text, names, binds = _statement(table, connection.dialect)
-    columns = zip(*lines, strict=True)  # column by column: most need nothing done to them
+    columns = zip(*lines, strict=True)  # column by column: most columns need no conversion
     made = [
         column if bind is None else [bind(value) for value in column]
         for bind, column in zip(binds, columns, strict=True)
@@ -43,7 +43,7 @@ def write_lines(connection: Connection, table: sa.Table, lines: Sequence[tuple[A
 def _statement(
     table: sa.Table, dialect: Dialect
 ) -> tuple[str, tuple[str, ...] | None, tuple[Callable[[Any], Any] | None, ...]]:
-    """The INSERT, its parameters' names where it has them, and what makes a value the driver's own."""
+    """The INSERT statement, the names of its parameters if it has them, and the conversion of each column."""
     names = tuple(column.name for column in table.columns)
     compiled = table.insert().compile(dialect=dialect, column_keys=list(names))
     assert not compiled.positional or compiled.positiontup == list(names)

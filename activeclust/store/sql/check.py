@@ -1,4 +1,4 @@
-"""Whether a database is sound: ``activeclust db check``."""
+"""Checks a database: ``activeclust db check``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _OURS = "activeclust_"
 
 @dataclass(frozen=True)
 class Status:
-    """What ``db check`` found."""
+    """The result of ``db check``."""
 
     url: str
-    found: str | None  #: the database's schema, None where it has none of our tables
+    found: str | None  #: the database's schema; None if it has none of our tables
     head: str  #: the schema of this version of the package
-    n_runs: int | None = None  #: None where the schema is another one
+    n_runs: int | None = None  #: None for another schema
     n_events: int | None = None
     problems: tuple[str, ...] = ()
 
@@ -45,12 +45,12 @@ class Status:
 
     @property
     def ok(self) -> bool:
-        """Whether the database can be used as it is."""
+        """Whether the database can be used without repair or upgrade."""
         return self.state == "current" and not self.problems
 
     @property
     def remedy(self) -> str | None:
-        """The command that mends it, None where nothing needs to be done or no command helps."""
+        """The command to run; None if nothing needs to be done or no command helps."""
         if self.state == "current" and self.problems:
             return f"activeclust db repair {self.url}"
         return {
@@ -60,16 +60,16 @@ class Status:
 
 
 def check(url_or_path: str | os.PathLike[str]) -> Status:
-    """Look a database over without changing it, and say everything that is wrong with it.
+    """Check a database without changing it, and list all damage.
 
-    The file's own structure is checked (SQLite's integrity check), and that every table, column and index is there.
-    Every event is held against its checksum; what follows from the log is derived again and compared with what is
-    stored; rounds, leases, names and what the runs were made from are read.
+    The checks: the structure of the file (SQLite's integrity check); all tables, columns and indexes; the checksum of
+    every event; the stored state, compared with the state derived from the log; rounds, leases, names and the settings
+    of runs.
 
     Raises
     ------
     StoreUnavailable, ForeignDatabase
-        The database cannot be opened, or is not one of this package.
+        If the database cannot be opened, or is not one of this package.
     """
     with opened(url_or_path) as (engine, url):
         with transaction(engine, write=False) as connection:
@@ -79,7 +79,7 @@ def check(url_or_path: str | os.PathLike[str]) -> Status:
         for look in (_look_at_file, _look_at_schema, _look_at_runs):
             if found != HEAD and look is not _look_at_file:
                 continue
-            try:  # a transaction each: after an error PostgreSQL goes on only in a new one
+            try:  # one transaction each: after an error PostgreSQL needs a new one
                 with transaction(engine, write=False) as connection:
                     problems += look(connection, url, runs)
             except ForeignDatabase as error:
@@ -95,7 +95,7 @@ def _look_at_file(connection: Connection, _url: URL, _runs: list[SavedRun]) -> I
 
 
 def _look_at_schema(connection: Connection, _url: URL, _runs: list[SavedRun]) -> Iterator[str]:
-    """Tables, columns and indexes that are missing or other ones, and triggers, which would change what is written."""
+    """Missing or unexpected tables, columns and indexes, and triggers, which could change written data."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -131,7 +131,7 @@ def _look_at_runs(connection: Connection, _url: URL, runs: list[SavedRun]) -> It
 
 
 def _derived(connection: Connection, found: SavedRun, names: dict[int, str]) -> Iterator[str]:
-    """What in a run's derived tables does not follow from its log, or is not as it was written."""
+    """Lines of a run's derived tables that do not follow from its log, or that were altered."""
     model, here = found.model, f"run {found.spec.name!r}"
     snapshot = model.snapshot()
     expected: dict[Any, Any] = {
