@@ -117,7 +117,7 @@ def shoot(person: Person, film: Film) -> None:
     person.view("grid")
     person.choose("#grid-cluster", "six")
     wait(lambda: person.all(".grid-tile") and person.js(_LOADED), "rows that look alike")
-    film.take("Many rows that look alike, answered at once", 1.2)
+    film.take("Many similar rows, answered at once", 1.2)
     tiles = person.all(".grid-tile")
     wrong = [row for tile in tiles if person.names[row := int(tile.get_attribute("data-row"))] != "six"]
     for row in wrong:

@@ -60,7 +60,7 @@ def item_html(item: Any) -> str:
     Examples
     --------
     >>> item_html("<b>")
-    '<div style="max-width:30em;white-space:pre-wrap">&lt;b&gt;</div>'
+    '<div dir="auto" style="max-width:30em;white-space:pre-wrap">&lt;b&gt;</div>'
     """
     if is_picture_file(item):
         try:
@@ -72,9 +72,9 @@ def item_html(item: Any) -> str:
         return f'<img alt="" style="height:8em;image-rendering:pixelated" src="data:image/png;base64,{data}">'
     if isinstance(item, Mapping):
         rows = "".join(
-            f"<tr><th>{html.escape(str(key))}</th><td>{html.escape(str(value))}</td></tr>"
+            f'<tr><th>{html.escape(str(key))}</th><td dir="auto">{html.escape(str(value))}</td></tr>'
             for key, value in item.items()
         )
         return f"<table>{rows}</table>"
     text = np.array2string(item, threshold=12, precision=3) if isinstance(item, np.ndarray) else str(item)
-    return f'<div style="max-width:30em;white-space:pre-wrap">{html.escape(text)}</div>'
+    return f'<div dir="auto" style="max-width:30em;white-space:pre-wrap">{html.escape(text)}</div>'

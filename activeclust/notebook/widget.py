@@ -11,28 +11,32 @@ import numpy as np
 import traitlets
 
 from activeclust.annotators.card import item_html
+from activeclust.annotators.keys import ClusterKeys
 from activeclust.annotators.query import SKIP, UNSURE, Answer
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.loop.limits import positive
 from activeclust.store.base import Kind
+from activeclust.web.items import is_picture
 from activeclust.web.layout import Layout
 from activeclust.web.page_state import OPEN, PageState
 from activeclust.web.payload import answer_of, cluster_id, row_of, rows_of, to_cluster
+from activeclust.web.tiles import Tiles
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
 
 TILES = 24  #: rows of a grid
+TILE_TEXT = 200  #: characters of a text on a tile
 FULL = 65_535  #: side of the square that the map's points lie in; also the code of a row without cluster
 STATIC = Path(__file__).parent / "static"
-COLOURS = Path(__file__).parents[1] / "web" / "static" / "colours.js"
+OF_THE_PAGE = [Path(__file__).parents[1] / "web" / "static" / name for name in ("colours.js", "letters.js")]
 
 
 def _module() -> str:
-    """The widget's JavaScript with that of the page's colours, which it imports: a notebook loads one text alone."""
+    """The widget's JavaScript with the modules of the page that it imports: a notebook loads a single text."""
     lines = (STATIC / "widget.js").read_text(encoding="utf-8").splitlines()
     own = [line for line in lines if not line.startswith("import ")]
-    return "\n".join([COLOURS.read_text(encoding="utf-8"), *own])
+    return "\n".join([*(module.read_text(encoding="utf-8") for module in OF_THE_PAGE), *own])
 
 
 class AnnotationWidget(anywidget.AnyWidget):
@@ -53,6 +57,8 @@ class AnnotationWidget(anywidget.AnyWidget):
         self.loop = loop
         self.budget = None if budget is None else positive(budget, "budget")
         self._layout = Layout(loop.prepared)
+        self._keys = ClusterKeys()
+        self._tiles = Tiles(loop.items, "")
         self._wanted: int | None = None  # the row that somebody asked to be asked about
         self.on_msg(self._receive)
         self._show()
@@ -67,13 +73,19 @@ class AnnotationWidget(anywidget.AnyWidget):
             sizes[name] = sizes.get(name, 0) + 1
         ended = self.budget is not None and len(loop.anchors) >= self.budget
         question = None if ended and self._wanted is None else self._question()
+        keys = self._keys.of(loop.clusters)
         confidence = loop.history.last.get("expected_accuracy")
         self.state = {
             "answered": len(loop.anchors),
             "rows": len(loop.X),
             "budget": self.budget,
             "clusters": [
-                {"id": cluster_id(name), "text": str(name), "rows": sizes.get(name, 0)}
+                {
+                    "id": cluster_id(name),
+                    "text": str(name),
+                    "rows": sizes.get(name, 0),
+                    "key": keys.get(name, ""),
+                }
                 for name in loop.clusters
             ],
             "expected": None if confidence is None else round(float(confidence), 4),
@@ -143,7 +155,7 @@ class AnnotationWidget(anywidget.AnyWidget):
     def _undo(self, _message: dict[str, Any]) -> None:
         event = self.loop.undo()
         if event is None:
-            raise InvalidInput("There is no answer to take back.")
+            raise InvalidInput("There is no answer to undo.")
         back = self.loop.stored.find(seqs=[event.target] if event.target is not None else [])
         self._wanted = back[0].row if back else None
 
@@ -153,7 +165,8 @@ class AnnotationWidget(anywidget.AnyWidget):
     # ---------------------------------------------------------------- grid and map
 
     def _seen(self) -> PageState:
-        return PageState.of(self.loop, 0, self.loop.stored.last_seq, (), 0.0)
+        seq = self.loop.stored.last_seq
+        return PageState.of(self.loop, seq, seq, (), 0.0)
 
     def _grid(self, message: dict[str, Any]) -> bool:
         """Open rows that look most like a cluster."""
@@ -164,13 +177,22 @@ class AnnotationWidget(anywidget.AnyWidget):
             tiles = [
                 {
                     "row": row,
-                    "html": item_html(self.loop.items[row]),
+                    "html": self._tile_html(row, seen),
                     "p": round(float(seen.confidence[row]), 4),
                 }
                 for row in rows
             ]
-        self.send({"kind": "grid", "cluster": cluster_id(cluster), "tiles": tiles})
+        wide = not is_picture(self.loop.items[0])
+        self.send({"kind": "grid", "cluster": cluster_id(cluster), "tiles": tiles, "wide": wide})
         return False
+
+    def _tile_html(self, row: int, seen: PageState) -> str:
+        """A row among others: the columns that tell it apart, a text's beginning, or the whole picture."""
+        brief = self._tiles.item(row, seen)
+        if "brief" in brief:
+            return item_html(dict(brief["brief"]))
+        item = self.loop.items[row]
+        return item_html(f"{item[:TILE_TEXT]} …" if isinstance(item, str) and len(item) > TILE_TEXT else item)
 
     def _map(self, message: dict[str, Any]) -> bool:
         """Where rows lie (16-bit pairs), their codes (16 bits), certainties and kinds (bytes)."""

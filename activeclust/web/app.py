@@ -19,10 +19,10 @@ from activeclust.web.service import AnnotationService
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _LOGIN = (
-    '<form method=post action="login">{name}<p><label>Password <input name=password type=password required '
-    "autocomplete=current-password></label></p><p><button>Open</button></p></form>"
+    '<form method=post action="login">{name}<label class=field>Password <input name=password type=password required '
+    "autocomplete=current-password></label><p class=row-end><button class=primary>Open</button></p></form>"
 )
-_NAME = "<p><label>Name <input name=name required autocomplete=username></label></p>"
+_NAME = "<label class=field>Name <input name=name required autocomplete=username></label>"
 
 
 def make_app(service: AnnotationService, access: Access, guidelines: str = "") -> Guard:
@@ -53,7 +53,7 @@ def make_app(service: AnnotationService, access: Access, guidelines: str = "") -
 
     def closed(why: str = CLOSED) -> Response:
         if not access.has_login:
-            return message_page("This page stays closed", why, 401)
+            return message_page("This page cannot be opened", why, 401)
         form = _LOGIN.format(name=_NAME if any(access.people.values()) else "")
         return message_page("activeclust", "" if why is CLOSED else why, 401, form)
 
@@ -66,7 +66,7 @@ def make_app(service: AnnotationService, access: Access, guidelines: str = "") -
             return closed("The request is too large.")
         name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
         visitor = await access.log_in(name, password)
-        return closed("This is not the password.") if visitor is None else access.let_in(visitor)
+        return closed("Wrong password.") if visitor is None else access.let_in(visitor)
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]

@@ -73,14 +73,14 @@ def why(state: PageState, row: int, stands_for: int) -> str:
         How many rows are nearer to it than to any answer.
     """
     if not state.clusters:
-        return "The first row: nothing has a name yet."
+        return "It is the first row: there is no cluster yet."
     told = state.suggestions(row, 2)
     (first, p), none = told[0], float(state.new[row])
-    beside = f" About {stands_for:,} rows are nearer to it than to any answer." if stands_for > 1 else ""
+    beside = f" About {stands_for:,} rows are nearer to it than to any answered row." if stands_for > 1 else ""
     if none >= p:
-        return f"New territory: most likely none of the clusters so far.{beside}"
+        return f"New territory: it is most likely in none of the clusters.{beside}"
     if len(told) > 1 and told[1][1] >= BETWEEN * p:
         return f"It lies between {first} and {told[1][0]}.{beside}"
     if beside:
-        return f"It speaks for others.{beside}"
-    return "A check: the model is fairly sure here, and would learn most if it were wrong."
+        return f"It stands for others.{beside}"
+    return "A check: the model is fairly sure, and would learn most if it were wrong."

@@ -195,7 +195,7 @@ class Routes:
         """A row's picture, by its number; ``wide`` is how many pixels will be shown."""
         row = self._row(request)
         if not is_picture(self.service.items[row]):
-            return json_response({"error": f"Row {row} is no picture."}, 404)
+            return json_response({"error": f"Row {row} is not a picture."}, 404)
         wide = request.query_params.get("wide")
         png = self.pictures.png(row, None if wide is None else payload.number_of(wide, "wide"))
         return Response(png, media_type="image/png", headers=KEPT)
@@ -256,7 +256,7 @@ class Routes:
         kind, cluster = payload.answer_of(body, self.service.clusters())
         rows = payload.rows_of(body.get("rows"), self.service.n_rows)
         if kind is not Kind.LABEL or cluster is None or not rows:
-            raise InvalidInput("Many rows are answered with a cluster, and there must be one at least.")
+            raise InvalidInput("Several rows are answered together with one cluster, and there must be at least one row.")
         how = {"gesture": payload.text_of(body, "gesture", 20)}
         written = self.service.label_many(rows, cluster, visitor.name, _client(body), how)
         return {"seq": written[-1].seq, "cluster": _named(cluster), "rows": len(written)}

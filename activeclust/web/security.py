@@ -36,6 +36,7 @@ SLOWEST_BODY = 20.0  #: seconds a body may take
 MOST_AT_ONCE = 64  #: requests worked on; more are told to come again
 SAFE = ("GET", "HEAD")
 KEY = "x-activeclust-key"  #: header with the page's key; pictures and downloads have it in their address
+LOOKS = ("/static/page.css", "/static/icon.svg")  #: what refusals and the login look like: for everybody
 SHELL = ("/", "/login", "/favicon.ico")  #: addresses without data, and /static/
 
 HEADERS = {
@@ -260,18 +261,18 @@ class Guard:
         hosts = headers.getlist("host")
         no = _refusing(headers)
         if len(hosts) != 1 or (hosts[0] not in self.access.hosts and not self.access.any_host):
-            return no("This server answers to its own address only.", 421)
+            return no("This server accepts requests to its own address only.", 421)
         if scope["method"] not in (*SAFE, "POST"):
-            return no("Only GET and POST are understood here.", 405)
+            return no("This server understands GET and POST only.", 405)
         site = headers.get("sec-fetch-site")
         if scope["method"] == "POST" and (problem := self._foreign(headers, hosts[0], scope["path"])):
             return no(problem, 403)
         if scope["method"] in SAFE and site in ("cross-site", "same-site") and not _navigates(headers):
-            return no("Nothing here may be embedded by another site.", 403)
+            return no("Other sites may not embed this page.", 403)
         if (too_large := _too_large(headers)) is not None:
             return no(*too_large)
-        if scope["path"] in ("/", "/login"):
-            return None  # the door itself: the route looks at token, cookie and password
+        if scope["path"] in ("/", "/login", *LOOKS):
+            return None  # the first two look at token, cookie and password themselves
         visitor = self.access.visitor(headers.getlist("cookie"))
         if visitor is None:
             return no(CLOSED, 401)
@@ -285,9 +286,9 @@ class Guard:
         """Why a write is not the page's own, or None."""
         site, origins = headers.get("sec-fetch-site"), headers.getlist("origin")
         if origins and origins not in ([f"http://{host}"], [self.access.public_origin]):
-            return "Writes are taken from this page only (Origin)."
+            return "Writes are accepted from this page only (Origin)."
         if site is not None and site != "same-origin":
-            return "Writes are taken from this page only (Sec-Fetch-Site)."
+            return "Writes are accepted from this page only (Sec-Fetch-Site)."
         if not origins and site is None:
             return "A write must say where it comes from (Origin)."
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -295,7 +296,7 @@ class Guard:
         return None if kind == wanted else f"Writes are {wanted}."
 
 
-CLOSED = "Open the address that the terminal shows: it lets one browser in. After a restart it is a new one."
+CLOSED = "Open the address that the terminal shows. It works for one browser; after a restart there is a new one."
 
 
 def _key_of(scope: Scope, headers: Headers) -> str:
@@ -322,7 +323,7 @@ def _refusing(headers: Headers) -> Callable[[str, int], Response]:
 
     def no(why: str, status: int) -> Response:
         if person:
-            return message_page("This page stays closed", why, status)
+            return message_page("This page cannot be opened", why, status)
         return JSONResponse({"error": why}, status, {"Connection": "close"})
 
     return no
@@ -330,11 +331,13 @@ def _refusing(headers: Headers) -> Callable[[str, int], Response]:
 
 def message_page(title: str, text: str, status: int, form: str = "") -> Response:
     """A page of a title and a sentence, and a form where one is given."""
+    said = f"<p>{html.escape(text)}</p>" if text else ""
     return HTMLResponse(
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
-        '<meta name=color-scheme content="light dark"><title>activeclust</title></head>'
-        f"<body><main><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{form}</main></body></html>",
+        '<title>activeclust</title>'
+        '<link rel=icon href="static/icon.svg" type="image/svg+xml"><link rel=stylesheet href="static/page.css"></head>'
+        f"<body class=message><main class=panel><h1>{html.escape(title)}</h1>{said}{form}</main></body></html>",
         status,
     )
 

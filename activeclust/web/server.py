@@ -95,7 +95,7 @@ def redirect_file(url: str) -> Iterator[Path]:
         file.write_text(
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>activeclust</title>'
             f'<meta http-equiv="refresh" content="0;url={html.escape(url)}"></head>'
-            f'<body><p><a href="{html.escape(url)}">Go on to the page</a></p></body></html>',
+            f'<body><p><a href="{html.escape(url)}">Open the page</a></p></body></html>',
             encoding="utf-8",
         )
         yield file
@@ -125,8 +125,8 @@ def run_server(
         access = Access(taken, who=who, host=host, base_url=base_url, password=password, people=people)
         if port is None and taken != own:
             print(
-                f"Port {own}, which this run has otherwise, is taken: answers that wait in a browser from before are "
-                f"sent once the run is served there again (--port {own}).",
+                f"Port {own}, which this run usually has, is in use. Answers that still wait in a browser are sent when the "
+                f"run is served there again (--port {own}).",
                 file=sys.stderr,
             )
         reach = "on this machine only" if password is None else f"or {access.base}/ with the password"

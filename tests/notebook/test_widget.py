@@ -46,7 +46,7 @@ def test_an_answer_is_in_the_loop_before_the_next_question(front):
     assert front.widget.loop.anchors == {first: "cat"}
     assert front.widget.loop.stored.events()[0].annotator == "eva"
     assert state["answered"] == 1 and state["question"]["row"] != first and state["trouble"] == ""
-    assert state["clusters"] == [{"id": '"cat"', "text": "cat", "rows": 60}]
+    assert state["clusters"] == [{"id": '"cat"', "text": "cat", "rows": 60, "key": "c"}]
     assert state["question"]["suggestions"][0]["id"] == '"cat"'
     assert json.loads(json.dumps(state)) == state
 
@@ -69,7 +69,7 @@ def test_skip_unsure_and_undo(front):
     assert set(loop.stored.withdrawn()) == {row, second}
     assert front.tell(do="undo")[0]["question"]["row"] == second
     assert front.tell(do="undo")[0]["question"]["row"] == row
-    assert "no answer to take back" in front.tell(do="undo")[0]["trouble"]
+    assert "no answer to undo" in front.tell(do="undo")[0]["trouble"]
 
 
 def test_the_budget_ends_the_questions_but_not_the_answers(front):
@@ -95,6 +95,22 @@ def test_the_grid_holds_open_rows_of_the_cluster_likeliest_first(front, blobs):
     assert shares == sorted(shares, reverse=True)
     state, _ = front.tell(do="many", rows=rows, cluster='"cat"')
     assert all(loop.anchors[row] == "cat" for row in rows) and state["answered"] == 30 + len(rows)
+
+
+def test_tiles_of_a_table_show_what_tells_rows_apart_and_texts_begin(make, blobs):
+    rows = [
+        {"id": f"r{row}", "kind": name, **{f"c{i}": 1 for i in range(8)}} for row, name in enumerate(blobs[1])
+    ]
+    front = Front(annotate(make(None, items=rows)))
+    front.widget.loop.tell(0, "cat")
+    _, [(grid, _)] = front.tell(do="grid", cluster='"cat"')
+    assert grid["wide"]
+    for tile in grid["tiles"]:
+        assert str(rows[tile["row"]]["kind"]) in tile["html"] and tile["html"].count("<tr>") <= 4
+    front = Front(annotate(make(None, items=["word " * 200] * 60)))
+    front.widget.loop.tell(0, "cat")
+    _, [(grid, _)] = front.tell(do="grid", cluster='"cat"')
+    assert all(len(tile["html"]) < 400 for tile in grid["tiles"])
 
 
 def test_the_map_says_where_rows_lie_and_what_they_look_like(front, blobs):
@@ -174,6 +190,9 @@ const model = {
   off: (name, run) => listeners.set(name, (listeners.get(name) ?? []).filter((other) => other !== run)),
   send: exchange,
 };
+window.model = model;
+window.maps = 0;
+model.on("msg:custom", ({ kind }) => { window.maps += kind === "map"; });
 await exchange(null);
 widget.render({ model, el: document.getElementById("cell") });
 </script>"""
@@ -231,6 +250,45 @@ def browser(front, tmp_path):
     thread.join()
 
 
+def test_keys_answer_and_a_newer_map_leaves_the_lasso_and_its_name(browser, front):
+    """A cluster's key is on its buttons; typed letters and a selection stay when the map is drawn again."""
+    from selenium.webdriver.common.keys import Keys
+
+    loop = front.widget.loop
+    every = lambda selector: browser.find_elements("css selector", selector)  # noqa: E731
+    wait(lambda: every(".ac-item"), "the question")
+    every(".ac-two input")[0].send_keys("cat" + Keys.ENTER)
+    wait(lambda: every(".ac-bars kbd"), "the cluster's key")
+    assert every(".ac-bars kbd")[0].text == "c"
+    browser.execute_script("document.querySelector('.activeclust').focus()")
+    every(".activeclust")[0].send_keys("C")  # Caps Lock
+    wait(lambda: len(loop.anchors) == 2, "the key's answer")
+    assert set(loop.anchors.values()) == {"cat"}
+
+    browser.find_element("css selector", '[data-view="map"]').click()
+    canvas = wait(lambda: every("canvas"), "the map")[0]
+    browser.execute_script(_AROUND_ALL, canvas)
+    wait(lambda: every(".ac-map + div input"), "the rows in the lasso")
+    every(".ac-map + div input")[0].send_keys("do")
+    browser.execute_script("window.model.send({ do: 'map' })")
+    wait(lambda: browser.execute_script("return window.maps") >= 2, "a newer map")
+    assert every("canvas")[0] == canvas
+    every(".ac-map + div input")[0].send_keys("g" + Keys.ENTER)
+    wait(lambda: set(loop.anchors.values()) == {"cat", "dog"}, "the answer for all")
+
+
+_AROUND_ALL = """
+const canvas = arguments[0], box = canvas.getBoundingClientRect();
+const point = (kind, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
+  bubbles: true, pointerId: 1, button: 0, clientX: box.left + x * box.width, clientY: box.top + y * box.height }));
+canvas.setPointerCapture = () => {};
+point("pointerdown", 0.01, 0.01);
+for (const [x, y] of [[0.5, 0.01], [0.99, 0.01], [0.99, 0.5], [0.99, 0.99], [0.5, 0.99], [0.01, 0.99]])
+  point("pointermove", x, y);
+point("pointerup", 0.01, 0.5);
+"""
+
+
 def test_a_person_answers_in_the_widget(browser, front, blobs):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
@@ -280,7 +338,7 @@ def test_a_person_answers_in_the_widget(browser, front, blobs):
         for _ in range(3):
             drag.move_by_offset(dx // 3, dy // 3)
     drag.release().perform()
-    wait(lambda: "picked" in text(".ac-map + div"), "the rows in the lasso")
+    wait(lambda: "selected" in text(".ac-map + div"), "the rows in the lasso")
     field = find(".ac-map + div input")
     field.send_keys("rest" + Keys.ENTER)
     wait(lambda: len(loop.anchors) == 60, "their answers")

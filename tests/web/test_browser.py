@@ -178,7 +178,7 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     for dx, dy in ((600, 0), (0, 220), (-600, 0)):
         drawn.move_by_offset(dx, dy)
     drawn.release().perform()
-    wait(lambda: "picked" in person.find("#map-picked").text, "the rows in the lasso")
+    wait(lambda: "selected" in person.find("#map-picked").text, "the rows in the lasso")
     person.shot("map-lasso")
     picked = int(person.find("#map-picked").text.split()[0].replace(",", ""))
     assert picked > 10
@@ -189,7 +189,7 @@ def asks_and_labels_on_the_map(person: Person) -> None:
 
     person.js("document.getElementById('map-points').focus()")
     person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE)
-    wait(lambda: person.find("#map-picked").text == "1 row picked", "a row picked by key")
+    wait(lambda: person.find("#map-picked").text == "1 row selected", "a row selected by key")
     said = person.js("return document.getElementById('map-said').textContent")
     person.press(Keys.ENTER)
     wait(lambda: person.row() is not None and f"Row {person.row()}," in said, "the row at the cursor")
@@ -215,7 +215,7 @@ def follows_the_curve_and_looks_again(person: Person) -> None:
     person.view("progress")
     wait(lambda: person.all("#view-progress .curve"), "the curves")
     person.find("#suspects button").click()
-    wait(lambda: "Look again" in person.find("#suspects").text, "the suspects")
+    wait(lambda: "Find again" in person.find("#suspects").text, "the suspects")
     person.shot("progress")
 
 

@@ -32,14 +32,14 @@ def believed(state, cat: float, dog: float, new: float):
 @pytest.mark.parametrize(
     ("belief", "stands_for", "says"),
     [
-        ((0.6, 0.4, 0.7), 1, "New territory: most likely none of the clusters so far."),
+        ((0.6, 0.4, 0.7), 1, "New territory: it is most likely in none of the clusters."),
         (
             (0.6, 0.4, 0.7),
             12,
-            "none of the clusters so far. About 12 rows are nearer to it than to any answer.",
+            "in none of the clusters. About 12 rows are nearer to it than to any answered row.",
         ),
         ((0.4, 0.6, 0.0), 1, "It lies between dog and cat."),
-        ((0.9, 0.1, 0.0), 30, "It speaks for others. About 30 rows"),
+        ((0.9, 0.1, 0.0), 30, "It stands for others. About 30 rows"),
         ((0.9, 0.1, 0.0), 1, "A check: the model is fairly sure here"),
     ],
 )

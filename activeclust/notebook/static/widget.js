@@ -1,11 +1,13 @@
 // The widget of activeclust.notebook: Python holds the run, this draws it and sends what is done.
 
 import { COLOURS, NO_CLUSTER } from "../../web/static/colours.js";
+import { letterOf } from "../../web/static/letters.js";
 const GREY = "#888888";
 const [OPEN, ANSWERED] = [0, 1];
 const REACH = 10; // pixels between pointer and point
+const BARS = 5; // suggestions that get a bar
 const AGAIN = 2000; // ms between looks at how far the layout is
-const VIEWS = { question: "One row", grid: "Many alike", map: "Map" };
+const VIEWS = { question: "One row", grid: "Similar rows", map: "Map" };
 
 const percent = (p) => (p > 0 && p < 0.01 ? "<1 %" : `${Math.round(100 * p)} %`);
 const number = (n) => n.toLocaleString("en");
@@ -102,7 +104,7 @@ class Widget {
     const of = budget == null ? `of ${number(rows)} rows` : `of ${number(budget)} answers`;
     this.status.textContent =
       `${number(answered)} ${of}` +
-      (expected == null ? "" : ` · the model expects ${percent(expected)} to be right`) +
+      (expected == null ? "" : ` · expected accuracy ${percent(expected)}`) +
       (who ? ` · ${who}` : "");
     this.trouble.textContent = trouble;
     this.trouble.hidden = !trouble;
@@ -145,19 +147,26 @@ class Widget {
     const { question, ended } = this.state;
     if (!question) {
       const why = ended === "budget" ? "The budget is used up." : "Every row has been answered or set aside.";
-      this.body.replaceChildren(h("p", { text: `${why} Every answer is in the loop.` }), this.commands());
+      this.body.replaceChildren(h("p", { text: `${why} All answers are in the loop.` }), this.commands());
       return;
     }
     const answer = (given) => this.send({ do: "answer", row: question.row, ...given });
-    const bar = ({ id, text, p }) =>
+    const suggestions = question.suggestions.slice(0, BARS),
+      first = suggestions[0]?.p > question.new;
+    const bar = ({ id, text, p }, place) =>
       h(
         "button",
-        { onclick: () => answer({ cluster: id }), "data-id": id },
-        h("span", { text }),
+        {
+          onclick: () => answer({ cluster: id }),
+          "data-id": id,
+          class: first && place === 0 ? "ac-first" : null,
+          title: first && place === 0 ? "Key Enter" : null,
+        },
+        this.named(id, text),
         bars(p),
         h("span", { text: percent(p) }),
       );
-    const others = this.state.clusters.filter((c) => !question.suggestions.some((s) => s.id === c.id));
+    const others = this.state.clusters.filter((c) => !suggestions.some((s) => s.id === c.id));
     this.body.replaceChildren(
       h(
         "div",
@@ -173,13 +182,15 @@ class Widget {
         h(
           "div",
           {},
-          h("div", { class: "ac-bars" }, question.suggestions.map(bar)),
-          h("p", { text: `None of these: ${percent(question.new)}` }),
+          h("div", { class: "ac-bars" }, suggestions.map(bar)),
+          suggestions.length ? h("p", { text: `None of these: ${percent(question.new)}` }) : null,
           others.length
             ? h(
                 "div",
-                { class: "bar-line" },
-                others.map((c) => h("button", { text: c.text, onclick: () => answer({ cluster: c.id }) })),
+                { class: "bar-line ac-others" },
+                others.map((c) =>
+                  h("button", { onclick: () => answer({ cluster: c.id }) }, this.named(c.id, c.text)),
+                ),
               )
             : null,
           this.nameForm("New or other cluster", answer),
@@ -189,17 +200,29 @@ class Widget {
     );
   }
 
+  /** A cluster's key, colour and name. */
+  named(id, text) {
+    const place = this.state.clusters.findIndex((c) => c.id === id);
+    const swatch = h("b", { class: "ac-swatch" });
+    swatch.style.background = COLOURS[Math.max(0, place) % COLOURS.length];
+    return h(
+      "span",
+      { class: "ac-named" },
+      key(this.state.clusters[place]?.key),
+      swatch,
+      h("span", { text, dir: "auto" }),
+    );
+  }
+
   commands(answer) {
-    const signal = (name, text) =>
-      answer
-        ? h("button", { text, title: `Key ${KEYS[name]}`, onclick: () => answer({ signal: name }) })
-        : null;
+    const button = (name, text, onclick) => h("button", { onclick }, key(KEYS[name]), text);
+    const signal = (name, text) => (answer ? button(name, text, () => answer({ signal: name })) : null);
     return h(
       "div",
       { class: "bar-line" },
       signal("skip", "Skip"),
       signal("unsure", "Unsure"),
-      h("button", { text: "Undo", title: "Key u", onclick: () => this.send({ do: "undo" }) }),
+      button("undo", "Undo", () => this.send({ do: "undo" })),
     );
   }
 
@@ -207,12 +230,16 @@ class Widget {
   key(event) {
     event.stopPropagation(); // the notebook's own single keys would act too
     if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { question } = this.state;
-    if (event.key === "u") this.send({ do: "undo" });
+    const { question, clusters } = this.state,
+      letter = letterOf(event),
+      cluster = clusters.find((c) => c.key && c.key === letter);
+    if (event.repeat) return; // a key that is held down is one answer
+    if (letter === KEYS.undo) this.send({ do: "undo" });
     else if (this.view !== "question" || !question) return;
-    else if (event.key === "n") this.body.querySelector("input").focus();
-    else if (event.key === "s") this.send({ do: "answer", row: question.row, signal: "skip" });
-    else if (event.key === "?") this.send({ do: "answer", row: question.row, signal: "unsure" });
+    else if (letter === KEYS.new) this.body.querySelector("input").focus();
+    else if (letter === KEYS.skip) this.send({ do: "answer", row: question.row, signal: "skip" });
+    else if (event.key === KEYS.unsure) this.send({ do: "answer", row: question.row, signal: "unsure" });
+    else if (cluster) this.send({ do: "answer", row: question.row, cluster: cluster.id });
     else if (event.key === "Enter" && event.target === this.root && question.suggestions[0]?.p > question.new)
       this.send({ do: "answer", row: question.row, cluster: question.suggestions[0].id });
     else return;
@@ -224,20 +251,23 @@ class Widget {
   showGrid() {
     if (!this.state.clusters.length) {
       this.body.replaceChildren(
-        h("p", { text: "There is no cluster yet: answer some rows one by one first." }),
+        h("p", { text: "There is no cluster yet. Answer a few rows one by one first." }),
       );
       return;
     }
     const of = this.grid?.cluster;
     const pick = h(
       "div",
-      { class: "bar-line" },
+      { class: "bar-line ac-others" },
       this.state.clusters.map((c) =>
-        h("button", {
-          text: c.text,
-          "aria-pressed": String(c.id === of),
-          onclick: () => this.send({ do: "grid", cluster: c.id }),
-        }),
+        h(
+          "button",
+          {
+            "aria-pressed": String(c.id === of),
+            onclick: () => this.send({ do: "grid", cluster: c.id }),
+          },
+          this.named(c.id, c.text),
+        ),
       ),
     );
     const rows = (this.grid?.tiles ?? []).map((tile) => tile.row).filter((row) => !this.left.has(row));
@@ -245,15 +275,15 @@ class Widget {
     this.body.replaceChildren(
       pick,
       h("p", {
-        text: "Open rows that look most like it. Click those that do not belong, then take the rest.",
+        text: "The unanswered rows that are most similar to it. Click those that do not belong, then label the others.",
       }),
       h(
         "div",
-        { class: "ac-tiles" },
+        { class: this.grid?.wide ? "ac-tiles ac-wide" : "ac-tiles" },
         (this.grid?.tiles ?? []).map((tile) => this.tile(tile)),
       ),
       h("button", {
-        text: `${number(rows.length)} row${rows.length === 1 ? " is" : "s are"} ${name}`,
+        text: `Label ${number(rows.length)} row${rows.length === 1 ? "" : "s"}: ${name}`,
         disabled: !rows.length,
         onclick: () => {
           this.send({ do: "many", rows, cluster: of });
@@ -323,10 +353,17 @@ class Widget {
     }
     const { layout } = this.map;
     const words = layout.ready
-      ? "Rows that are alike lie together."
+      ? "Similar rows are close together."
       : layout.why
-        ? `Two principal axes. ${layout.why}`
-        : `Two principal axes, until the layout of neighbours is made: ${percent(layout.done)}.`;
+        ? `The map shows two principal axes. ${layout.why}`
+        : `The map shows two principal axes until the layout of neighbours is computed: ${percent(layout.done)}.`;
+    if (!this.canvas?.isConnected) this.buildMap(); // a lasso or a name in the making outlives a newer map
+    this.mapWords.textContent = `${words} Point at a row to see it, click it to answer it, draw around rows to select them.`;
+    this.showPicked();
+    this.draw();
+  }
+
+  buildMap() {
     this.canvas = h("canvas", {
       "aria-label": "Map of all rows",
       role: "img",
@@ -339,20 +376,20 @@ class Widget {
       onpointerleave: () => this.point(-1),
     });
     this.cardBox = h("div", { class: "ac-card", hidden: true });
+    this.mapWords = h("p");
     this.after = h("div");
     this.body.replaceChildren(
-      h("p", {
-        text: `${words} Point at a row to see it, click it to be asked about it, draw round rows to pick them.`,
-      }),
+      this.mapWords,
       h("div", { class: "ac-map" }, this.canvas, this.cardBox),
       this.after,
     );
-    this.showPicked();
-    this.draw();
   }
 
   showPicked() {
     const rows = [...this.picked].filter((row) => this.map.kinds[row] === OPEN);
+    const shown = JSON.stringify([rows, this.state.clusters.map((c) => c.id)]);
+    if (this.after.dataset.shown === shown) return;
+    this.after.dataset.shown = shown;
     if (!rows.length) {
       this.after.replaceChildren();
       return;
@@ -364,12 +401,14 @@ class Widget {
     };
     this.after.replaceChildren(
       h("p", {
-        text: `${number(rows.length)} open row${rows.length === 1 ? "" : "s"} picked. They all are …`,
+        text: `${number(rows.length)} unanswered row${rows.length === 1 ? "" : "s"} selected. Label them all as …`,
       }),
       h(
         "div",
-        { class: "bar-line" },
-        this.state.clusters.map((c) => h("button", { text: c.text, onclick: () => give({ cluster: c.id }) })),
+        { class: "bar-line ac-others" },
+        this.state.clusters.map((c) =>
+          h("button", { onclick: () => give({ cluster: c.id }) }, this.named(c.id, c.text)),
+        ),
       ),
       this.nameForm("New or other cluster", give),
     );
@@ -477,7 +516,9 @@ class Widget {
   }
 }
 
-const KEYS = { skip: "s", unsure: "?" };
+const KEYS = { new: "n", skip: "s", unsure: "?", undo: "u" };
+
+const key = (text) => (text ? h("kbd", { text }) : null);
 
 function bars(p) {
   const bar = h("i");

@@ -61,7 +61,7 @@ class LabelStudioGuard:
                 challenge = {"WWW-Authenticate": 'Basic realm="activeclust"'}
                 return JSONResponse({"error": "This server wants user and password."}, 401, challenge)
         elif headers.get("host") not in self.hosts:
-            return JSONResponse({"error": "This server answers to its own address only."}, 421)
+            return JSONResponse({"error": "This server accepts requests to its own address only."}, 421)
         if headers.get("origin") is not None or headers.get("sec-fetch-site") is not None:
             return JSONResponse({"error": "This server talks to Label Studio, not to web pages."}, 403)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -45,7 +45,7 @@ handlers.failed = (error, waiting) => {
   const letters = waiting ? ` ${count(waiting, "answer waits", "answers wait")} in this browser.` : "";
   const closed = error.status === 401 || error.status === 403;
   const why = closed
-    ? "The server was started again: open the address that it shows."
+    ? "The server has been restarted: open the address that it shows."
     : error.status === 503
       ? "The server is busy."
       : "No connection.";
@@ -171,7 +171,7 @@ export async function answerTyped(name) {
   const at = page.current;
   const meant = await choose(
     `Is “${name}” the cluster “${alike.text}”?`,
-    "Two clusters whose names look alike are easily mixed up.",
+    "Clusters with similar names are easily confused.",
     [
       { value: "same", text: `Yes, ${alike.text}` },
       { value: "new", text: `No, a new cluster ${name}` },
@@ -266,7 +266,7 @@ export function undo() {
 
 function undone({ undone: events, queries }) {
   if (!events.length) {
-    toast("There is nothing of yours to take back.");
+    toast("You have no answer to undo.");
     return;
   }
   const rows = events.map((event) => event.row);
@@ -281,8 +281,8 @@ function undone({ undone: events, queries }) {
     askAbout({ ...query, answer: null });
   toast(
     events.length > 1
-      ? `Took ${events.length} answers back.`
-      : `Took back: row ${rows[0]}${cluster ? ` is ${short(cluster.text)}` : ""}.`,
+      ? `${events.length} answers undone.`
+      : `Undone: row ${rows[0]}${cluster ? ` is ${short(cluster.text)}` : ""}.`,
     { text: "Redo", run: redo },
   );
 }
@@ -291,7 +291,7 @@ function undone({ undone: events, queries }) {
 export async function redo() {
   const last = page.redo.pop();
   if (!last) {
-    toast("There is nothing to give again.");
+    toast("There is nothing to redo.");
     return;
   }
   const rest = page.redo;
@@ -380,7 +380,7 @@ export function showState(state) {
   );
   const { expected_low: low, expected_high: high, answers_to_goal: more, agreement } = state.metrics;
   $("sure").replaceChildren(
-    ...(low == null ? [] : ["the model expects ", h("b", { textContent: range(low, high) }), " to be right"]),
+    ...(low == null ? [] : ["expected accuracy ", h("b", { textContent: range(low, high) })]),
     ...(more ? [`, 95 % after about ${more.toLocaleString("en")} more answers`] : []),
   );
   $("stop-signal").className = state.converged ? "fact done" : "fact";
@@ -391,7 +391,7 @@ export function showState(state) {
       : state.moved
         ? `the last answer moved ${count(state.moved.rows, "row")}, ${state.moved.rows > 1 ? "most " : ""}from ${short(state.moved.from)} to ${short(state.moved.to)}`
         : "the last answer moved nothing";
-  if (state.trouble) say("network", `The model cannot go on: ${state.trouble}`);
+  if (state.trouble) say("network", `The model has stopped: ${state.trouble}`);
   for (const listener of stateListeners) listener(state);
 }
 
@@ -472,7 +472,7 @@ function showCheck() {
   const at = page.check.of - page.check.queries.length;
   box.replaceChildren(
     h("span", {
-      textContent: `Check, row ${at} of ${page.check.of}: drawn at random, and what the model believes is hidden.`,
+      textContent: `Check, row ${at} of ${page.check.of}: drawn at random; the model's guess is hidden.`,
     }),
     h("button", { type: "button", textContent: "Stop the check", onclick: endCheck }),
   );
@@ -492,10 +492,10 @@ function showChoices(query) {
           h("li", {
             class: "hint",
             textContent: query.check
-              ? "Which cluster is it? Take one below, or type a name."
+              ? "Which cluster is it? Choose one below, or type a name."
               : clusters().length
                 ? "No suggestion yet."
-                : "Nothing has a name yet. What is this? Type a name below.",
+                : "There is no cluster yet. What is this? Type a name below.",
           }),
         ]),
   );
@@ -588,13 +588,13 @@ const ends = (ended) => [
     type: "button",
     class: "primary",
     onclick: () => show("result"),
-    textContent: "See and take the result",
+    textContent: "See the result",
   }),
-  h("button", { type: "button", onclick: () => show("rows"), textContent: "Look at doubtful rows" }),
+  h("button", { type: "button", onclick: () => show("rows"), textContent: "Look at uncertain rows" }),
   ended
     ? h("button", {
         type: "button",
-        textContent: ended === "budget" ? "Go on: 20 more answers" : "Go on",
+        textContent: ended === "budget" ? "Continue: 20 more answers" : "Continue",
         onclick: goOn,
       })
     : null,

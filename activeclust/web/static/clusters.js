@@ -9,7 +9,7 @@ import { panel, tile, write } from "./views.js";
 panel("clusters", async (place) => {
   const { clusters: all } = await call("/api/clusters");
   place.replaceChildren(
-    h("h2", { textContent: all.length ? count(all.length, "cluster") : "No cluster has a name yet" }),
+    h("h2", { textContent: all.length ? count(all.length, "cluster") : "There is no cluster yet" }),
     h(
       "ul",
       { class: "cluster-list" },
@@ -77,7 +77,7 @@ function clusterCard(cluster, all) {
       "p",
       { class: "hint" },
       h("kbd", { textContent: keys.of(cluster.id) }),
-      ` ${count(cluster.answers, "answer")}, ${count(cluster.rows, "row")} in it`,
+      ` ${count(cluster.answers, "answer")}, ${count(cluster.rows, "row")}`,
     ),
     h(
       "div",

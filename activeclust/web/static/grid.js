@@ -38,7 +38,7 @@ function drawGrid() {
         textContent:
           cluster && grid.rows.length
             ? `These ${grid.rows.length} look like ${short(cluster.text, 40)}`
-            : "Many rows that look alike",
+            : "Many similar rows",
       }),
       chooser(),
       grid.rows.length ? takeButton() : null,
@@ -57,7 +57,7 @@ function chooser() {
     open.map((c) =>
       h("option", {
         value: c.id,
-        textContent: `${short(c.text, 40)} (${(c.rows - c.answers).toLocaleString("en")} more look like it)`,
+        textContent: `${short(c.text, 40)} (${(c.rows - c.answers).toLocaleString("en")} more like it)`,
         selected: c.id === grid.cluster,
       }),
     ),
@@ -73,7 +73,7 @@ function takeButton() {
   const left = [...grid.out.values()].filter((to) => to === LEAVE).length;
   const others = grid.out.size - left;
   const parts = [
-    `Take ${grid.rows.length - grid.out.size}`,
+    `Label ${grid.rows.length - grid.out.size}`,
     others ? `${others} as something else` : "",
     left ? `leave ${left}` : "",
   ];
@@ -88,11 +88,11 @@ function takeButton() {
 }
 
 function hint(cluster) {
-  if (grid.rows.length) return "Click those that are something else; all others get the label.";
-  if (cluster) return "No open row looks like it.";
+  if (grid.rows.length) return "Click the rows that are something else. All others get this label.";
+  if (cluster) return "No unanswered row looks like it.";
   return page.state.clusters.length
-    ? "Choose a cluster to see the open rows that look most like it."
-    : "Name some rows first: this view shows many that look like them.";
+    ? "Choose a cluster to see the unanswered rows most similar to it."
+    : "Answer a few rows first. This view then shows many similar rows at once.";
 }
 
 const gridTile = (q) =>

@@ -29,7 +29,7 @@ panel("answers", async (place) => {
     h(
       "div",
       { class: "panel-head" },
-      h("h2", { textContent: lines.length ? "Past answers, the newest first" : "No answer yet" }),
+      h("h2", { textContent: lines.length ? "Past answers, newest first" : "No answer yet" }),
       download("csv", "CSV"),
       download("jsonl", "JSON lines"),
       download("label-studio", "Label Studio"),
@@ -45,7 +45,7 @@ const download = (form, text) =>
 function logLine(line) {
   const at = new Date(line.at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   const words = line.cluster ? line.cluster.text : (KINDS[line.kind] ?? line.says);
-  const state = line.undone ? "taken back" : line.replaced ? "answered again since" : "";
+  const state = line.undone ? "undone" : line.replaced ? "answered again later" : "";
   return h(
     "li",
     { class: line.undone || line.replaced ? "panel old" : "panel", "data-seq": line.seq },
@@ -80,7 +80,7 @@ function logLine(line) {
     line.can_undo && !line.replaced
       ? h("button", {
           type: "button",
-          textContent: "Take back",
+          textContent: "Undo",
           onclick: async () => {
             try {
               await write("/api/undo", { target: line.seq });

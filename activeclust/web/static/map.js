@@ -73,7 +73,7 @@ function layoutWords() {
   if (ready) return "";
   return why
     ? `There is no layout of neighbours: ${why}`
-    : `The layout of neighbours is being made: ${percent(done)}.`;
+    : `The layout of neighbours is being computed: ${percent(done)}.`;
 }
 
 /** Where the names of clusters stand. */
@@ -111,8 +111,11 @@ async function follow() {
 
 function colour() {
   if (!map.codes || !map.plot.n) return;
-  const style = getComputedStyle($("map-box"));
-  const of = (name) => style.getPropertyValue(name).trim();
+  const probe = $("map-rings"); // the variables hold a light and a dark value: a property resolves them
+  const of = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
   Object.assign(map.plot, { accent: of("--accent"), wash: of("--lasso") });
   map.plot.look({
     codes: map.codes,
@@ -165,9 +168,7 @@ const guess = (row) => {
   const name = clusters().find((c) => c.id === id)?.text;
   if (kind === ANSWERED) return `answered: ${short(name ?? "?", 40)}`;
   const words =
-    name === undefined
-      ? "nothing known yet"
-      : `likely ${short(name, 40)}, ${percent(map.certainty[row] / 255)}`;
+    name === undefined ? "no cluster yet" : `likely ${short(name, 40)}, ${percent(map.certainty[row] / 255)}`;
   return kind === ASIDE ? `set aside; ${words}` : words;
 };
 
@@ -259,7 +260,7 @@ function card(row, touched = false) {
                 h("button", {
                   type: "button",
                   class: "primary",
-                  textContent: "Ask about it",
+                  textContent: "Answer this row",
                   onclick: () => askAboutRow(row),
                 }),
               ]
@@ -286,7 +287,7 @@ function cursor(row) {
   map.cursor = row;
   map.plot.reveal(row);
   card(row);
-  say("map-said", `Row ${row}, ${guess(row)}${map.plot.selected.has(row) ? ", picked" : ""}`);
+  say("map-said", `Row ${row}, ${guess(row)}${map.plot.selected.has(row) ? ", selected" : ""}`);
 }
 
 // ------------------------------------------------------------------ many rows
@@ -323,10 +324,10 @@ function showPicked() {
   const words =
     rows.length > MOST
       ? `${rows.length.toLocaleString("en")} rows: at most ${MOST.toLocaleString("en")} at once, draw a smaller lasso`
-      : `${count(rows.length, "row")} picked`;
+      : `${count(rows.length, "row")} selected`;
   say("map-picked", all ? words : "");
   $("map-with-answered").parentElement.hidden = !answered;
-  say("map-answered-count", `Change ${count(answered, "answered one")} too`);
+  say("map-answered-count", `Also change ${count(answered, "answered row")}`);
   const can = rows.length > 0 && rows.length <= MOST;
   for (const field of box.querySelectorAll("#map-name-form input, #map-name-form button"))
     field.disabled = !can;
@@ -386,16 +387,16 @@ function drawSamples(rows, cluster) {
       class: "hint",
       tabIndex: -1,
       textContent: rows.length
-        ? `${(map.from + 1).toLocaleString("en")} to ${last.toLocaleString("en")}, the least certain first. ` +
+        ? `${(map.from + 1).toLocaleString("en")} to ${last.toLocaleString("en")}, uncertain first. ` +
           (left + others
             ? [left ? `${left} left out` : "", others ? `${others} as something else` : ""]
                 .filter(Boolean)
                 .join(", ")
-            : "Click what does not belong.")
+            : "Click the rows that do not belong.")
         : "",
     }),
     ...(rows.length > SAMPLES
-      ? [turn("Earlier", map.from - SAMPLES), turn("Further", map.from + SAMPLES)]
+      ? [turn("Previous", map.from - SAMPLES), turn("Next", map.from + SAMPLES)]
       : []),
   );
 }
@@ -517,7 +518,7 @@ function up(event) {
   if (kind === "lasso" && moved > 4 && event.type === "pointerup") {
     select(map.plot.inside(map.plot.lasso), added);
     map.plot.lasso = [];
-    if (!map.plot.selected.size) toast("No row lies in there.");
+    if (!map.plot.selected.size) toast("There is no row inside the lasso.");
     return;
   }
   map.plot.lasso = [];
@@ -663,7 +664,7 @@ function build() {
       ),
       h(
         "aside",
-        { class: "map-side", "aria-label": "What is picked on the map" },
+        { class: "map-side", "aria-label": "Selection" },
         h(
           "section",
           { id: "map-selection", class: "panel pad", hidden: true },
@@ -683,7 +684,7 @@ function build() {
             }),
             h("span", { id: "map-answered-count" }),
           ),
-          h("p", { class: "small-caps", textContent: "They all are …" }),
+          h("p", { class: "small-caps", textContent: "Label them all as …" }),
           h("div", { class: "others", id: "map-clusters" }),
           h(
             "form",
@@ -709,14 +710,17 @@ function build() {
             }),
             h("button", { type: "submit", class: "primary", textContent: "Label" }),
           ),
-          h("button", { type: "button", textContent: "Pick none", onclick: () => select([]) }),
+          h("button", { type: "button", textContent: "Clear selection", onclick: () => select([]) }),
         ),
         h(
           "section",
           { class: "panel pad" },
           h("h3", { textContent: "Clusters" }),
           h("div", { id: "map-legend", class: "legend-list" }),
-          h("p", { class: "hint", textContent: "Paler is less certain; ringed rows have been answered." }),
+          h("p", {
+            class: "hint",
+            textContent: "Pale points are uncertain. Points with a ring have been answered.",
+          }),
         ),
         h(
           "section",
@@ -724,12 +728,12 @@ function build() {
           h("p", {
             class: "hint",
             textContent:
-              "Drag to move, scroll to zoom, click a row to be asked about it. With Lasso, or Shift held, draw round rows to label them together.",
+              "Drag to move, scroll to zoom, click a row to answer it. With Lasso, or with Shift held, draw around rows to label them together.",
           }),
           h("p", {
             class: "hint keys-hint",
             textContent:
-              "By keyboard: arrows go from row to row (with Shift they move the map), Enter asks, Space picks, + − 0 zoom, Escape picks none.",
+              "By keyboard: arrows go from row to row (with Shift they move the map), Enter answers the row, Space selects it, + − 0 zoom, Escape clears the selection.",
           }),
           h(
             "form",
@@ -754,7 +758,7 @@ function build() {
               h("input", { id: "map-count", type: "number", min: 1, max: MOST, value: 24 }),
               " rows",
             ),
-            h("button", { type: "submit", textContent: "Pick" }),
+            h("button", { type: "submit", textContent: "Select" }),
           ),
         ),
       ),

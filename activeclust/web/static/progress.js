@@ -6,10 +6,10 @@ import { askAboutRow } from "./answer.js";
 import { panel, tile } from "./views.js";
 
 const CURVES = {
-  expected_accuracy: ["what the model expects of itself", "#0072b2"],
-  agreement: ["agreement with the round before", "#e69f00"],
+  expected_accuracy: ["expected accuracy, the model's own estimate", "#0072b2"],
+  agreement: ["agreement with the previous round", "#e69f00"],
   accuracy: ["accuracy", "#009e73"],
-  v_measure: ["V-measure, by the known labels", "#cc79a7"],
+  v_measure: ["V-measure, against the known labels", "#cc79a7"],
 };
 
 panel("progress", async (place) => {
@@ -19,27 +19,30 @@ panel("progress", async (place) => {
     h(
       "section",
       { class: "panel pad" },
-      h("h2", { textContent: "How the clusters settle" }),
+      h("h2", { textContent: "How the clusters converge" }),
       names.length && points.length > 1
-        ? chart(names, points)
-        : h("p", { class: "hint", textContent: "A curve begins with the second answer." }),
+        ? chart(names, points, Math.max(260, Math.min(900, place.clientWidth - 40)))
+        : h("p", { class: "hint", textContent: "The curves begin with the second answer." }),
       h("p", {
         class: "hint",
         textContent: converged
-          ? "The last answers no longer changed the clusters: you may stop."
-          : "When agreement stays near 100 %, further answers no longer change the clusters. None of these curves but accuracy and V-measure sees the truth: a model that is sure and wrong looks the same. The check under Result tells.",
+          ? "The last answers did not change the clusters: you may stop."
+          : "When agreement stays near 100 %, further answers hardly change the clusters. Expected accuracy and agreement are the model's own view: they can be high although the clusters are wrong. A check under Result measures the accuracy.",
       }),
     ),
     h(
       "section",
       { class: "panel pad" },
-      h("h2", { textContent: "Answers to look at again" }),
-      h("p", { class: "hint", textContent: "Answers that the others contradict." }),
+      h("h2", { textContent: "Suspect answers" }),
+      h("p", {
+        class: "hint",
+        textContent: "Answers that contradict the other answers. Each may be a slip, or a rare row.",
+      }),
       old ??
         h(
           "div",
           { id: "suspects" },
-          h("button", { type: "button", textContent: "Look for them", onclick: findSuspects }),
+          h("button", { type: "button", textContent: "Find suspect answers", onclick: findSuspects }),
         ),
     ),
   );
@@ -47,11 +50,11 @@ panel("progress", async (place) => {
 
 async function findSuspects() {
   const box = $("suspects");
-  box.replaceChildren(h("p", { class: "hint", textContent: "Looking …" }));
+  box.replaceChildren(h("p", { class: "hint", textContent: "Searching …" }));
   try {
     const { suspects } = await call("/api/suspects");
     box.replaceChildren(
-      h("button", { type: "button", textContent: "Look again", onclick: findSuspects }),
+      h("button", { type: "button", textContent: "Find again", onclick: findSuspects }),
       suspects.length
         ? h(
             "ol",
@@ -66,24 +69,25 @@ async function findSuspects() {
                   { class: "log-text" },
                   h("b", { textContent: s.cluster.text }),
                   h("small", {
-                    textContent: `row ${s.row} · the others say otherwise with ${percent(s.score)}`,
+                    textContent: `row ${s.row} · by the other answers another cluster, ${percent(s.score)}`,
                   }),
                 ),
                 h("button", { type: "button", textContent: "Change", onclick: () => askAboutRow(s.row) }),
               ),
             ),
           )
-        : h("p", { class: "hint", textContent: "None: every answer fits the others." }),
+        : h("p", { class: "hint", textContent: "None: every answer fits the other answers." }),
     );
   } catch (error) {
-    box.replaceChildren(h("button", { type: "button", textContent: "Look for them", onclick: findSuspects }));
+    box.replaceChildren(
+      h("button", { type: "button", textContent: "Find suspect answers", onclick: findSuspects }),
+    );
     toast(error.message);
   }
 }
 
-function chart(names, points) {
-  const width = 900,
-    height = 320,
+function chart(names, points, width) {
+  const height = width < 500 ? 220 : 320,
     left = 58,
     bottom = 34,
     top = 10,
@@ -105,7 +109,9 @@ function chart(names, points) {
       svg("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, `${100 * share} %`),
     );
   }
-  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((s) => last / s <= 8) ?? 10000;
+  const step =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((s) => (last / s) * 60 <= width - left) ??
+    10000;
   for (let b = 0; b <= last; b += step)
     drawing.append(svg("text", { x: x(b), y: height - 12, "text-anchor": "middle" }, String(b)));
   names.forEach((name, i) => {

@@ -17,7 +17,7 @@ panel("result", async (place) => {
       h("h2", {
         textContent: result.clusters.length
           ? `${count(result.clusters.length, "cluster")} of ${count(result.rows, "row")}, from ${count(result.answered, "answer")}`
-          : "The result begins with the first answer",
+          : "There is no result yet",
       }),
     ),
     ...(result.clusters.length
@@ -34,7 +34,7 @@ panel("result", async (place) => {
       : [
           h("p", {
             class: "hint",
-            textContent: "Answer a few rows; what came out of them stands here at any time.",
+            textContent: "Answer a few rows first. From then on the result is shown here at any time.",
           }),
         ]),
   );
@@ -48,7 +48,7 @@ function trust({ expected, expected_low: low, expected_high: high, check, rows, 
   return h(
     "section",
     { class: "panel pad", "aria-labelledby": "trust-title" },
-    h("h3", { id: "trust-title", textContent: "How right is it?" }),
+    h("h3", { id: "trust-title", textContent: "How accurate is it?" }),
     check?.asked
       ? h(
           "p",
@@ -61,12 +61,12 @@ function trust({ expected, expected_low: low, expected_high: high, check, rows, 
           {},
           "The model expects ",
           h("b", { textContent: guess }),
-          " of the rows to be right. It marks its own work, and is often too sure: only a check with rows drawn at random tells.",
+          " of the rows to be right. This is the model's own estimate, and it is often too high. A check of random rows measures the accuracy.",
         ),
     check?.asked
       ? h("p", {
           class: "hint",
-          textContent: `The model itself expects ${guess}. Your check's answers are kept as answers, so the result is now a little better than what was checked.`,
+          textContent: `The model itself expects ${guess}. The answers of the check count as answers, so the result is now slightly better than what was checked.`,
         })
       : null,
     aside
@@ -93,7 +93,7 @@ function trust({ expected, expected_low: low, expected_high: high, check, rows, 
           })
         : null,
       page.state.ended
-        ? h("button", { type: "button", textContent: "Go on answering", onclick: goOn })
+        ? h("button", { type: "button", textContent: "Continue answering", onclick: goOn })
         : null,
     ),
   );
@@ -111,18 +111,18 @@ function files({ forms }) {
   return h(
     "section",
     { class: "panel pad", "aria-labelledby": "files-title" },
-    h("h3", { id: "files-title", textContent: "Take it along" }),
+    h("h3", { id: "files-title", textContent: "Download" }),
     h("p", {
       class: "hint",
       textContent:
-        "Every row with its id, file name or own columns, its cluster, the probability, and who answered it.",
+        "A file with every row: its id, file name or columns, its cluster, the probability, and who answered it.",
     }),
     h(
       "p",
       { class: "row-start" },
       forms.map((form, i) => link(`/result/${form}`, FORMS[form], i === 0)),
     ),
-    h("p", { class: "hint", textContent: "The answers alone, for other tools:" }),
+    h("p", { class: "hint", textContent: "Only the answers, for other tools:" }),
     h(
       "p",
       { class: "row-start" },
@@ -161,12 +161,12 @@ function clusterCard(cluster, rows) {
       ` (${percent(cluster.rows / rows)}), ${count(cluster.answers, "answer")}; the model expects ${percent(cluster.expected ?? 0)} of them to be right`,
     ),
     shown("Typical", cluster.typical),
-    shown("Doubtful: a click asks about the row", cluster.doubtful),
+    shown("Uncertain: click a row to answer it", cluster.doubtful),
     cluster.rows > cluster.answers
       ? h("button", {
           type: "button",
           class: "quiet",
-          textContent: "All its rows, the doubtful ones first",
+          textContent: "All its rows, uncertain ones first",
           onclick: () => views.rows.look({ cluster: cluster.id, order: "doubtful", state: "open" }),
         })
       : null,
@@ -176,5 +176,5 @@ function clusterCard(cluster, rows) {
 /** After a check: what it gave. */
 views.checked = () => {
   $("view-result").querySelector("h2")?.focus();
-  toast("The check is complete: its result stands here.");
+  toast("The check is complete. Its result is shown here.");
 };

@@ -14,7 +14,7 @@ const STATES = {
   unsure: "unsure",
   disputed: "disputed",
 };
-const ORDERS = { row: "by row", doubtful: "doubtful first", certain: "certain first" };
+const ORDERS = { row: "by row", doubtful: "uncertain first", certain: "certain first" };
 const wanted = { text: "", cluster: "", state: "", who: "", order: "doubtful", from: 0 };
 
 panel("rows", async (place) => {
@@ -53,10 +53,10 @@ async function find() {
         tabIndex: -1,
         textContent: reply.found
           ? `${count(reply.found, "row")}${reply.found > reply.page ? `, ${reply.from + 1} to ${last}` : ""}`
-          : "No row fits",
+          : "No row matches",
       }),
       ...(reply.found > reply.page
-        ? [turn("Earlier", reply.from - reply.page), turn("Further", reply.from + reply.page)]
+        ? [turn("Previous", reply.from - reply.page), turn("Next", reply.from + reply.page)]
         : []),
     ),
     h("ol", { class: "log" }, reply.rows.map(line)),
@@ -97,7 +97,7 @@ function form() {
     "form",
     { id: "rows-form", class: "rows-form", role: "search", onsubmit: (event) => event.preventDefault() },
     text,
-    select("rows-state", "What became of them", "state"),
+    select("rows-state", "State", "state"),
     select("rows-cluster", "Cluster", "cluster"),
     select("rows-who", "Who answered", "who"),
     select("rows-order", "Order", "order"),
@@ -113,7 +113,7 @@ function fillChoices(people) {
     );
   fill("rows-state", "state", Object.entries(STATES));
   fill("rows-cluster", "cluster", [["", "any cluster"], ...clusters().map((c) => [c.id, c.text])]);
-  fill("rows-who", "who", [["", "anybody"], ...people.map((name) => [name, name])]);
+  fill("rows-who", "who", [["", "anyone"], ...people.map((name) => [name, name])]);
   fill("rows-order", "order", Object.entries(ORDERS));
   $("rows-who").hidden = people.length < 2;
 }
@@ -125,7 +125,7 @@ function line(found) {
     ? state === "answered"
       ? cluster.text
       : `${cluster.text}, ${percent(p)}`
-    : "nothing known yet";
+    : "no cluster yet";
   return h(
     "li",
     { class: "panel" },
@@ -140,7 +140,7 @@ function line(found) {
         h("span", { dir: "auto", textContent: ` ${short(likely, 80)}` }),
       ),
       h("small", {
-        textContent: [`row ${row}`, found.disputed ? "disputed" : state, ...voices].join(" · "),
+        textContent: [`row ${row}`, found.disputed ? "disputed" : STATES[state], ...voices].join(" · "),
       }),
     ),
     found.disputed ? decide(found) : null,

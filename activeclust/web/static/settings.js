@@ -1,6 +1,6 @@
 // Dialogues: settings (appearance, keys), who answers, the sheet of keys, what this page is.
 
-import { $, h, short, toast } from "./dom.js";
+import { $, h, toast } from "./dom.js";
 import { call, kept } from "./server.js";
 import { clusters, COMMAND_NAMES, COMMANDS, keyOf, keys, page } from "./state.js";
 import { refill, showKeys, showQuestion, stateListeners } from "./answer.js";
@@ -60,7 +60,7 @@ views.help = () => {
     h("dd", { dir: "auto", textContent: text }),
   ];
   $("sheet-keys").replaceChildren(
-    ...line("Enter", "the first bar, or a name for a new cluster where none of these is likelier"),
+    ...line("Enter", "the first bar; if none of these is likelier, a name for a new cluster"),
     ...Object.entries(COMMAND_NAMES).flatMap(([name, text]) => line(keys.commands[name], text)),
     ...line("Ctrl Z", "Undo, also after a grid or a lasso"),
     ...line("Ctrl Y", "Redo"),
@@ -72,7 +72,7 @@ views.help = () => {
 // ------------------------------------------------------------------ who answers
 
 function showWho() {
-  $("who-shown").textContent = page.who ? `${short(page.who, 16)} · Settings` : "Settings";
+  $("who-shown").textContent = page.who;
 }
 
 /** Answer under a name from now on; whether that was possible. */
@@ -116,11 +116,11 @@ $("ask-who").addEventListener("close", async () => {
 
 const HINTS = {
   picture:
-    "Pictures are compared by their pixels, which suits drawings and scans. For photographs, start with --embed clip-ViT-B-32: a network's view of them tells more.",
+    "Pictures are compared by their pixels, which suits drawings and scans. For photographs, start with --embed clip-ViT-B-32, which compares them by what they show.",
   text: "Texts are compared by their words. Start with --embed all-MiniLM-L6-v2 to compare them by meaning.",
   columns:
-    "If a column should not count, or a text column should be compared by meaning, see --drop and --embed.",
-  numbers: "If you have better numbers for these rows, start with --features FILE.npy.",
+    "To leave a column out, start with --drop COLUMN. To compare a text column by meaning, start with --embed.",
+  numbers: "If you have better features for these rows, start with --features FILE.npy.",
 };
 
 async function about() {

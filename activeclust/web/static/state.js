@@ -1,6 +1,7 @@
 // Where the run stands as this page knows it: clusters, their keys and colours.
 
 import { COLOURS } from "./colours.js";
+import { letterOf } from "./letters.js";
 import { kept } from "./server.js";
 
 export const COMMANDS = { new: "n", skip: "s", unsure: "?", undo: "u", help: "h" };
@@ -9,7 +10,7 @@ export const COMMAND_NAMES = {
   skip: "Skip",
   unsure: "Unsure",
   undo: "Undo",
-  help: "These keys",
+  help: "Show all keys",
 };
 
 export const page = {
@@ -103,11 +104,6 @@ export const keys = {
   },
 };
 
-/** The key that was meant: by its letter where that is Latin, else by its place on the keyboard (Caps Lock, Cyrillic). */
-export function keyOf(event) {
-  if (Object.values(keys.commands).includes(event.key)) return event.key;
-  const letter = event.key.toLowerCase();
-  if (/^[a-z0-9]$/.test(letter) || event.key.length > 1) return letter;
-  const place = /^(?:Key([A-Z])|(?:Digit|Numpad)([0-9]))$/.exec(event.code);
-  return place ? (place[1] ?? place[2]).toLowerCase() : event.key;
-}
+/** The key that was meant: a command's as it is, any other by its letter. */
+export const keyOf = (event) =>
+  Object.values(keys.commands).includes(event.key) ? event.key : letterOf(event);

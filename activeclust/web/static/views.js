@@ -57,7 +57,7 @@ export const actions = { askAboutRow: () => {} }; // set by the question
 
 /** A row as a tile; a click asks about it, and what the tile leaves out is shown on demand. */
 export function tile(row, item, { caption, note } = {}) {
-  const name = caption ?? `Ask about ${item.title}`;
+  const name = caption ?? `Answer ${item.title}`;
   return h(
     "span",
     { class: "tile-box" },
