@@ -40,7 +40,7 @@ def believed(state, cat: float, dog: float, new: float):
         ),
         ((0.4, 0.6, 0.0), 1, "It lies between dog and cat."),
         ((0.9, 0.1, 0.0), 30, "It stands for others. About 30 rows"),
-        ((0.9, 0.1, 0.0), 1, "A check: the model is fairly sure here"),
+        ((0.9, 0.1, 0.0), 1, "A check: the model is fairly sure"),
     ],
 )
 def test_why(state, belief, stands_for, says):
@@ -49,7 +49,7 @@ def test_why(state, belief, stands_for, says):
 
 def test_the_first_row_is_the_first_row(page):
     (query,) = page.post("/api/next", {"want": 1, "have": []}).json()["queries"]
-    assert query["why"].startswith("The first row") and query["near"] == []
+    assert query["why"].startswith("It is the first row") and query["near"] == []
 
 
 def test_the_nearest_answered_rows_and_how_many_a_row_stands_for(page, blobs):
