@@ -137,7 +137,9 @@ def seen(client: Client, names: list[str], answers: int) -> np.ndarray | None:
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
         browser.set_script_timeout(600)
-        browser.get(f"http://127.0.0.1:{PORT}/favicon.ico")  # an address lets one browser in: this is the client's
+        browser.get(
+            f"http://127.0.0.1:{PORT}/favicon.ico"
+        )  # an address lets one browser in: this is the client's
         name, _, value = client.cookie.partition("=")
         browser.add_cookie({"name": name, "value": value, "path": "/"})
         browser.get(f"http://127.0.0.1:{PORT}/#key={client.key}")

@@ -76,7 +76,9 @@ def why(state: PageState, row: int, stands_for: int) -> str:
         return "It is the first row: there is no cluster yet."
     told = state.suggestions(row, 2)
     (first, p), none = told[0], float(state.new[row])
-    beside = f" About {stands_for:,} rows are nearer to it than to any answered row." if stands_for > 1 else ""
+    beside = (
+        f" About {stands_for:,} rows are nearer to it than to any answered row." if stands_for > 1 else ""
+    )
     if none >= p:
         return f"New territory: it is most likely in none of the clusters.{beside}"
     if len(told) > 1 and told[1][1] >= BETWEEN * p:

@@ -256,7 +256,7 @@ class Routes:
         kind, cluster = payload.answer_of(body, self.service.clusters())
         rows = payload.rows_of(body.get("rows"), self.service.n_rows)
         if kind is not Kind.LABEL or cluster is None or not rows:
-            raise InvalidInput("Several rows are answered together with one cluster, and there must be at least one row.")
+            raise InvalidInput("Rows that are answered together need one cluster, and at least one row.")
         how = {"gesture": payload.text_of(body, "gesture", 20)}
         written = self.service.label_many(rows, cluster, visitor.name, _client(body), how)
         return {"seq": written[-1].seq, "cluster": _named(cluster), "rows": len(written)}

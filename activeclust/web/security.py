@@ -296,7 +296,9 @@ class Guard:
         return None if kind == wanted else f"Writes are {wanted}."
 
 
-CLOSED = "Open the address that the terminal shows. It works for one browser; after a restart there is a new one."
+CLOSED = (
+    "Open the address that the terminal shows. It works for one browser; after a restart there is a new one."
+)
 
 
 def _key_of(scope: Scope, headers: Headers) -> str:
@@ -335,7 +337,7 @@ def message_page(title: str, text: str, status: int, form: str = "") -> Response
     return HTMLResponse(
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
-        '<title>activeclust</title>'
+        "<title>activeclust</title>"
         '<link rel=icon href="static/icon.svg" type="image/svg+xml"><link rel=stylesheet href="static/page.css"></head>'
         f"<body class=message><main class=panel><h1>{html.escape(title)}</h1>{said}{form}</main></body></html>",
         status,

@@ -125,8 +125,8 @@ def run_server(
         access = Access(taken, who=who, host=host, base_url=base_url, password=password, people=people)
         if port is None and taken != own:
             print(
-                f"Port {own}, which this run usually has, is in use. Answers that still wait in a browser are sent when the "
-                f"run is served there again (--port {own}).",
+                f"Port {own}, which this run usually has, is in use. Answers that still wait in a browser are sent "
+                f"when the run is served there again (--port {own}).",
                 file=sys.stderr,
             )
         reach = "on this machine only" if password is None else f"or {access.base}/ with the password"

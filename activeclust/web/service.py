@@ -227,8 +227,8 @@ class AnnotationService:
         left = self._left(rows)
         if len(new) > left:
             raise InvalidInput(
-                f"The budget of {self.budget:,} answers leaves {left:,}, and these are {len(new):,}: select fewer rows, "
-                "or continue beyond the budget under Result."
+                f"The budget of {self.budget:,} answers leaves {left:,}, and these are {len(new):,}: select fewer "
+                "rows, or continue beyond the budget under Result."
             )
 
     def write(self, *events: Event) -> list[Event]:
