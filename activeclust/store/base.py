@@ -20,14 +20,14 @@ Cluster = str | int
 class Kind(str, enum.Enum):
     """The kind of an event. Only ``LABEL`` makes an anchor; the others change which answers count."""
 
-    LABEL = "label"  #: row -> cluster; a later one for the same row and annotator replaces it (relabel)
+    LABEL = "label"  #: row -> cluster; a later one of the same row and annotator replaces it (relabel)
     SKIP = "skip"  #: do not ask about this row again
-    UNSURE = "unsure"  #: looked at, could not tell
-    UNDO = "undo"  #: takes back the event whose ``seq`` is ``target``
+    UNSURE = "unsure"  #: the annotator could not decide
+    UNDO = "undo"  #: undoes the event with the ``seq`` ``target``
     RENAME = "rename"  #: cluster -> new_cluster, a name not in use
     MERGE = "merge"  #: cluster -> new_cluster, a name in use
     SPLIT = "split"  #: the listed rows leave ``cluster`` for ``new_cluster``
-    REVIEW = "review"  #: row -> cluster, decided where annotators disagreed; stands above their answers
+    REVIEW = "review"  #: row -> cluster, decided after a disagreement; has priority over answers
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class RunSpec:
         The run's unique name; the query strategy's.
     seed, n_rows, batch_size : int
     data_hash, model_hash : str
-        Names of the very rows and weights.
+        Hashes of the rows and the weights.
     source : str
         Where the rows came from, as the user named it.
     package_version : str
     options : mapping
         Anything else, as JSON.
     row_ids : RowIds or None
-        What tells the rows apart, so that answers find theirs in a file that was sorted or has other rows. Lists of
-        runs leave it out.
+        The identities of the rows, so that answers can be assigned to them after the file was sorted or changed. None
+        in lists of runs.
     """
 
     name: str
@@ -67,23 +67,23 @@ class RunSpec:
 @dataclass(frozen=True)
 class Event:
     """One line of the log. ``seq`` (1, 2, 3, ... within the run) is given by the store, and so is ``at``
-    (UTC, timezone-aware) where it is None; an import brings its own.
+    (UTC, timezone-aware) if it is None; an import has its own times.
 
     Attributes
     ----------
     kind : Kind
     row : int or None
-        LABEL, SKIP, UNSURE, REVIEW: the row spoken of.
+        LABEL, SKIP, UNSURE, REVIEW: the row.
     rows : tuple of int
         SPLIT: the rows that leave.
     cluster, new_cluster : str, int or None
-        The name given (LABEL, REVIEW) or left (RENAME, MERGE, SPLIT), and the one that takes its place.
+        The given name (LABEL, REVIEW) or the old name (RENAME, MERGE, SPLIT), and the new name.
     target : int or None
-        UNDO: the ``seq`` of the event taken back.
+        UNDO: the ``seq`` of the undone event.
     annotator : str
-        Who said it.
+        The annotator's name.
     client_id : str or None
-        A second event with the same one is the first again.
+        A second event with the same ``client_id`` is a repetition and is not stored again.
     details : mapping
         E.g. the seconds taken, the suggestions shown.
     """
@@ -95,7 +95,7 @@ class Event:
     target: int | None = None
     rows: tuple[int, ...] = ()
     annotator: str = ""
-    client_id: str | None = None  #: a second event with the same one is the first again (idempotent)
+    client_id: str | None = None  #: a second event with the same one is a repetition (idempotent)
     details: Mapping[str, Any] = field(default_factory=dict)  #: e.g. seconds taken, suggestions shown
     seq: int | None = None
     at: datetime | None = None
@@ -103,7 +103,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A row with its current cluster, the ``annotator`` of that answer, and the event ``seq`` of it."""
+    """A row with its current cluster, the ``annotator`` of that answer, and its event ``seq``."""
 
     row: int
     cluster: Cluster
@@ -185,7 +185,7 @@ class Snapshot:
     anchors : sequence of Anchor
         In the order in which their rows were first answered.
     withdrawn : mapping of int to Kind
-        Rows not to be asked again though they are no anchors.
+        Rows that are not asked about again although they are not anchors.
     last_seq : int
         The newest event.
     """
@@ -210,14 +210,14 @@ class Snapshot:
 class Round:
     """The ``index``-th round of the loop: ``metrics`` after ``budget`` answers, and the rows ``asked`` next.
 
-    ``last_seq`` is the last event that the metrics knew of.
+    ``last_seq`` is the last event before the metrics were computed.
     """
 
     index: int
-    budget: int  #: answered rows (anchors) when the metrics were taken
+    budget: int  #: number of answered rows (anchors) when the metrics were computed
     metrics: Mapping[str, float | int | None]
     asked: tuple[int, ...] = ()  #: rows asked next, in order
-    last_seq: int = 0  #: the last event that the metrics knew of
+    last_seq: int = 0  #: the last event before the metrics were computed
 
 
 @dataclass(frozen=True)
@@ -228,10 +228,10 @@ class RunInfo:
     ----------
     spec : RunSpec
     created_at, updated_at : datetime
-        UTC; the last event's, or the last round's.
+        UTC; ``updated_at`` is that of the last event or round.
     n_anchors, n_clusters, n_rounds : int
     last_metrics : mapping
-        Of the newest round; empty where there is none.
+        Metrics of the newest round; empty without one.
     """
 
     spec: RunSpec
@@ -256,11 +256,11 @@ class Answer:
         None for SKIP and UNSURE.
     annotator : str
     at : datetime, timezone-aware, or None
-        None where a file does not tell.
+        None if a file does not contain it.
     counts : bool
-        Whether this is the answer by which the row is an anchor; the answers that count are the anchors.
+        Whether this answer makes the row an anchor.
     details : mapping
-        ``suggestions``, a list of [cluster, probability], and ``seconds``, where they are known.
+        ``suggestions``, a list of [cluster, probability], and ``seconds``, if they are known.
     """
 
     row: int
@@ -286,9 +286,9 @@ class Run(Protocol):
     def describe(self, spec: RunSpec) -> None:
         """Set rows, strategy, seed and model of a run that was imported as answers only.
 
-        Such a run has an empty ``data_hash``. How many people answer a row, and what counts where they
-        disagree, stays as it is. :class:`~activeclust.errors.RunMismatch` where the run names its rows already,
-        or has another number of rows than ``spec``.
+        Such a run has an empty ``data_hash``. The number of annotators per row, and the rule for disagreements, do not
+        change. Raises :class:`~activeclust.errors.RunMismatch` if the run has its rows already, or another number of
+        rows than ``spec``.
         """
 
     def anchors(self) -> list[Anchor]:
@@ -301,9 +301,8 @@ class Run(Protocol):
         """
 
     def snapshot(self, at: int | None = None) -> Snapshot:
-        """Anchors, withdrawn rows and the last event's number, all of one moment: now, or after event ``at``.
-
-        The past is found from the present and from the events since, not by reading the whole log.
+        """Anchors, withdrawn rows and the last event's number in a consistent state: now, or after event ``at``. An
+        earlier state is computed from the current one and the events since, without reading the whole log.
         """
 
     @property
@@ -314,9 +313,8 @@ class Run(Protocol):
         """The current answers of all annotators (for ``rows``), in the order of :meth:`anchors`, then by ``seq``."""
 
     def unfinished(self, annotator: str) -> list[int]:
-        """Rows that others have answered and that still need an answer of ``annotator``, oldest first.
-
-        A run made with ``options={"annotators": 3}`` wants three answers a row. Ask about these first.
+        """Rows that others have answered and that still need an answer of ``annotator``, oldest first. A run with
+        ``options={"annotators": 3}`` needs three answers per row. Ask about these rows first.
         """
 
     def events(self, after: int = 0) -> list[Event]:
@@ -338,9 +336,9 @@ class Run(Protocol):
     ) -> list[Event]:
         """The events that fulfil all given conditions, oldest first, without reading the whole log.
 
-        ``seqs``: those of these numbers. ``targets``: the UNDO events that took one of these back.
-        ``client_prefix``: those whose ``client_id`` begins so, e.g. of one gesture that answered many rows.
-        ``noted``: those with this key in their ``details``.
+        ``seqs``: events with these numbers. ``targets``: the UNDO events of these events. ``client_prefix``: events
+        whose ``client_id`` begins with it, e.g. of one gesture that answered many rows. ``noted``: events with this key
+        in their ``details``.
         """
 
     def recent(self, n: int, before: int | None = None) -> list[Event]:
@@ -352,8 +350,8 @@ class Run(Protocol):
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
         """Write the round ``record``; writing the same record again changes nothing.
 
-        A round of an index that is there already takes the place of ``replaces`` and of no other: of two
-        processes that write one index, the second gets :class:`~activeclust.errors.RoundTaken`.
+        An existing round of that index is replaced only if it is ``replaces``: of two processes that write one index,
+        the second gets :class:`~activeclust.errors.RoundTaken`.
         """
 
     def rounds(self) -> list[Round]:
@@ -362,10 +360,9 @@ class Run(Protocol):
     def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
         """Lease up to ``n`` free ones of ``rows`` to ``annotator``, atomically.
 
-        Rows answered, withdrawn or leased to somebody else are passed over; what ``annotator`` holds
-        already is renewed. In a run with ``options={"annotators": m}`` a row may be held and answered
-        by up to ``m`` people, once each. A lease ends with the answer, with :meth:`release`, or after
-        ``seconds``.
+        Rows that are answered, withdrawn or leased to somebody else are skipped; leases of ``annotator`` are renewed.
+        In a run with ``options={"annotators": m}`` a row can be leased to and answered by up to ``m`` people, once
+        each. A lease ends with the answer, with :meth:`release`, or after ``seconds``.
         """
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
@@ -383,8 +380,8 @@ class Store(Protocol):
     def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> Run:
         """Create the run of ``spec`` with its first ``events`` and ``rounds``, all or nothing.
 
-        :class:`~activeclust.errors.RunExists` where its name is taken,
-        :class:`~activeclust.errors.InvalidInput` where an event or a round cannot be stored.
+        Raises :class:`~activeclust.errors.RunExists` if its name is in use, and
+        :class:`~activeclust.errors.InvalidInput` if an event or a round cannot be stored.
         """
 
     def open_run(self, name: str) -> Run:
@@ -402,7 +399,7 @@ class Store(Protocol):
         The old run is kept under the name ``before``; ``last_seq`` is the number of its last event that the caller
         has read. Raises :class:`~activeclust.errors.RunMismatch` if it has newer events or leased rows,
         :class:`~activeclust.errors.RunNotFound` if it does not exist, :class:`~activeclust.errors.RunExists` if
-        ``before`` is taken, and :class:`~activeclust.errors.InvalidInput` for an event that cannot be stored; then
+        ``before`` is in use, and :class:`~activeclust.errors.InvalidInput` for an event that cannot be stored; then
         nothing has changed.
         """
 

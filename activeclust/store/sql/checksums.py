@@ -1,8 +1,8 @@
-"""Checksums of what is stored, so that nothing altered or lost is ever read as if it were what was written.
+"""Checksums of stored data, so that altered or lost data are never read without an error.
 
-An event's checksum depends on the one before it: the log is a chain. Lines
-of the other tables carry checksums of their own, and a run's line the sums of those of its votes, outcomes and
-rounds, so that a line that is gone shows as well. All are made from what a line means, not from how it lies there.
+An event's checksum depends on the one before it: the log is a chain. Lines of the other tables have checksums of their
+own, and a run's line has the sums of those of its votes, outcomes and rounds, so that a missing line is detected, too.
+All are computed from the meaning of a line, not from its representation in the database.
 
 Migration 0004 has a copy of these functions as they were then: whoever changes them adds a migration.
 """
@@ -21,12 +21,12 @@ from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _SUM = 2**62  #: sums are taken modulo this, so that they fit a signed integer of 64 bits
-START = 0  #: stands for the checksum of the event before the first
+START = 0  #: the checksum before the first event
 MENDING = "`activeclust db check` lists what is damaged, `activeclust db repair` mends what can be mended."
 
 
 def of_event(event: Event, annotator_id: int, before: int) -> int:
-    """The checksum of a numbered event behind one whose checksum is ``before``."""
+    """The checksum of a numbered event after one with the checksum ``before``."""
     assert event.at is not None
     said = [
         event.seq,
@@ -46,7 +46,7 @@ def of_event(event: Event, annotator_id: int, before: int) -> int:
 
 
 def of_run(spec: RunSpec) -> int:
-    """The checksum of what a run was made from."""
+    """The checksum of a run's settings."""
     return _of(
         [
             spec.name,
@@ -64,12 +64,12 @@ def of_run(spec: RunSpec) -> int:
 
 
 def of_row_ids(ids: RowIds | None) -> int:
-    """The checksum of what tells a run's rows apart, 0 where nothing does."""
+    """The checksum of the identities of a run's rows, 0 without any."""
     return 0 if ids is None else _of([ids.by, ids.values])
 
 
 def of_sums(spec_checksum: int, last_seq: int, votes: int, outcomes: int, rounds: int, row_ids: int) -> int:
-    """The checksum of a run's line: what it was made from, its last event, and the sums of its tables."""
+    """The checksum of a run's line: its settings, its last event, and the sums of its tables."""
     return crc32(f"{spec_checksum} {last_seq} {votes} {outcomes} {rounds} {row_ids}".encode())
 
 
@@ -96,12 +96,12 @@ def of_name(name: str) -> int:
 
 
 def summed(checksums: Iterable[int], start: int = 0) -> int:
-    """The sum that stands for a set of lines."""
+    """The sum of the checksums of a set of lines."""
     return (start + sum(checksums)) % _SUM
 
 
 def damaged(what: str) -> ForeignDatabase:
-    """The error for something that is not as it was written."""
+    """The error for data that were altered or lost."""
     return ForeignDatabase(f"The database is damaged: {what}. {MENDING}")
 
 
@@ -111,4 +111,4 @@ def _of(value: Sequence[Any] | Mapping[str, Any]) -> int:
 
 def typed(cluster: Cluster | None) -> str:
     """What stands for a cluster's name in checksums."""
-    return f"{type(cluster).__name__} {cluster}"  # 1 and "1" are two clusters
+    return f"{type(cluster).__name__} {cluster}"  # 1 and "1" are different clusters

@@ -1,4 +1,4 @@
-"""Connections: one engine a store, with what each database needs to be safe among processes."""
+"""Connections: one engine per store, with the settings that make each database safe for several processes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _EXPECTED = "Expected a path, sqlite:///PATH or postgresql://USER@HOST/NAME"
 def parse_url(url_or_path: str) -> URL:
     """The URL of a database; a plain path is an SQLite file.
 
-    Of an SQLite URL everything behind ``sqlite:///`` is the path; options are not understood there.
+    Everything after ``sqlite:///`` is the path of an SQLite URL; it cannot have options.
     """
     if "\0" in url_or_path or not url_or_path:
         raise InvalidInput(f"{_EXPECTED}, got {url_or_path!r}.")
     if "://" not in url_or_path and _MISTYPED.match(url_or_path):
         raise InvalidInput(f"{_EXPECTED}, got {masked(url_or_path)!r}.")
     if "://" not in url_or_path and masked(url_or_path) != url_or_path:
-        # as libpq takes it; a file of that name would tell the password to whoever lists the folder
+        # libpq accepts this form; as a file name it would show the password in the folder
         raise InvalidInput(f"{_EXPECTED}, got a text with a password in it, which is none of these.")
     if "://" not in url_or_path:
         return URL.create("sqlite", database=str(Path(url_or_path).expanduser()))
@@ -58,28 +58,28 @@ def parse_url(url_or_path: str) -> URL:
     try:
         url = make_url(url_or_path)
         backend = url.drivername.split("+")[0]
-    except (sa.exc.ArgumentError, ValueError):  # whose words may hold parts of the password
+    except (sa.exc.ArgumentError, ValueError):  # SQLAlchemy's message may contain parts of the password
         raise InvalidInput(f"Not a database URL: {masked(url_or_path)!r}. {_EXPECTED}.") from None
     if backend not in ("postgresql", "postgres"):
         raise InvalidInput(f"{_EXPECTED}, got {masked(url_or_path)!r}.")
     password = url.query.get("password")
-    if isinstance(password, str):  # where nothing prints it
+    if isinstance(password, str):  # it is never printed
         url = url.difference_update_query(["password"]).set(password=password)
     return url.set(drivername="postgresql+psycopg")
 
 
 def shown(url: URL) -> str:
-    """A URL as people may see it, and give it again where it has no password."""
+    """A URL with its password hidden; without a password it can be used again."""
     if url.get_backend_name() == "sqlite":
         return f"sqlite:///{url.database}"
     return masked(url.render_as_string(hide_password=True))
 
 
 def make_engine(url: URL, *, create: bool = False, foreign_keys: bool = True) -> Engine:
-    """An engine whose transactions begin as they should; nothing is connected yet.
+    """An engine with the right kind of transactions; it does not connect yet.
 
-    ``foreign_keys=False`` is for SQLite migrations: a table is changed there by dropping it, and that
-    would take along every line that refers to it.
+    ``foreign_keys=False`` is for SQLite migrations: they change a table by dropping it, which would otherwise delete
+    every line that refers to it.
     """
     if url.get_backend_name() == "sqlite":
         assert url.database is not None
@@ -110,7 +110,7 @@ def make_engine(url: URL, *, create: bool = False, foreign_keys: bool = True) ->
 
 
 def url_of(engine: Engine) -> URL:
-    """The URL that an engine was made from."""
+    """The URL of an engine."""
     return engine.get_execution_options()["activeclust_url"]
 
 
@@ -119,7 +119,7 @@ def _check_foreign_keys(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # a deferred transaction that reads and then writes fails at once where another has written in between
+    # a deferred transaction that reads and then writes fails if another one has written meanwhile
     file: SqliteFile = connection.get_execution_options()["activeclust_file"]
     file.check(_raw(connection))
     if not connection.get_execution_options().get("activeclust_write", False):
@@ -138,10 +138,10 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
-    """A connection in a transaction that is committed at the end; database errors come out as ours.
+    """A connection in a transaction that is committed at the end; raises the package's errors instead of the driver's.
 
-    What was written to an SQLite file is committed only while that file is the one under its name, and
-    acknowledged only if it was so afterwards.
+    Data are committed to an SQLite file only if it is still the file of that name, and acknowledged only if it is
+    afterwards.
     """
     with translated(url_of(engine)):
         options: dict[str, object] = {"activeclust_write": write}
@@ -159,14 +159,12 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Raise the package's errors in place of the driver's."""
+    """Raise the package's errors instead of the driver's."""
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         raise _translate(error, url) from error
-    except (
-        UnicodeDecodeError
-    ) as error:  # sqlite3 fails so on a damaged file, even in making its error message
+    except UnicodeDecodeError as error:  # sqlite3 raises this for a damaged file
         raise ForeignDatabase(f"{url.database} is damaged: it holds text that is no text.") from error
 
 

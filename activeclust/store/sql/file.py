@@ -1,4 +1,4 @@
-"""The file of an SQLite store: whose it is, how it is opened, and whether it is still the one that was opened."""
+"""The file of an SQLite store: checks that it is this package's, opens it, and checks that it was not replaced."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from pathlib import Path
 from activeclust.errors import ForeignDatabase, StoreUnavailable
 from activeclust.store.sql.schema import APPLICATION_ID, VERSION_TABLE
 
-BUSY_SECONDS = 60.0  #: how long a writer waits for the others
+BUSY_SECONDS = 60.0  #: how long a writer waits for other writers
 _MAGIC = b"SQLite format 3\0"
 
 
 class SqliteFile:
-    """One file, opened again and again.
+    """One SQLite file, for any number of connections.
 
-    Nothing of another program's file is changed, not even by recognising it. Where nothing can be written, in the file
-    or in its folder, it is opened for reading; every attempt to write is refused.
+    Another program's file is recognised without changing it. If the file or its folder cannot be written, it is opened
+    for reading only.
 
     Parameters
     ----------
     path : Path
     create : bool
-        Whether a missing file may be made.
+        Whether a missing file may be created.
 
     Raises
     ------
     StoreUnavailable
-        It is missing, a folder, or cannot be read.
+        If it is missing, a folder, or cannot be read.
     ForeignDatabase
-        It is no SQLite database, or another program's.
+        If it is not an SQLite database, or is another program's.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 (a symlink stays one: it may be pointed elsewhere)
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 (a symlink is not resolved: its target may change)
         with _opening:
             if not _is_open_here(self.path):
                 _refuse_what_is_no_database(self.path, create=create)
@@ -53,13 +53,13 @@ class SqliteFile:
             self._uri = self._reading_uri()
 
     def _reading_uri(self) -> str:
-        """Where nothing can be written beside the file, SQLite may not be able to read it as it is."""
+        """SQLite may need to write in the folder of the file to read it; check that it can."""
         if _readable(_uri(self.path, "ro")):
             return _uri(self.path, "ro")
         wal = _beside(self.path, "-wal")
         if not _holds_something(wal):
             return _uri(self.path, "ro&immutable=1")
-        # answers are in the WAL, and to read it SQLite must write beside it
+        # answers are in the WAL, and to read it SQLite must write in the folder
         self._copy = tempfile.TemporaryDirectory(prefix="activeclust-")
         copy = Path(self._copy.name) / "copy.db"
         shutil.copyfile(self.path, copy)
@@ -67,14 +67,14 @@ class SqliteFile:
         return _uri(copy, "rw")
 
     def connect(self) -> sqlite3.Connection:
-        """A new connection to the file that was opened first."""
+        """A new connection to the same file."""
         before = _identity(self.path)
         with _opening:
             connection = sqlite3.connect(
                 self._uri,
                 uri=True,
                 timeout=BUSY_SECONDS,
-                isolation_level=None,  # BEGIN is ours
+                isolation_level=None,  # BEGIN is issued by this package
                 check_same_thread=False,
                 factory=_Connection,
             )
@@ -87,17 +87,16 @@ class SqliteFile:
             if before not in (None, after) or after != self._identity:
                 raise self._replaced()
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-            connection.execute(
-                "PRAGMA synchronous = FULL"
-            )  # under WAL anything less loses answers with the power
+            # under WAL a lower level loses answers in a power failure
+            connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             connection.close()
             raise
-        self._uri = self._uri.replace("mode=rwc", "mode=rw")  # made once; a file that is gone stays gone
+        self._uri = self._uri.replace("mode=rwc", "mode=rw")  # created only once
         return connection
 
     def check(self, connection: sqlite3.Connection) -> None:
-        """StoreUnavailable where the file under this name is another one than the one that was opened."""
+        """Raise StoreUnavailable if the file of this name is not the one that was opened."""
         if _identity(self.path) != self._identity:
             raise self._replaced()
         assert isinstance(connection, _Connection)
@@ -105,7 +104,7 @@ class SqliteFile:
             raise self._replaced()
 
     def prepare_write(self, connection: sqlite3.Connection) -> None:
-        """Switch the file to WAL, once it is about to be written; outside a transaction."""
+        """Switch the file to WAL before the first write; outside a transaction."""
         if self.read_only:
             raise StoreUnavailable(
                 f"Nothing can be written into {self.path}, or beside it: it is open for reading only. "
@@ -116,7 +115,7 @@ class SqliteFile:
             _enter_wal(connection)
 
     def note_wal(self, connection: sqlite3.Connection) -> None:
-        """Remember which file the answers of this connection go to first; within its first transaction."""
+        """Remember the write-ahead log of this connection; within its first transaction."""
         assert isinstance(connection, _Connection)
         if connection.wal is None:
             connection.wal = _identity(_beside(self.path, "-wal"))
@@ -132,7 +131,7 @@ class SqliteFile:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows which file it is to, and which write-ahead log it writes to."""
+    """A connection that remembers its file and its write-ahead log."""
 
     file: tuple[int, int] | None = None
     wal: tuple[int, int] | None = None
@@ -155,8 +154,7 @@ def _is_open_here(path: Path) -> bool:
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Switch a file to WAL. Going there from another mode does not wait for other processes that do
-    the same at this moment (SQLite reports BUSY at once, to avoid a deadlock), so it is tried again."""
+    """Switch a file to WAL, with retries: SQLite reports BUSY at once if other processes do the same at this moment."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -193,10 +191,10 @@ def _refuse_what_is_no_database(path: Path, *, create: bool) -> None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """ForeignDatabase for another program's file, which is looked at without a lock, a journal or a file beside it.
+    """Raise ForeignDatabase for another program's file; it is read without a lock, a journal or another file.
 
-    What lies in a write-ahead log is not seen in this way. So where nothing is seen and there is one, SQLite reads it;
-    the index that it makes for that goes again.
+    This does not read the write-ahead log. So if nothing is found and there is one, SQLite reads it; the index that
+    SQLite creates for that is removed again.
     """
     if not _holds_something(path):
         return
@@ -208,13 +206,13 @@ def _refuse_foreign(path: Path) -> None:
             if _is_foreign(names, owner) and not had_index:
                 _beside(path, "-shm").unlink(missing_ok=True)
     except (sqlite3.Error, UnicodeDecodeError):
-        return  # damaged, or being written at this moment: SQLite's own locks and words are better
+        return  # damaged, or being written at this moment: SQLite's own locks and messages decide
     if _is_foreign(names, owner):
         raise ForeignDatabase(f"{path} belongs to another program; it has been left as it is.")
 
 
 def is_marked(path: Path) -> bool:
-    """Whether the header of an SQLite file, which need not be sound, says that it is this package's."""
+    """Whether the header of an SQLite file, which may be damaged, says that it is this package's."""
     with _opening:
         if _is_open_here(path):
             return True

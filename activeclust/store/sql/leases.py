@@ -1,4 +1,4 @@
-"""Leases in a database: which rows are whose to answer, for how long."""
+"""Leases in a database: which rows are reserved for whom, and for how long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from activeclust.store.sql.schema import annotator, lease, vote
 from activeclust.store.sql.transaction import annotator_id
 
 _LARGEST_CHUNK = 8192
-_FIRST_CHUNK = 64  #: rows looked at in a first statement, which is nearly always enough
+_FIRST_CHUNK = 64  #: number of rows in the first statement, which is nearly always enough
 
 
 def take(
@@ -30,7 +30,7 @@ def take(
     name: str,
     seconds: float,
 ) -> list[int]:
-    """Reserve up to ``n`` of ``rows``; see :meth:`activeclust.store.base.Run.lease`."""
+    """Lease up to ``n`` of ``rows``; see :meth:`activeclust.store.base.Run.lease`."""
     free: list[int] = []
     who = annotator_id(connection, name)
     expired = (lease.c.run_id == run_id) & (lease.c.expires <= _now(connection))
@@ -54,7 +54,7 @@ def _take(
     who: int,
     seconds: float,
 ) -> list[int]:
-    """One statement: reserve the first ``n`` free ones of ``rows``."""
+    """Lease the first ``n`` free ones of ``rows`` in one statement."""
     place, row, source = _listed(connection, rows)
     other = lease.alias()
     theirs = (other.c.run_id == run_id) & (other.c.row == row) & (other.c.annotator_id != who)
@@ -75,14 +75,14 @@ def _take(
 
 
 def wants(run_id: int, row: Any, name: str, policy: Policy) -> tuple[Any, Any]:
-    """Conditions on a row: not answered by the annotator, not reviewed, and answers are short."""
+    """Conditions on a row: not answered by the annotator, not reviewed, and more answers are needed."""
     here = (vote.c.run_id == run_id) & (vote.c.row == row)
     mine = sa.exists().where(here, annotator.c.id == vote.c.annotator_id, annotator.c.name == name)
     return ~mine & ~sa.exists().where(here, vote.c.review), _count(vote, here) < policy.annotators
 
 
 def held(connection: Connection, run_id: int, name: str | None) -> dict[int, str]:
-    """Rows under a lease that has not expired, with who holds them; one annotator's where a name is given."""
+    """Rows with a valid lease, and who holds them; only those of one annotator if a name is given."""
     query = (
         sa.select(lease.c.row, annotator.c.name)
         .join(annotator, annotator.c.id == lease.c.annotator_id)
@@ -107,7 +107,7 @@ def _count(table: Any, where: Any) -> Any:
 
 
 def _now(connection: Connection) -> Any:
-    """Seconds since 1970 by the database's clock: people's computers differ."""
+    """Seconds since 1970 by the database's clock, since the clocks of computers differ."""
     if connection.dialect.name == "sqlite":
         return (sa.func.julianday("now", type_=sa.Float) - 2440587.5) * 86400.0
     return sa.func.date_part("epoch", sa.func.clock_timestamp(), type_=sa.Float)

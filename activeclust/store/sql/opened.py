@@ -1,4 +1,4 @@
-"""A database opened by the commands over it: whatever its schema, and without making one."""
+"""Opens a database of any schema for the commands that check or change it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from activeclust.store.sql.engine import make_engine, parse_url
 
 @contextmanager
 def opened(url_or_path: str | os.PathLike[str]) -> Iterator[tuple[Engine, URL]]:
-    """An engine for the time of a ``with``; foreign keys are not enforced."""
+    """An engine for a ``with`` block; foreign keys are not enforced."""
     url = parse_url(os.fspath(url_or_path))
     engine = make_engine(url, create=False, foreign_keys=False)
     try:
@@ -23,7 +23,7 @@ def opened(url_or_path: str | os.PathLike[str]) -> Iterator[tuple[Engine, URL]]:
 
 
 def file_problems(connection: Connection) -> tuple[str, ...]:
-    """What SQLite's own checks find; nothing for another database."""
+    """The findings of SQLite's own checks; empty for another database."""
     if connection.dialect.name != "sqlite":
         return ()
     found = [line[0] for line in connection.exec_driver_sql("PRAGMA integrity_check(100)")]

@@ -1,7 +1,6 @@
-"""What is read of a run: statements, and their lines as events, votes and rounds.
+"""Statements that read a run, and the conversion of their lines to events, votes and rounds.
 
-Every line is held against its checksum; :class:`~activeclust.errors.ForeignDatabase` is raised for one that is not as
-it was written.
+Every line is compared with its checksum; :class:`~activeclust.errors.ForeignDatabase` is raised if it was altered.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from activeclust.store.base import Cluster, Event, Round, Vote
 from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 
-CHUNK = 500  #: values in one IN list; SQLite of old takes 999 parameters
+CHUNK = 500  #: maximum number of values in one IN list; old versions of SQLite allow 999 parameters
 T = TypeVar("T")
 
 
@@ -76,7 +75,7 @@ def to_event(line: Sequence[Any], run_name: str) -> Event:
 
 
 def parse_event(line: Sequence[Any]) -> tuple[Event, int, int, int | None, int]:
-    """A line as an event, its annotator's number, its checksum, the one before, and that of the name: unchecked."""
+    """A line as an event, its annotator's number, its checksum, the one before, and that of the name; not checked."""
     kind, number, cluster, new_cluster, target, rows, name, client_id, details, seq, at = line[:11]
     who, name_checksum, checksum, before = line[11:]
     if kind is None or at is None or not isinstance(rows, (list, type(None))):
@@ -99,13 +98,13 @@ def parse_event(line: Sequence[Any]) -> tuple[Event, int, int, int | None, int]:
 
 @functools.lru_cache(maxsize=1000)
 def check_name(name: str, checksum: int) -> None:
-    """ForeignDatabase where an annotator's name is not as it was written."""
+    """Raise ForeignDatabase if an annotator's name was altered."""
     if not isinstance(name, str) or of_name(name) != checksum:
         raise damaged(f"the annotator's name {name!r:.80} is not as it was written")
 
 
 def not_undone(run_id: int) -> sa.ColumnElement[bool]:
-    """True for events that nothing has taken back."""
+    """True for events that were not undone."""
     undo = event.alias()
     return ~sa.exists().where(undo.c.run_id == run_id, undo.c.target == event.c.seq)
 
@@ -133,8 +132,9 @@ def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
 
 
 def rows_voting(connection: Connection, run_id: int, cluster: Cluster) -> list[int]:
-    """Rows of a run of which somebody says ``cluster``, ascending."""
-    # +run_id keeps SQLite from the index on runs and rows: it finds the lines in that order, one by one, which takes
+    """Rows of a run with a current answer ``cluster``, ascending."""
+    # +run_id prevents SQLite from using the index on runs and rows: it would read the lines one by one, which
+    # takes
     # 25 times as long as reading the table where a run has 600,000 votes
     of_run = sa.literal_column(f"+{vote.name}.run_id", sa.BigInteger) == run_id
     query = sa.select(vote.c.row).where(of_run, vote.c.cluster == cluster)
@@ -191,15 +191,15 @@ def find_events(
         if values is not None:
             parts = [part.where(column.in_(some)) for part in parts for some in chunks(values)]
     found = [to_event(line, run_name) for part in parts for line in connection.execute(part)]
-    if noted is not None:  # and not deeper within, or in a text
+    if noted is not None:  # at the top level, not in a nested object or a text
         found = [item for item in found if noted in item.details]
     return sorted(found, key=lambda item: item.seq or 0)
 
 
 def _begins(connection: Connection, column: Any, prefix: str) -> list[sa.ColumnElement[bool]]:
-    """Conditions for texts that begin so."""
-    exact = sa.func.substr(column, 1, len(prefix)) == prefix  # LIKE takes % and _ for more
-    if connection.dialect.name != "sqlite":  # its order of texts may be that of a language
+    """Conditions for texts that begin with a prefix."""
+    exact = sa.func.substr(column, 1, len(prefix)) == prefix  # in LIKE, % and _ are wildcards
+    if connection.dialect.name != "sqlite":  # the order of texts may depend on a language
         return [exact]
     return [exact, column >= prefix, column < prefix + "\U0010ffff"]  # what the index finds
 

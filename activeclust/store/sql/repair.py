@@ -33,34 +33,34 @@ from activeclust.store.sql.transaction import insert_run
 
 @dataclass(frozen=True)
 class Repair:
-    """What ``db repair`` did."""
+    """The result of ``db repair``."""
 
     url: str
-    problems: tuple[str, ...]  #: what was wrong before; empty where nothing was to be done
-    copy: Path | None  #: the file as it was; None where nothing was to be done, or on PostgreSQL
-    lost: int  #: events that could not be trusted and are not there any more
+    problems: tuple[str, ...]  #: the damage; empty if there was none
+    copy: Path | None  #: copy of the previous file; None if there was no damage, or on PostgreSQL
+    lost: int  #: number of damaged events that were removed
 
 
 def repair(url_or_path: str | os.PathLike[str]) -> Repair:
-    """Make a database sound: everything is made from its events again.
+    """Repair a database: everything is derived from its events again.
 
-    Events that are gone stay gone; those that are not as they were written are taken out, and the others move up.
-    An SQLite file is copied beside itself first, as it is. Nobody else may use the database meanwhile.
+    Lost events cannot be recovered; altered events are removed, and the others renumbered. An SQLite file is first
+    copied to the same folder. Nobody else may use the database meanwhile.
 
     Raises
     ------
     StoreUnavailable, ForeignDatabase
-        The database cannot be opened, is in use, or is not one of this package.
+        If the database cannot be opened, is in use, or is not one of this package.
     SchemaMismatch
-        It is of another schema.
+        If it has another schema.
     StoreError
-        It could not be mended; it is as it was.
+        If it could not be repaired; it is unchanged.
     """
     with opened(url_or_path) as (_, url):
         is_file = url.get_backend_name() == "sqlite"
     try:
         status = check(url_or_path)
-    except ForeignDatabase as error:  # too damaged to be looked over; whose it is says the header
+    except ForeignDatabase as error:  # too damaged to be checked; its header says whose it is
         if not (is_file and is_marked(Path(str(url.database)))):
             raise
         problems: tuple[str, ...] = (str(error),)
@@ -81,7 +81,7 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
 
 
 def _mend_in_place(url: URL) -> int:
-    """In one transaction; afterwards nothing of what there was is left, or all of it."""
+    """Replace all data in one transaction."""
     engine = make_engine(url)
     try:
         with transaction(engine, write=True) as connection:
@@ -100,9 +100,9 @@ def _mend_in_place(url: URL) -> int:
 def _mend_file(path: Path) -> tuple[Path, int]:
     """Write a new database beside the file, then its content into the file, in one transaction of SQLite's.
 
-    A file that SQLite cannot write into at all, and that nobody else can use therefore, is replaced.
+    A file that SQLite cannot write to, and so nobody else can use, is replaced.
     """
-    SqliteFile(path, create=False)  # it is ours, and no folder
+    SqliteFile(path, create=False)  # it is this package's, and not a folder
     if not (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)):
         raise StoreUnavailable(f"Nothing can be written into {path}, or beside it: repair a copy.")
     with (
@@ -131,9 +131,9 @@ def _mend_file(path: Path) -> tuple[Path, int]:
 
 
 def _shut_others_out(connection: sqlite3.Connection, path: Path) -> bool:
-    """Lock the file until the connection is closed; False where it is too damaged for that."""
+    """Lock the file until the connection is closed; False if it is too damaged for that."""
     try:
-        connection.execute("PRAGMA writable_schema = ON")  # with it SQLite opens what is cut off, too
+        connection.execute("PRAGMA writable_schema = ON")  # with this SQLite also opens a truncated file
         connection.execute("PRAGMA busy_timeout = 2000")
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
@@ -153,7 +153,7 @@ def _free_name(path: Path, ending: str) -> Path:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    """The file and its write-ahead log, byte for byte."""
+    """Copy the file and its write-ahead log byte by byte."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         shutil.copy2(wal, copy.with_name(f"{copy.name}-wal"))
@@ -161,14 +161,14 @@ def _copy(path: Path, copy: Path) -> None:
 
 
 def _make_again(source: Path, made: Path, path: Path) -> int:
-    """A new database from what can be read of another one; how many events could not be trusted."""
+    """Write a new database from the readable part of another one; returns the number of damaged events."""
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(source, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA writable_schema = ON")
         return connection
 
-    # without transactions: to end one is an error where a page that was looked at is damaged
+    # without transactions: ending one raises an error if a damaged page was read
     reading = sa.create_engine(
         "sqlite://", creator=connect, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT"
     )
@@ -192,7 +192,7 @@ def _make_again(source: Path, made: Path, path: Path) -> int:
 
 
 def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, str]) -> int:
-    """Write runs into empty tables, under the numbers that they and their annotators had."""
+    """Write runs into empty tables; runs and annotators keep their numbers."""
     now = datetime.now(timezone.utc)
     people = [
         {"id": number, "name": name, "created_at": now, "checksum": of_name(name)}
@@ -213,7 +213,7 @@ def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, st
         if insert_run(connection, spec, events, _rounds(run), **times) is None:
             raise StoreError(f"Run {name!r} could not be written again.")
         lost += run.n_events - len(run.numbers)
-    if connection.dialect.name == "postgresql":  # numbers that are given do not move what counts them
+    if connection.dialect.name == "postgresql":  # explicit numbers do not advance the sequence
         for table in (annotator, run_table):
             sequence = sa.func.pg_get_serial_sequence(table.name, "id")
             highest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 1)).scalar_subquery()
@@ -222,7 +222,7 @@ def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, st
 
 
 def _rounds(run: SavedRun) -> list[Round]:
-    """Rounds with the new numbers of the events that they knew of."""
+    """Rounds with the new numbers of their last events."""
     if run.complete:
         return run.rounds
     old = sorted(run.numbers)

@@ -1,7 +1,7 @@
-"""A run as it was after an earlier event, from what it is now and from the events since.
+"""The state of a run after an earlier event, from its current state and the events since.
 
-Reading 100,000 events takes seconds; those after the last round are a few. Only the rows that they name have
-changed, and those in clusters that were renamed, merged or split since.
+Reading 100,000 events takes seconds, but there are few after the last round. Only the rows that they name have changed,
+and those in clusters that were renamed, merged or split since.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def rewound(
 
 
 def _rows_changed_since(connection: Connection, run_id: int, run_name: str, at: int) -> set[int]:
-    """Rows that may count as something else now than after event ``at``."""
+    """Rows whose state may have changed since event ``at``."""
     e = event.c
     query = sa.select(e.kind, e.row, e.seq, e.target).where(e.run_id == run_id)
     later = list(connection.execute(query.where(e.seq > at)).all())
@@ -51,7 +51,7 @@ def _rows_changed_since(connection: Connection, run_id: int, run_name: str, at: 
 
 
 def _names(connection: Connection, run_id: int, run_name: str, seqs: Sequence[int]) -> set[Cluster]:
-    """What clusters are called now that operations ``seqs`` moved, or moved back when they were taken back."""
+    """Current names of the clusters that operations ``seqs`` moved, or moved back when they were undone."""
     # events on clusters name no row: the index on rows finds them
     where = event.c.row.is_(None) & event.c.kind.in_(ON_CLUSTER)
     query = select_events(run_id).order_by(None).where(where)
@@ -59,7 +59,7 @@ def _names(connection: Connection, run_id: int, run_name: str, seqs: Sequence[in
     operations.sort(key=lambda item: item.seq or 0)
     wanted = set(seqs)
     names = {name for item in operations if item.seq in wanted for name in (item.cluster, item.new_cluster)}
-    for item in operations:  # what they moved may have been moved on
+    for item in operations:  # later operations may have moved them again
         if item.cluster in names:
             names.add(item.new_cluster)
     return {name for name in names if name is not None}
@@ -68,7 +68,7 @@ def _names(connection: Connection, run_id: int, run_name: str, seqs: Sequence[in
 def _history(
     connection: Connection, run_id: int, run_name: str, at: int, rows: Collection[int]
 ) -> list[Event]:
-    """Events up to ``at`` that nothing up to ``at`` has taken back: of ``rows``, and on clusters."""
+    """Events up to ``at`` that were not undone up to ``at``: of ``rows``, and on clusters."""
     undo = event.alias()
     undone = sa.exists().where(undo.c.run_id == run_id, undo.c.target == event.c.seq, undo.c.seq <= at)
     query = select_events(run_id).order_by(None).where(event.c.kind != Kind.UNDO, event.c.seq <= at, ~undone)

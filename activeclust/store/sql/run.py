@@ -40,19 +40,19 @@ from activeclust.store.sql.transaction import RunTransaction
 if TYPE_CHECKING:
     from activeclust.store.sql.store import SqlStore
 
-_AT_ONCE = 10_000  #: events that are fetched together
+_AT_ONCE = 10_000  #: number of events that are fetched together
 _LABEL = Kind.LABEL
 
 
 class SqlRun:
-    """One run's events, anchors, rounds and leases; what writes has committed when it returns."""
+    """One run's events, anchors, rounds and leases; every method that writes has committed when it returns."""
 
     def __init__(self, store: SqlStore, run_id: int, spec: RunSpec) -> None:
         self.spec = spec
         self._store, self._engine, self._id = store, store.engine, run_id
         self._policy = Policy.of(spec.options)
         self._annotators: dict[str, int] = {}
-        self._acknowledged = 0  # the newest event that was written here
+        self._acknowledged = 0  # the newest event that this object has written
 
     def __reduce__(self) -> tuple[Callable[..., SqlRun], tuple[Any, ...]]:
         return _reopen, (self._store, self.spec.name)
@@ -60,7 +60,7 @@ class SqlRun:
     # ---- writing ----
 
     def append(self, event: Event) -> Event:
-        """Write one event, durably, and give it back with seq and at."""
+        """Write one event durably, and return it with seq and at."""
         return self.extend([event])[0]
 
     def extend(self, events: Iterable[Event]) -> list[Event]:
@@ -70,20 +70,20 @@ class SqlRun:
             return changes.write(checked)
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> None:
-        """Write one round, in the place of ``replaces`` where its index is taken."""
+        """Write one round; if its index is in use, it must replace ``replaces``."""
         record = check_round(record, self.spec.n_rows)
         with self._changing() as changes:
             changes.add_round(record, replaces=replaces)
 
     def describe(self, spec: RunSpec) -> None:
-        """Say what a run that was imported as answers alone is about."""
+        """Set the rows and settings of a run that was imported as answers only."""
         with self._changing() as changes:
             changes.describe(described(changes.spec, spec))
         self.spec = changes.spec
 
     @contextmanager
     def _changing(self) -> Iterator[RunTransaction]:
-        """A transaction that keeps other writers of this run out, committed at the end."""
+        """A transaction that locks this run for other writers, committed at the end."""
         with transaction(self._engine, write=True) as connection:
             lock_run(connection, self._id)
             line = run_line(connection, self._id, self.spec.name)
@@ -97,10 +97,10 @@ class SqlRun:
             yield changes
             changes.finish()
         self.spec, self._acknowledged = self._with_ids(changes.spec), changes.last_seq
-        self._annotators = changes.annotators  # committed, and nobody's number ever changes
+        self._annotators = changes.annotators  # committed, and numbers never change
 
     def _look(self, connection: Connection) -> Any:
-        """This run's line, once it is known to be sound."""
+        """This run's line, after its check."""
         line = run_line(connection, self._id, self.spec.name)
         self.spec = self._with_ids(sound_spec(line))
         return line
@@ -122,15 +122,15 @@ class SqlRun:
             return self._look(connection).last_seq
 
     def anchors(self) -> list[Anchor]:
-        """Current anchors in the order their rows were first answered."""
+        """Current anchors in the order in which their rows were first answered."""
         return list(self.snapshot().anchors)
 
     def withdrawn(self) -> dict[int, Kind]:
-        """Rows not to be asked again though they are no anchors."""
+        """Rows that are not asked about again although they are not anchors."""
         return dict(self.snapshot().withdrawn)
 
     def snapshot(self, at: int | None = None) -> Snapshot:
-        """Anchors, withdrawn rows and the last event's number, all of one moment."""
+        """Anchors, withdrawn rows and the last event's number in a consistent state."""
         with transaction(self._engine, write=False) as connection:
             line = self._look(connection)
             last_seq = line.last_seq
@@ -143,7 +143,7 @@ class SqlRun:
             return _snapshot(parts, last_seq)
 
     def _complete(self, lines: Sequence[Any], total: int, what: str) -> None:
-        """ForeignDatabase where lines are missing, or too many; a line's checksum is its last column."""
+        """Raise ForeignDatabase if lines are missing or doubled; a line's checksum is its last column."""
         if summed(line[-1] for line in lines) != total:
             raise damaged(f"of {what} in run {self.spec.name!r} something is missing or doubled")
 
@@ -161,7 +161,7 @@ class SqlRun:
         return [to_vote(line) for line in sorted(found, key=lambda line: (line[5], line[4]))]
 
     def unfinished(self, annotator: str) -> list[int]:
-        """Rows that still want an answer of this annotator, oldest first."""
+        """Rows that still need an answer of this annotator, oldest first."""
         if self._policy.annotators == 1:
             return []
         wanted = wants(self._id, outcome.c.row, annotator, self._policy)
@@ -173,7 +173,7 @@ class SqlRun:
         return list(self.stream(after))
 
     def stream(self, after: int = 0) -> Iterator[Event]:
-        """The same, one by one: a log may be larger than memory."""
+        """The same, as an iterator: a log may be larger than memory."""
         after = max(after, 0)
         with transaction(self._engine, write=False) as connection:
             last_seq = self._look(connection).last_seq
@@ -189,7 +189,7 @@ class SqlRun:
             raise damaged(f"event {after + 1} of run {self.spec.name!r} is gone")
 
     def answers(self) -> Iterator[Answer]:
-        """Everybody's current answers of one moment, one by one."""
+        """An iterator over the current answers of all annotators, in a consistent state."""
         checksums = 0
         with transaction(self._engine, write=False) as connection:
             total = self._look(connection).votes
@@ -218,12 +218,12 @@ class SqlRun:
         client_prefix: str | None = None,
         noted: str | None = None,
     ) -> list[Event]:
-        """The events that fulfil every condition given, oldest first."""
+        """The events that fulfil all given conditions, oldest first."""
         with transaction(self._engine, write=False) as connection:
             return find_events(connection, self._id, self.spec.name, seqs, targets, client_prefix, noted)
 
     def recent(self, n: int, before: int | None = None) -> list[Event]:
-        """The newest events that are no UNDO, newest first."""
+        """The newest events except UNDO, newest first."""
         query = select_events(self._id).where(event.c.kind != Kind.UNDO)
         if before is not None:
             query = query.where(event.c.seq < before)
@@ -249,7 +249,7 @@ class SqlRun:
     # ---- leases ----
 
     def lease(self, rows: Sequence[int], n: int, annotator: str, seconds: float) -> list[int]:
-        """Reserve for annotator up to n of rows."""
+        """Lease up to n of the rows to the annotator."""
         annotator = check_text(annotator, "An annotator's name", limit=NAME_LIMIT, blank=True)
         with transaction(self._engine, write=True) as connection:
             lock_run(connection, self._id)
@@ -257,7 +257,7 @@ class SqlRun:
             return take(connection, self._id, self.spec.n_rows, self._policy, rows, n, annotator, seconds)
 
     def leased(self, annotator: str | None = None) -> dict[int, str]:
-        """Rows under a lease that has not expired, with who holds them."""
+        """Rows with a valid lease, and the annotators who hold them."""
         with transaction(self._engine, write=False) as connection:
             return held(connection, self._id, annotator)
 

@@ -1,4 +1,4 @@
-"""Lines of the table of runs: found, locked, checked against their checksums, and given new ones."""
+"""Lines of the table of runs: finds, locks and checks them, and updates their checksums."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from activeclust.store.sql.checksums import (
 from activeclust.store.sql.schema import run
 from activeclust.store.sql.specs import select_runs, to_spec
 
-#: tables whose lines are summed in the run's checksum
+#: tables whose checksums are summed in the run's line
 SUMS = ("votes", "outcomes", "rounds", "row_ids")
 # built once: building a statement takes SQLAlchemy longer than running it
 _LOCK = sa.select(run.c.id).where(run.c.id == sa.bindparam("the_run")).with_for_update()
@@ -25,12 +25,12 @@ _THIS = select_runs().where(run.c.id == sa.bindparam("the_run"))
 
 
 def lock_run(connection: Connection, run_id: int) -> None:
-    """Keep other writers of the run out until the end of the transaction."""
+    """Lock the run for other writers until the end of the transaction."""
     connection.execute(_LOCK, {"the_run": run_id})
 
 
 def run_line(connection: Connection, run_id: int, name: str) -> Any:
-    """A run's line; RunNotFound where it has been deleted."""
+    """A run's line; RunNotFound if it has been deleted."""
     line = connection.execute(_THIS, {"the_run": run_id}).first()
     if line is None:
         raise RunNotFound(f"Run {name!r} has been deleted.")
@@ -38,7 +38,7 @@ def run_line(connection: Connection, run_id: int, name: str) -> Any:
 
 
 def sound_spec(line: Any) -> RunSpec:
-    """What a run was made from, but its rows' ids; ForeignDatabase where its line is not as it was written."""
+    """A run's settings, without its rows' ids; ForeignDatabase if its line was altered."""
     try:
         spec = to_spec(line)
         checksum = _of_line(line)
@@ -52,7 +52,7 @@ def sound_spec(line: Any) -> RunSpec:
 
 
 def refresh_checksum(connection: Connection, line: Any) -> None:
-    """Give a run's line, which has been changed on purpose, its checksum."""
+    """Update the checksum of a run's line after a change."""
     connection.execute(run.update().where(run.c.id == line.id).values(checksum=_of_line(line)))
 
 

@@ -1,11 +1,11 @@
-"""What can be read of a database, damaged or not, and what is wrong with it.
+"""Reads as much as possible of a database, damaged or not, and lists the damage.
 
-Events are the truth. Each is held against its checksum, which depends on the one before. One that does not fit is
-sound all the same where the next one fits to it: then it was the checksum that was damaged. What follows an event that
-is gone cannot be verified, and is kept.
+Everything is derived from the events. Each is compared with its checksum, which depends on the one before. If an event
+does not fit its checksum but the next event fits to it, only the checksum was damaged. The event after a lost one
+cannot be verified, and is kept.
 
-Tables are read by themselves, without joins, and where an index or a page of SQLite's is damaged line by line: what
-lies on other pages is still there.
+Tables are read one by one, without joins, and line by line if an index or a page of SQLite is damaged: lines on other
+pages can still be read.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from activeclust.store.sql.specs import to_spec
 
 _AT_ONCE = 1024
 _NO_END = 2**62
-_PROBED = 2**17  #: numbers that are looked through where the last one is not known
-_FAILURES = 1000  #: attempts to read a range that may fail
+_PROBED = 2**17  #: range of numbers to search if the last one is unknown
+_FAILURES = 1000  #: maximum number of failed attempts to read a range
 _ROWID: sa.ColumnElement[int] = sa.literal_column("rowid", sa.Integer)
-_LISTED = 100  #: findings of one run that are told one by one
+_LISTED = 100  #: maximum number of findings of one run that are listed
 _BROKEN = (ForeignDatabase, sa.exc.SQLAlchemyError, UnicodeDecodeError, TypeError, ValueError, OverflowError)
 
 
 @dataclass
 class SavedRun:
-    """A run as it can be read.
+    """The readable part of a run.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class SavedRun:
     spec : RunSpec
     created_at : datetime
     model : MemoryRun
-        All its events that can be trusted, and what follows from them.
+        All undamaged events, and the state derived from them.
     rounds : list of Round
     n_events : int
-        How many events there are, whether or not they can be trusted.
+        Number of all events, damaged or not.
     findings : list of str
-        What is wrong with its log, its rounds, or its own line.
+        The damage of its log, its rounds, and its own line.
     numbers : dict of int to int
-        What the events' numbers were, and are in the model.
+        Mapping from the events' stored numbers to those in the model.
     """
 
     id: int
@@ -73,7 +73,7 @@ class SavedRun:
 
 
 def saved_runs(connection: Connection, names: Mapping[int, str]) -> Iterator[SavedRun]:
-    """Every run that can be found; ``names`` are those of :func:`saved_annotators`."""
+    """Every run that can be found; ``names`` are from :func:`saved_annotators`."""
     data = {line.id: line for line in lines_of(connection, dataset)}
     lines = {line.id: line for line in lines_of(connection, run)}
     numbers = _values(connection, event.c.run_id) | lines.keys()
@@ -83,7 +83,7 @@ def saved_runs(connection: Connection, names: Mapping[int, str]) -> Iterator[Sav
 
 
 def saved_annotators(connection: Connection) -> tuple[dict[int, str], list[str]]:
-    """Names of annotators by their numbers, and what is wrong with them."""
+    """Names of annotators by their numbers, and the damage found."""
     names: dict[int, str] = {}
     findings = []
     used = _values(connection, event.c.annotator_id)
@@ -127,7 +127,7 @@ def _saved(connection: Connection, line: Any, data: Any, names: Mapping[int, str
 
 
 def _events(connection: Connection, run_id: int, names: Mapping[int, str]) -> list[tuple[int, Any]]:
-    """(number, (event, annotator's number, checksum), or None where it cannot be read) of each event there is."""
+    """(number, (event, annotator's number, checksum), or None if it cannot be read) of each event."""
     found: dict[int, Any] = {}
     for line in lines_of(connection, event, where=event.c.run_id == run_id):
         try:
@@ -153,7 +153,7 @@ def _events(connection: Connection, run_id: int, names: Mapping[int, str]) -> li
 
 
 def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tuple[RunSpec, list[str]]:
-    """What a run was made from, as far as can be told, and what is wrong with it."""
+    """A run's settings as far as they can be read, and the damage found."""
     rows = [item.row for item, _, _ in events if type(item.row) is int and 0 <= item.row < 2**62]
     name = line.name if isinstance(line.name, str) and line.name.strip() else f"recovered {line.id}"
     least = RunSpec(f"{name[:NAME_LIMIT]}".replace("\0", ""), "imported", 0, max(rows, default=0) + 1, "", "")
@@ -192,7 +192,7 @@ def _is_sound(line: Any) -> bool:
 
 
 class _Line:
-    """Values by the names of columns; None for what cannot be read."""
+    """Values by the names of columns; None for a value that cannot be read."""
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         self._mapping = dict(mapping)
@@ -205,8 +205,8 @@ class _Line:
 
 
 def _trusted(found: SavedRun, lines: list[tuple[int, Any]]) -> Iterator[tuple[int, Event]]:
-    """The events that are as they were written, or follow one that is gone; the others are told."""
-    possible = {START}  # what the checksum of the event before may have been
+    """The events that are undamaged, or follow a lost one; the others are listed as findings."""
+    possible = {START}  # possible checksums of the event before
     last, doubted = 0, None
     for seq, line in lines:
         if seq != last + 1:
@@ -243,7 +243,7 @@ def _doubt(found: SavedRun, doubted: Any) -> None:
 
 
 def _add(found: SavedRun, seq: int, item: Event) -> None:
-    """Write an event into the model, where it makes sense there."""
+    """Write an event into the model, if it is possible there."""
     try:
         moved = replace(item, target=None if item.target is None else found.numbers[item.target])
         written = found.model.append(check_event(moved, found.spec.n_rows))
@@ -274,7 +274,7 @@ def _tell(found: SavedRun, what: str) -> None:
 
 
 def _values(connection: Connection, column: sa.Column[int]) -> set[Any]:
-    """What stands in a column of the log."""
+    """The values of a column of the log."""
     try:
         return set(connection.execute(sa.select(column).distinct()).scalars())
     except _BROKEN:
@@ -282,7 +282,7 @@ def _values(connection: Connection, column: sa.Column[int]) -> set[Any]:
 
 
 def lines_of(connection: Connection, table: sa.Table, *columns: Any, where: Any = None) -> Iterator[Any]:
-    """The lines of a table, of those that can be read; a value that makes no sense is None."""
+    """The readable lines of a table; an invalid value is None."""
     plain = [
         sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in columns or table.columns
     ]
@@ -299,7 +299,7 @@ def lines_of(connection: Connection, table: sa.Table, *columns: Any, where: Any 
 
 
 def _reader(column: Any, connection: Connection) -> Callable[[Any], Any]:
-    """Makes a driver's value what the column means."""
+    """Converts a driver's value to the column's type."""
     kind = column.type.dialect_impl(connection.dialect)
     convert = kind.result_processor(connection.dialect, None) or (lambda value: value)
 
@@ -313,7 +313,7 @@ def _reader(column: Any, connection: Connection) -> Callable[[Any], Any]:
 
 
 def _one_by_one(connection: Connection, query: Any) -> list[Any]:
-    """Lines of an SQLite table by their numbers: the ranges that cannot be read are halved, again and again."""
+    """Lines of an SQLite table by their numbers: ranges that cannot be read are halved repeatedly."""
     found: dict[int, Any] = {}
     low = _from_one_end(connection, query, found, ascending=True)
     high = _from_one_end(connection, query, found, ascending=False)
@@ -335,7 +335,7 @@ def _one_by_one(connection: Connection, query: Any) -> list[Any]:
 
 
 def _from_one_end(connection: Connection, query: Any, found: dict[int, Any], *, ascending: bool) -> int:
-    """Read lines into ``found`` as far as they can be; the last one's number."""
+    """Read lines into ``found`` as far as possible; returns the number of the last one."""
     sign = 1 if ascending else -1
     last, size = 0 if ascending else _NO_END, _AT_ONCE
     while size:
@@ -348,7 +348,7 @@ def _from_one_end(connection: Connection, query: Any, found: dict[int, Any], *, 
             continue
         numbers = [line[-1] for line in some]
         if not all(type(number) is int and (number - last) * sign > 0 for number in numbers):
-            break  # a damaged tree may lead in circles
+            break  # a damaged tree may contain cycles
         found.update(zip(numbers, some, strict=True))
         if len(some) < size:
             break

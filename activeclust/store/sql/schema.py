@@ -1,6 +1,6 @@
-"""The tables. The event table is the truth; vote and outcome are derived from it in the same transaction.
+"""The tables. The event table holds the log; vote and outcome are derived from it in the same transaction.
 
-What the checksums are made from is said in :mod:`activeclust.store.sql.checksums`.
+:mod:`activeclust.store.sql.checksums` defines the checksums.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from sqlalchemy import (
 
 from activeclust.store.sql.types import UTC, EscapedJson, Json, KindName, Name, PackedRowIds
 
-VERSION_TABLE = "activeclust_version"  #: Alembic's, under a name of its own
+VERSION_TABLE = "activeclust_version"  #: Alembic's table, under a name of this package
 REVISIONS = (
     "0001",
     "0003",
     "0004",
-)  #: every schema there has been, oldest first; a test holds it against migrations/
+)  #: every schema so far, oldest first; a test compares it with migrations/
 HEAD = REVISIONS[-1]
 APPLICATION_ID = 0x41434C55  #: "ACLU" in the header of an SQLite file
 
-#: SQLite counts only INTEGER primary keys by itself.
+#: SQLite numbers only INTEGER primary keys automatically
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData(
-    naming_convention={  # a later migration must be able to name what it changes
+    naming_convention={  # later migrations need the names of constraints
         "ix": "%(table_name)s_%(column_0_N_name)s",
         "uq": "%(table_name)s_%(column_0_N_name)s_key",
         "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
@@ -94,7 +94,7 @@ run = Table(
     _checksum("rounds"),
     _checksum("row_ids"),
     _checksum(),
-    # an id is never given out twice: a process that still holds a deleted run must not write into a new one
+    # an id is never used twice: a process that still has a deleted run open must not write into a new one
     sqlite_autoincrement=True,
 )
 
@@ -118,12 +118,12 @@ event = Table(
     Column("client_id", String(200)),
     Column("details", EscapedJson),
     Column("at", UTC, nullable=False),
-    _checksum(),  # of this event and all before it
+    _checksum(),  # checksum of this event and all before it
     PrimaryKeyConstraint("run_id", "seq"),
     ForeignKeyConstraint(["run_id", "target"], ["activeclust_event.run_id", "activeclust_event.seq"]),
     UniqueConstraint("run_id", "client_id"),
     Index(None, "run_id", "row"),
-    # an event is taken back once at most
+    # an event is undone at most once
     Index(None, "run_id", "target", unique=True),
 )
 

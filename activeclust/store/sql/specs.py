@@ -1,4 +1,4 @@
-"""What runs were made from, as lines of the database and back."""
+"""Conversion of the settings of runs to lines of the database and back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def to_spec(line: Any) -> RunSpec:
 
 
 def to_line(connection: Connection, spec: RunSpec) -> dict[str, Any]:
-    """A spec as values of columns; its data set is entered where the database does not know it."""
+    """A spec as values of columns; its data set is inserted if it is new."""
     return {
         "name": spec.name,
         "dataset_id": _dataset_id(connection, spec),
@@ -67,14 +67,14 @@ def _dataset_id(connection: Connection, spec: RunSpec) -> int:
 
 
 def write_row_ids(connection: Connection, run_id: int, ids: RowIds | None) -> None:
-    """Keep what tells a run's rows apart, in the place of what was kept."""
+    """Store the identities of a run's rows; earlier ones are replaced."""
     connection.execute(row_ids.delete().where(row_ids.c.run_id == run_id))
     if ids is not None:
         connection.execute(row_ids.insert(), {"run_id": run_id, "ids": ids})
 
 
 def read_row_ids(connection: Connection, line: Any) -> RowIds | None:
-    """What tells the rows apart of a run with that line; ForeignDatabase where it is not as it was written."""
+    """The identities of the rows of a run; ForeignDatabase if they were altered."""
     found = connection.execute(sa.select(row_ids.c.ids).where(row_ids.c.run_id == line.id)).scalar()
     if of_row_ids(found) != line.row_ids:
         raise damaged(f"the ids of the rows of run {line.name!r} are not as they were written")
@@ -82,6 +82,6 @@ def read_row_ids(connection: Connection, line: Any) -> RowIds | None:
 
 
 def forget_unused_data(connection: Connection) -> None:
-    """Remove the data sets that no run is about."""
+    """Remove data sets without a run."""
     unused = ~sa.exists().where(run.c.dataset_id == dataset.c.id)
     connection.execute(dataset.delete().where(unused))

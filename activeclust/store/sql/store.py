@@ -42,17 +42,17 @@ version_table = sa.table(VERSION_TABLE, sa.column("version_num"))
 
 
 class SqlStore:
-    """Runs in an SQLite file or a PostgreSQL database; safe among threads and processes.
+    """Runs in an SQLite file or a PostgreSQL database. Safe to share between threads and processes.
 
-    Made by :func:`activeclust.store.open_store`, which says what is raised. A store can be pickled:
-    the other process opens the same database.
+    Created by :func:`activeclust.store.open_store`, which documents the errors. A store can be pickled: the other
+    process opens the same database.
     """
 
     def __init__(self, url_or_path: str, *, create: bool = True) -> None:
         self._parsed = parse_url(url_or_path)
         self.url = shown(self._parsed)
         self.engine = make_engine(self._parsed, create=create)
-        if self._parsed.get_backend_name() == "sqlite":  # from another folder, too
+        if self._parsed.get_backend_name() == "sqlite":  # absolute, so that it is valid in every folder
             self._again = f"sqlite:///{Path(str(self._parsed.database)).absolute()}"
         else:
             self._again = self._parsed.render_as_string(hide_password=False)
@@ -61,7 +61,7 @@ class SqlStore:
         except BaseException:
             self.engine.dispose()
             raise
-        # a connection must not be used on both sides of a fork
+        # a connection must not be shared by parent and child after a fork
         if hasattr(os, "register_at_fork"):
             _forget_in_children(self.engine)
 
@@ -74,7 +74,7 @@ class SqlStore:
         if found is None and create:
             with transaction(self.engine, write=True) as connection:
                 lock_creation(connection)
-                found = read_version(connection)  # somebody may have been quicker
+                found = read_version(connection)  # another process may have been quicker
                 if found is None:
                     create_tables(connection)
                     found = HEAD
@@ -83,7 +83,7 @@ class SqlStore:
         refuse_other_version(found, self.url)
 
     def create_run(self, spec: RunSpec, events: Iterable[Event] = (), rounds: Iterable[Round] = ()) -> SqlRun:
-        """A new run, with its first events and rounds; RunExists where the name is taken."""
+        """A new run, with its first events and rounds; RunExists if the name is in use."""
         spec = check_spec(spec)
         first = [check_event(event, spec.n_rows) for event in events]
         records = [check_round(record, spec.n_rows) for record in rounds]
@@ -94,7 +94,7 @@ class SqlStore:
         return SqlRun(self, run_id, spec)
 
     def open_run(self, name: str) -> SqlRun:
-        """An existing run; RunNotFound where there is none."""
+        """An existing run; RunNotFound if it does not exist."""
         with transaction(self.engine, write=False) as connection:
             line = connection.execute(select_runs().where(run.c.name == name)).first()
             if line is None:
@@ -153,7 +153,7 @@ class SqlStore:
             raise RunNotFound(f"There is no run {name!r} in {self.url}.")
 
     def supersede(self, spec: RunSpec, events: Iterable[Event], *, before: str, last_seq: int) -> SqlRun:
-        """A new run in the place of the one of its name, which is kept as ``before``."""
+        """Replace the run of that name by a new one; the old one is kept as ``before``."""
         spec, before = check_spec(spec), check_text(before, "A run's name", limit=NAME_LIMIT)
         first = [check_event(event, spec.n_rows) for event in events]
         with transaction(self.engine, write=True) as connection:
@@ -164,16 +164,16 @@ class SqlStore:
             if connection.execute(named, {"of": before}).first() is not None:
                 raise RunExists(f"There is a run {before!r} already: take another name.")
             line = run_line(connection, old, spec.name)
-            sound_spec(line)  # what is damaged stays recognisable as such
+            sound_spec(line)  # damaged data remain recognisable
             check_superseded(spec.name, line.last_seq, last_seq, held(connection, old, None).values())
             connection.execute(run.update().where(run.c.id == old).values(name=before))
             refresh_checksum(connection, run_line(connection, old, before))
             run_id = insert_run(connection, spec, first, ())
-            assert run_id is not None  # its name has just become free
+            assert run_id is not None  # the name is free now
         return SqlRun(self, run_id, spec)
 
     def close(self) -> None:
-        """Let go of connections; what was committed stays."""
+        """Close the connections; committed data stay."""
         with translated(self._parsed):
             self.engine.dispose()
 
@@ -197,13 +197,13 @@ def read_version(connection: Connection) -> str | None:
 
 
 def lock_creation(connection: Connection) -> None:
-    """Let one process at a time make the tables; SQLite's BEGIN IMMEDIATE does so already."""
+    """Let only one process create the tables; for SQLite, BEGIN IMMEDIATE does so."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPLICATION_ID)))
 
 
 def create_tables(connection: Connection) -> None:
-    """Today's schema in an empty database, stamped as such."""
+    """Create the current schema in an empty database."""
     metadata.create_all(connection, checkfirst=False)
     connection.exec_driver_sql(
         f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
@@ -215,7 +215,7 @@ def create_tables(connection: Connection) -> None:
 
 
 def refuse_other_version(found: str, url: str) -> None:
-    """SchemaMismatch unless ``found`` is today's revision."""
+    """Raise SchemaMismatch unless ``found`` is the current revision."""
     if found in REVISIONS[:-1]:
         raise SchemaMismatch(
             f"{url} was written by an older version (schema {found}, this is {HEAD}). "

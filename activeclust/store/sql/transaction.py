@@ -1,7 +1,7 @@
 """One run inside one write transaction: what :func:`activeclust.store.outcomes.record` reads and changes.
 
-Rows are kept here while the transaction runs and written at its end, so that thousands of events cost
-a handful of statements.
+Rows are collected during the transaction and written at its end, so that thousands of events need only a few
+statements.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from activeclust.store.sql.run_lines import SUMS, run_line, sound_spec
 from activeclust.store.sql.schema import annotator, event, lease, outcome, round_, run, vote
 from activeclust.store.sql.specs import forget_unused_data, to_line, write_row_ids
 
-# What every answer executes is built once: building a statement takes SQLAlchemy longer than running it.
+# statements of every answer are built once: building one takes SQLAlchemy longer than running it
 _FIND_ANNOTATOR = sa.select(annotator.c.id).where(annotator.c.name == sa.bindparam("name"))
 _END_LEASE = lease.delete().where(
     lease.c.run_id == sa.bindparam("the_run"),
@@ -57,7 +57,7 @@ _END_LEASE = lease.delete().where(
 
 
 def annotator_id(connection: Connection, name: str) -> int:
-    """The annotator's number, given now where there was none."""
+    """The annotator's number; a new name is inserted."""
     given = {"name": name}
     if (known := connection.execute(_FIND_ANNOTATOR, given).scalar()) is not None:
         return known
@@ -84,9 +84,9 @@ _STANDS = (
 
 
 class RunTransaction:
-    """A run's rows and events as the current transaction, which has locked the run, sees them.
+    """A run's rows and events within the current transaction, which has locked the run.
 
-    :attr:`annotators` holds the numbers given and those met here, which are in the database once the transaction is.
+    :attr:`annotators` holds the given numbers and new ones, which are in the database after the commit.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ class RunTransaction:
     line : a line of :func:`run_line`
     policy : Policy
     annotators : mapping of str to int
-        Numbers of names that are known to be in the database.
+        Numbers of annotators that are in the database.
 
     Raises
     ------
     ForeignDatabase
-        The run's line, or its last event, is not as it was written.
+        If the run's line, or its last event, was altered.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class RunTransaction:
                 raise damaged(f"event {self.last_seq} of run {self.spec.name!r} is gone")
             self._last_checksum = checksum
         self._states: dict[int, RowState] = {}
-        self._before: dict[int, RowState] = {}  # as they are in the database
+        self._before: dict[int, RowState] = {}  # states in the database
         self._changed: dict[int, None] = {}  # rows to be written
         self._pending: dict[int, Event] = {}
         self._undone: dict[int, int] = {}
@@ -128,7 +128,7 @@ class RunTransaction:
     # ---- writing ----
 
     def write(self, events: list[Event]) -> list[Event]:
-        """Append checked events and give them back numbered; :meth:`flush` puts them into the database."""
+        """Append checked events and return them numbered; :meth:`flush` writes them to the database."""
         self._find_clients([item.client_id for item in events if item.client_id is not None])
         self.states({item.row for item in events if item.row is not None})
         return [self._write_one(item) for item in events]
@@ -149,7 +149,7 @@ class RunTransaction:
         return item
 
     def add_round(self, record: Round, *, replaces: Round | None = None) -> bool:
-        """Write a checked round; whether there was anything to write."""
+        """Write a checked round; returns whether there was anything to write."""
         here = (round_.c.run_id == self._run_id) & (round_.c.index == record.index)
         line = self._connection.execute(select_rounds(self._run_id).where(here)).first()
         stored = None if line is None else to_round(line)
@@ -173,7 +173,7 @@ class RunTransaction:
         return True
 
     def describe(self, spec: RunSpec) -> None:
-        """Say what the run is about; its log and what follows from it stay."""
+        """Set the run's rows and settings; its log and derived state stay."""
         line = to_line(self._connection, spec)
         self._connection.execute(run.update().where(run.c.id == self._run_id).values(line))
         write_row_ids(self._connection, self._run_id, spec.row_ids)
@@ -182,7 +182,7 @@ class RunTransaction:
         self.spec = spec
 
     def finish(self) -> None:
-        """Write what has gathered, and where the run stands now."""
+        """Write the collected changes and the run's new line."""
         self.flush()
         self._connection.execute(
             _STANDS,
@@ -196,7 +196,7 @@ class RunTransaction:
         )
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write the collected changes."""
         if self._pending:
             pending = list(self._pending.values())
             write_lines(self._connection, event, [self._event_line(item) for item in pending])
@@ -222,7 +222,7 @@ class RunTransaction:
     def _lines(
         self, states: Mapping[int, RowState], rows: Iterable[int]
     ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The lines of votes and outcomes that ``rows`` have in these states."""
+        """The lines of votes and outcomes of ``rows`` in these states."""
         votes: list[tuple[Any, ...]] = []
         outcomes: list[tuple[Any, ...]] = []
         for row in rows:
@@ -266,7 +266,7 @@ class RunTransaction:
 
     def _end_leases(self, events: Iterable[Event]) -> None:
         answered = {(item.row, self._who(item.annotator)) for item in events if item.row is not None}
-        if len(answered) > 1:  # an import, say, of rows that hardly anybody holds
+        if len(answered) > 1:  # for example, an import of rows that are rarely leased
             held = sa.select(lease.c.row, lease.c.annotator_id).where(lease.c.run_id == self._run_id)
             answered &= {(row, who) for row, who in self._connection.execute(held)}
         ended = [{"the_run": self._run_id, "the_row": row, "who": who} for row, who in sorted(answered)]
@@ -331,7 +331,7 @@ class RunTransaction:
 
     def history(self, row: int) -> list[Event]:
         """See events.Ledger."""
-        # not one query with OR, which would read the whole log instead of the index on rows
+        # not one query with OR, which would read the whole log instead of using the index on rows
         found = self._live(event.c.row == row)
         seqs = {item.seq for item in found}
         before = self.states([row]).get(row, RowState()).ordered()
@@ -344,9 +344,9 @@ class RunTransaction:
         return self._live(event.c.row.is_(None), event.c.kind.in_(ON_CLUSTER))
 
     def _live(self, *where: sa.ColumnElement[bool]) -> list[Event]:
-        """Events by ``seq`` that fulfil ``where``, without UNDO and what they took back."""
+        """Events by ``seq`` that fulfil ``where``, without UNDO and undone events."""
         self.flush()
-        # not ordered there: by seq SQLite would read the whole log, in place of the index on rows
+        # sorted here: with ORDER BY seq SQLite would read the whole log instead of using the index on rows
         query = select_events(self._run_id).order_by(None)
         query = query.where(event.c.kind != Kind.UNDO, not_undone(self._run_id), *where)
         found = [to_event(line, self.spec.name) for line in self._connection.execute(query)]
@@ -360,16 +360,16 @@ class RunTransaction:
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
         """See events.Ledger."""
         if row not in self._states:
-            self.states([row])  # so that a row that is in the database is known to be
+            self.states([row])  # so that it is known which rows are in the database
         self._states[row], self._changed[row] = state, None
 
 
 def insert_run(
     connection: Connection, spec: RunSpec, events: list[Event], rounds: Iterable[Round], **more: Any
 ) -> int | None:
-    """Write a new run with its first checked events and rounds; its number, None where the name is taken.
+    """Write a new run with its first checked events and rounds; returns its number, None if the name is in use.
 
-    ``more`` are values of columns: a run that is moved keeps its ``id`` and ``created_at``.
+    ``more`` are values of columns: a run that is replaced keeps its ``id`` and ``created_at``.
     """
     now = datetime.now(timezone.utc)
     sums = dict.fromkeys(SUMS, 0) | {"row_ids": of_row_ids(spec.row_ids)}

@@ -1,7 +1,7 @@
-"""Column types: how times, kinds and names lie in the database.
+"""Column types: how times, kinds and names are stored in the database.
 
-What cannot be read back raises :class:`~activeclust.errors.ForeignDatabase`: somebody else wrote it, or
-the file is damaged.
+A value that cannot be read raises :class:`~activeclust.errors.ForeignDatabase`: another program wrote it, or the file
+is damaged.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from activeclust.store.base import Kind
 
 _REMEMBERED = 1000  #: cluster names, which may be 10,000 characters long
 _KINDS = {kind.value: kind for kind in Kind}
-_DECODE = json.JSONDecoder().decode  # json.loads looks for a byte order mark and its options first
+# faster than json.loads, which checks for a byte order mark and options first
+_DECODE = json.JSONDecoder().decode
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ENCODE_ASCII = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _Sound(TypeDecorator[Any]):
-    """A type that reads a driver's value by itself, without the layers in between: logs are long."""
+    """A type that reads a driver's value directly, without SQLAlchemy's layers, since logs are long."""
 
     impl: Any = Text
     cache_ok = True
     says = "value"
 
     def parse(self, value: Any) -> Any:
-        """A value that is not NULL, as it was."""
+        """The value of a column that is not NULL."""
         raise NotImplementedError
 
     def bind_processor(self, dialect: Any) -> Any:
-        """Writes a value as the driver takes it."""
+        """Converts a value for the driver."""
         write: Any = self.process_bind_param
         inner = self.impl_instance.dialect_impl(dialect).bind_processor(dialect)
         if inner is None:
@@ -59,14 +60,14 @@ class _Sound(TypeDecorator[Any]):
 
 
 class UTC(_Sound):
-    """Timezone-aware datetimes, kept as UTC (SQLite has no time zones)."""
+    """Timezone-aware datetimes, stored as UTC (SQLite has no time zones)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
     says = "time"
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """To UTC; without the zone where the database knows none."""
+        """To UTC; without the zone if the database has none."""
         if value is None:
             return None
         value = value.astimezone(timezone.utc)
@@ -96,7 +97,7 @@ class KindName(_Sound):
 
 
 class Json(_Sound):
-    """Anything JSON holds, as readable text. Cluster names are kept so: 1 is ``1`` and "1" is ``"1"``."""
+    """Any JSON value, as readable text. Cluster names are stored in this form: 1 is ``1`` and "1" is ``"1"``."""
 
     impl = Text
     cache_ok = True
@@ -112,7 +113,7 @@ class Json(_Sound):
 
 
 class Name(Json):
-    """A cluster's name: a text or an integer. The same few are read over and over, so they are remembered."""
+    """A cluster's name: a text or an integer. The same few names are read many times, so they are cached."""
 
     cache_ok = True
     says = "cluster name"
@@ -134,12 +135,12 @@ class Name(Json):
 
 
 class EscapedJson(Json):
-    """The same for what users put into details and options: characters no database holds are escaped."""
+    """The same for details and options of users: characters that a database cannot hold are escaped."""
 
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        """To text in ASCII."""
+        """To ASCII text."""
         return None if value is None else _ENCODE_ASCII(value)
 
 

@@ -1,4 +1,4 @@
-"""Bringing an older database to today's schema: ``activeclust db upgrade``."""
+"""Upgrades an older database to the current schema: ``activeclust db upgrade``."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 @dataclass(frozen=True)
 class Report:
-    """What ``db upgrade`` did."""
+    """The result of ``db upgrade``."""
 
     url: str
     before: str
     after: str
-    copy: Path | None  #: the file as it was; None where nothing was to be done, or on PostgreSQL
+    copy: Path | None  #: copy of the previous file; None if nothing was to be done, or on PostgreSQL
 
 
 def upgrade(url_or_path: str | os.PathLike[str]) -> Report:
-    """Bring a database to today's schema, an SQLite file after it has been copied beside itself.
+    """Upgrade a database to the current schema; an SQLite file is first copied to the same folder.
 
-    All of it happens in one transaction: after a failure the database is as it was.
+    All of it happens in one transaction: after a failure the database is unchanged.
 
     Raises
     ------
     SchemaMismatch
-        The database is newer than this package.
+        If the database is newer than this package.
     StoreUnavailable, ForeignDatabase
-        The database cannot be opened, or is not one of this package.
+        If the database cannot be opened, or is not one of this package.
     StoreError
-        A migration failed; nothing has changed.
+        If a migration failed; nothing has changed.
     """
     with opened(url_or_path) as (engine, url):
         where = shown(url)
@@ -66,7 +66,7 @@ def upgrade(url_or_path: str | os.PathLike[str]) -> Report:
 
 
 def copy_file(path: Path, revision: str) -> Path:
-    """A copy of an SQLite file beside it, under a name not in use; what is still in the WAL is in it."""
+    """A copy of an SQLite file in the same folder, under an unused name; it includes the write-ahead log."""
     number = 0
     while True:
         copy = path.with_name(f"{path.name}.schema-{revision}{f'-{number}' if number else ''}")
