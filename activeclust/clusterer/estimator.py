@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from activeclust.clusterer.anchors import checked_anchors
 from activeclust.clusterer.contradictions import contradictions
+from activeclust.clusterer.fit import fit_answers, fit_clusters
 from activeclust.clusterer.known import KnownClusters, weights_of
 from activeclust.clusterer.network import network_of, session_of
 from activeclust.clusterer.new_rows import PredictsNewRows
@@ -170,7 +171,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         self.classes_, codes = self._known.encode(labels[rows].tolist())
         self._prepare_once(X if whole else X[kept])
         self._fit_codes(rows, codes, weights)
-        self._kept, self.anchors_ = kept, kept[self._anchors]
+        self._kept, self.anchors_ = kept, kept[self._fit.rows]
         if not whole:
             full = self.predictor_.full(X)
             full[kept] = np.column_stack([self.posterior_, self.new_cluster_proba_])
@@ -209,30 +210,15 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
             self.prepared_, self._views_of = other.prepared_, other._views_of
 
     def _fit_codes(self, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
-        prepared, known = self.prepared_, self._known
-        source = prepared.source
-        self._votes = np.ones(len(source.first))
-        answered = len(rows) > 0
-        if answered:
-            present, recoded = np.unique(codes, return_inverse=True)
-            posterior, new = self._posteriors(prepared).at_distinct_rows(rows, recoded, weights[rows])
-            posterior, new = known.widened(posterior, new, present)
-            votes = np.bincount(source.inverse[rows], weights[rows], len(source.first))
-            self._votes = np.where(votes > 0, votes, 1.0)
+        posteriors = self._posteriors(self.prepared_)
+        if len(rows):
+            fit = fit_answers(posteriors, rows, codes, weights[rows])
         else:
-            found = self._discover(prepared)
-            rows, codes = source.first[found.rows], found.codes
-            posterior = found.posterior.known
-            new = known.new(found.posterior.new, posterior.shape[1])
-            self.classes_ = np.arange(posterior.shape[1])
-        self._anchors, self.anchor_codes_ = rows, codes  # among the rows that are kept
-        self._distinct = np.column_stack([posterior, new])
-        self._predictors: list[Predictor] = []  # made when first asked for
-        self.posterior_, self.new_cluster_proba_ = source.spread(posterior), source.spread(new)
-        if answered:
-            self.posterior_[rows] = 0.0
-            self.posterior_[rows, codes] = 1.0
-            self.new_cluster_proba_[rows] = 0.0
+            fit = fit_clusters(posteriors, self._discover(self.prepared_))
+            self.classes_ = np.arange(fit.posterior.shape[1])
+        self._fit, self.anchor_codes_ = fit, fit.codes
+        self._predictors: list[Predictor] = []  # computed when first read
+        self.posterior_, self.new_cluster_proba_ = fit.at_all_rows(self.prepared_.source)
         self.labels_ = self.classes_[self.posterior_.argmax(axis=1)]
 
     @property
@@ -245,8 +231,10 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         """What the prediction of new rows needs of this model; it can be sent to other machines."""
         check_is_fitted(self)
         if not self._predictors:
-            source = self.prepared_.source
-            self._predictors.append(Predictor.fit(source, self._distinct, self.classes_, self._votes))
+            known = np.column_stack([self._fit.posterior, self._fit.new])
+            self._predictors.append(
+                Predictor.fit(self.prepared_.source, known, self.classes_, self._fit.votes)
+            )
         return self._predictors[0]
 
     @under_own_settings
@@ -341,7 +329,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         check_is_fitted(self)
         codes = self.anchor_codes_
         contradiction = contradictions(
-            self, self.prepared_, self._anchors, codes, folds, generator_of(self.random_state)
+            self, self.prepared_, self._fit.rows, codes, folds, generator_of(self.random_state)
         )
         order = np.argsort(-contradiction, kind="stable")
         return [(int(self.anchors_[i]), self.classes_[codes[i]], float(contradiction[i])) for i in order]
@@ -384,7 +372,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         place = int(np.searchsorted(self._kept, row))
         if place == len(self._kept) or self._kept[place] != row:
             raise InvalidInput(f"Row {row} has weight 0 and was not fitted.")
-        told = self._posteriors(self.prepared_).attention(self._anchors, self.anchor_codes_, place)
+        told = self._posteriors(self.prepared_).attention(self._fit.rows, self.anchor_codes_, place)
         return [(int(self.anchors_[i]), self.classes_[self.anchor_codes_[i]], share) for i, share in told]
 
     @property

@@ -40,8 +40,7 @@ class Posteriors:
         at, label = distinct_anchors(self.prepared, rows, codes)
         self.prepared.ask_for_posterior(len(at), C)
         out = self.session.posterior(at, label)
-        # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne
-        # and
+        # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne and
         # Decaestecker, Neural Computation 14, 2002)
         known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
         known /= known.sum(axis=1, keepdims=True)

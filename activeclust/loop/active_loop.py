@@ -15,19 +15,17 @@ import numpy as np
 from activeclust import strategies
 from activeclust._version import __version__
 from activeclust.annotators.query import STOP, UNDO, Answer, Query, check_answer
-from activeclust.datasets.preparation import Preparation
 from activeclust.errors import InvalidInput
 from activeclust.identities import RowIds, ids_of
-from activeclust.labels import labels_of
 from activeclust.loop.anchors import Anchors
 from activeclust.loop.classes import check_classes, distinct_classes
 from activeclust.loop.driver import AnnotatorDriver, Progress, caller_of
 from activeclust.loop.events import event_of
 from activeclust.loop.history import History
-from activeclust.loop.items import items_of
 from activeclust.loop.limits import Limits, positive
-from activeclust.loop.model import clusterer_of, tell_classes
+from activeclust.loop.model import clusterer_of, fit_to_run
 from activeclust.loop.new_rows import names_at, probabilities_of, typed
+from activeclust.loop.pool import pool_of
 from activeclust.loop.posteriors import PosteriorCache
 from activeclust.loop.questions import Questions
 from activeclust.loop.resume import find_seed, find_store, open_run
@@ -35,7 +33,7 @@ from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
 from activeclust.strategy.state import PoolState
-from activeclust.validation import check_new_rows, check_rows
+from activeclust.validation import check_new_rows
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer
@@ -105,7 +103,7 @@ class ActiveLoop:
     X : ndarray (n, d)
         The rows as numbers.
     preparation : Preparation or None
-        What was done to a table or a sparse matrix; its ``notes`` say it. New rows take the same way.
+        How a table or a sparse matrix was converted; ``notes`` describes it. New rows are converted in the same way.
     carried_over : CarriedOver or None
         How answers were assigned to the rows of a run that was resumed with other rows.
 
@@ -152,17 +150,13 @@ class ActiveLoop:
         source: str = "",
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.preparation = Preparation() if Preparation.needed_by(X) else None
-        self.X = check_rows(X if self.preparation is None else self.preparation.fit(X))
+        pool = pool_of(X, items, labels_true)
+        self.X, self.preparation = pool.X, pool.preparation
+        self.items, self.labels_true = pool.items, pool.labels_true
         n = len(self.X)
-        self.annotator = annotator
+        self.annotator, self.who = annotator, who
         self._caller = None if annotator is None else caller_of(annotator, n)
-        table = items is None and self.preparation is not None and hasattr(X, "columns")
-        self.items = items_of(X if table else self.X if items is None else items, n)
         self.batch_size = positive(batch_size, "batch_size")
-        given = None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n)
-        self.labels_true = None if given is None else given.tolist()
-        self.who = who
         chosen = strategies.get(strategy)
         store, name = find_store(store, name), name or "run"
         known = None if classes is None else distinct_classes(classes)
@@ -186,10 +180,8 @@ class ActiveLoop:
             store, spec, resume=resume, strict=strict, seed_given=random_state is not None
         )
         self.seed = self.stored.spec.seed
-        if clusterer is None:
-            self.clusterer.set_params(random_state=self.seed)  # type: ignore[attr-defined]
         check_classes(self.stored.spec, known)
-        tell_classes(self.clusterer, self.stored.spec)
+        fit_to_run(self.clusterer, self.stored.spec, seeded=clusterer is None)
         self._anchors = Anchors(self.stored)
         self._anchors.begin_with(anchors or {}, who)
         self._posteriors = PosteriorCache(self.clusterer, self.prepared)

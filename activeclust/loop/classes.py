@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.labels import labels_of
 from activeclust.store.base import Cluster, RunSpec
-
-if TYPE_CHECKING:
-    pass
 
 
 def distinct_classes(classes: Sequence[Cluster]) -> list[Cluster]:

@@ -25,20 +25,30 @@ def clusterer_of(given: Clusterer | None) -> Clusterer:
     return clone(given)
 
 
-def tell_classes(clusterer: Clusterer, spec: RunSpec) -> None:
-    """Give the model the number of clusters, if the run has known classes.
+def fit_to_run(clusterer: Clusterer, spec: RunSpec, *, seeded: bool) -> None:
+    """Give the model the number of classes of a run, if they are known, and its seed.
+
+    Parameters
+    ----------
+    clusterer : Clusterer
+        Changed in place.
+    spec : RunSpec
+    seeded : bool
+        Whether the model's ``random_state`` is set; False keeps that of a user's model.
 
     Raises
     ------
     InvalidInput
-        For a clusterer without the parameter ``n_clusters``.
+        For known classes and a clusterer without the parameter ``n_clusters``.
     """
-    stored = spec.options.get("classes")
-    if stored is None:
+    if seeded:
+        clusterer.set_params(random_state=spec.seed)  # type: ignore[attr-defined]
+    classes = spec.options.get("classes")
+    if classes is None:
         return
-    told: Mapping[str, Any] = getattr(clusterer, "get_params", dict)()
-    if "n_clusters" not in told:
+    parameters: Mapping[str, Any] = getattr(clusterer, "get_params", dict)()
+    if "n_clusters" not in parameters:
         raise InvalidInput(
             f"classes need a clusterer with the parameter n_clusters; {type(clusterer).__name__} has none."
         )
-    clusterer.set_params(n_clusters=len(stored))  # type: ignore[attr-defined]
+    clusterer.set_params(n_clusters=len(classes))  # type: ignore[attr-defined]
