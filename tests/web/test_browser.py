@@ -180,6 +180,7 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     drawn.release().perform()
     wait(lambda: "selected" in person.find("#map-picked").text, "the rows in the lasso")
     person.shot("map-lasso")
+    assert person.faults() == []
     picked = int(person.find("#map-picked").text.split()[0].replace(",", ""))
     assert picked > 10
     person.find("#map-name").send_keys("upper half" + Keys.ENTER)

@@ -668,7 +668,7 @@ function build() {
         h(
           "section",
           { id: "map-selection", class: "panel pad", hidden: true },
-          h("h3", { id: "map-picked", role: "status" }),
+          h("h3", { id: "map-picked", "aria-live": "polite" }),
           h("div", { class: "grid-tiles", id: "map-samples" }),
           h("div", { class: "row-start", id: "map-pages" }),
           h(

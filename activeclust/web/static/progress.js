@@ -22,7 +22,10 @@ panel("progress", async (place) => {
       h("h2", { textContent: "How the clusters converge" }),
       names.length && points.length > 1
         ? chart(names, points, Math.max(260, Math.min(900, place.clientWidth - 40)))
-        : h("p", { class: "hint", textContent: "The curves begin with the second answer." }),
+        : h("p", {
+            class: "hint",
+            textContent: "There are no curves yet. They begin with the next answers.",
+          }),
       h("p", {
         class: "hint",
         textContent: converged
