@@ -14,6 +14,7 @@ from typing import Any
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 PATIENCE = 60  #: seconds until something that should happen has not
+LAYOUT_PATIENCE = 300  #: the map's layout is made by a process that gives way to every other one
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 FLAGS = [
     "--headless=new",
@@ -29,9 +30,9 @@ FLAGS = [
 ]
 
 
-def wait(truth: Callable[[], Any], what: str) -> Any:
+def wait(truth: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """What ``truth`` gives once it is true."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not (found := truth()):
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.03)
@@ -121,6 +122,16 @@ class Person:
     def settled(self) -> None:
         """Wait until the posterior knows of every answer."""
         wait(lambda: self.later(_STATE)["behind"] is False, "a posterior")
+
+    def laid_out(self) -> None:
+        """Wait until the map's points stay where they are: in the layout of neighbours, or where there is none."""
+        shown = "return document.getElementById('map-axes').value"
+
+        def stays() -> bool:
+            notice = self.text("#map-layout")
+            return "no layout" in notice or (notice == "" and self.js(shown) == "layout/0")
+
+        wait(stays, "the layout of neighbours, or why there is none", LAYOUT_PATIENCE)
 
     def shot(self, name: str) -> None:
         """Keep a picture, where ACTIVECLUST_SCREENSHOTS names a folder."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
+from person import wait
 
 pytest.importorskip("starlette", reason="the page needs activeclust[web]")
 from starlette.testclient import TestClient
@@ -62,10 +62,7 @@ class Page:
 
     def caught_up(self) -> None:
         """Wait for the posterior of the last answer."""
-        end = time.monotonic() + 20
-        while not self.service.settled:
-            assert time.monotonic() < end, "the posterior did not follow"
-            time.sleep(0.01)
+        wait(lambda: self.service.settled, "the posterior")
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def is_cut_off_and_resumes(person: Person) -> None:
     wait(lambda: int(held.get_attribute("data-held")) >= 2, "two more rows to be held")
     person.server.end(signal.SIGKILL)
     person.label(2)  # the next rows are here already
-    assert "wait" in wait(lambda: person.find("#network").text, "the notice")
+    wait(lambda: "wait" in person.text("#network"), "the notice")
     person.server.start()
     person.open()
     person.answered(22)
@@ -164,11 +164,12 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     person.view("map")
     person.settled()
     wait(lambda: person.all("#map-legend button"), "the colours")
+    person.laid_out()
     person.shot("map")
     canvas = person.find("#map-points")
     row, x, y = person.later(_A_LONELY_ROW)
     ActionChains(person.browser).move_to_element_with_offset(canvas, x, y).perform()
-    wait(lambda: f"row {row}" in person.find("#map-card").text, "the row's card")
+    wait(lambda: f"row {row}" in person.text("#map-card"), "the row's card")
     ActionChains(person.browser).click().perform()
     wait(lambda: person.row() == row, "the row that was clicked")
 
@@ -178,24 +179,28 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     for dx, dy in ((600, 0), (0, 220), (-600, 0)):
         drawn.move_by_offset(dx, dy)
     drawn.release().perform()
-    wait(lambda: "selected" in person.find("#map-picked").text, "the rows in the lasso")
+    wait(lambda: "selected" in person.text("#map-picked"), "the rows in the lasso")
     person.shot("map-lasso")
     assert person.faults() == []
-    picked = int(person.find("#map-picked").text.split()[0].replace(",", ""))
+    picked = int(person.text("#map-picked").split()[0].replace(",", ""))
     assert picked > 10
     person.find("#map-name").send_keys("upper half" + Keys.ENTER)
     person.answered(30 + picked)
     ActionChains(person.browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     person.answered(30)
+    wait(lambda: person.later(_ANSWERED) == 30, "a map that knows of it")
 
     person.js("document.getElementById('map-points').focus()")
     person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE)
-    wait(lambda: person.find("#map-picked").text == "1 row selected", "a row selected by key")
+    wait(lambda: person.text("#map-picked") == "1 row selected", "a row selected by key")
     said = person.js("return document.getElementById('map-said').textContent")
     person.press(Keys.ENTER)
     wait(lambda: person.row() is not None and f"Row {person.row()}," in said, "the row at the cursor")
 
 
+_ANSWERED = (
+    "return (await import('/static/map.js')).map.kinds.reduce((sum, kind) => sum + (kind === 1 ? 1 : 0), 0)"
+)
 _A_LONELY_ROW = """
 const { map } = await import("/static/map.js");
 const box = document.getElementById("map-points").getBoundingClientRect();
@@ -215,8 +220,8 @@ for (let row = 0; row < map.plot.n; row += 1) {
 def follows_the_curve_and_looks_again(person: Person) -> None:
     person.view("progress")
     wait(lambda: person.all("#view-progress .curve"), "the curves")
-    person.find("#suspects button").click()
-    wait(lambda: "Find again" in person.find("#suspects").text, "the suspects")
+    person.steadily(lambda: person.find("#suspects button").click())
+    wait(lambda: "Find again" in person.text("#suspects"), "the suspects")
     person.shot("progress")
 
 
@@ -257,7 +262,7 @@ def edits_a_past_answer_and_exports(person: Person) -> None:
     answers = len(person.run.anchors())
     change = "//*[@id='view-answers']//li[not(contains(@class, 'old'))]//button[text()='Change']"
     person.steadily(lambda: person.browser.find_element("xpath", change).click())
-    wait(lambda: "answered:" in person.find("#question-note").text, "the answered row")
+    wait(lambda: "answered:" in person.text("#question-note"), "the answered row")
     row = person.row()
     person.press(person.keys()["nine"])
     wait(lambda: {a.row: a.cluster for a in person.run.anchors()}.get(row) == "nine", "the new answer")
@@ -269,13 +274,12 @@ def checks_random_rows_and_takes_the_result(person: Person) -> None:
     """A check in which the model's guess is hidden; then the clusters, and a file with every row."""
     person.view("result")
     wait(lambda: person.all("#begin-check"), "the result")
-    person.find("#begin-check").click()
+    person.steadily(lambda: person.find("#begin-check").click())
     wait(lambda: "row 1 of 30" in person.text("#check-note"), "the check")
     assert not person.all("#suggestions .bar"), "nothing sways the answer"
     person.label(3)
-    person.find("#check-note button").click()
-    said = wait(lambda: person.text("#view-result .trust"), "what the check gave")
-    assert "of 3 rows drawn at random" in said
+    person.steadily(lambda: person.find("#check-note button").click())
+    wait(lambda: "of 3 rows drawn at random" in person.text("#view-result .trust"), "what the check gave")
     person.shot("result")
     text = person.later(
         "return (await fetch(document.querySelector('#view-result a[href*=csv]').href)).text()"

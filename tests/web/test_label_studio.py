@@ -7,13 +7,13 @@ import json
 import os
 import re
 import signal
-import time
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 import warm
+from person import wait
 
 pytest.importorskip("starlette", reason="the back end needs activeclust[web]")
 from click.testing import CliRunner
@@ -48,10 +48,7 @@ class Studio:
         self.caught_up()
 
     def caught_up(self) -> None:
-        end = time.monotonic() + 20
-        while not self.service.settled:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait(lambda: self.service.settled, "the posterior")
 
     def predictions(self) -> dict[int, dict]:
         """Row -> prediction."""
@@ -118,10 +115,7 @@ def test_many_at_once_and_numbers_stay_numbers(studio):
     studio.run.append(Event(Kind.LABEL, row=20, cluster=7))
     studio.send("/setup", "setup")
     studio.service.worker.wake()
-    end = time.monotonic() + 20
-    while 7 not in studio.service.clusters():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait(lambda: 7 in studio.service.clusters(), "the answer of another process")
     studio.webhook("bulk")
     assert studio.answers() == {20: 7, 8: "cat", 9: 7}
 

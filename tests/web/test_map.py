@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from person import wait
 
 from activeclust.errors import MissingDependency
 from activeclust.web.layout import Layout
@@ -24,19 +25,10 @@ class Rows:
 
         self.times += 1
         report("layout", 1, 4)
-        self.may.wait(20)
+        self.may.wait(60)
         if self.error:
             raise self.error
         return self.points
-
-
-def wait(truth):
-    import time
-
-    end = time.monotonic() + 20
-    while not truth():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_the_first_request_starts_the_layout_and_all_see_how_far_it_is():
@@ -44,7 +36,7 @@ def test_the_first_request_starts_the_layout_and_all_see_how_far_it_is():
     layout = Layout(rows)
     assert rows.times == 0 and layout.points is None
     layout.status()
-    wait(lambda: layout.status()["done"] == 0.25)
+    wait(lambda: layout.status()["done"] == 0.25, "a quarter of it")
     assert not layout.status()["ready"]
     rows.may.set()
     layout.wait()
@@ -76,7 +68,7 @@ def test_the_page_gets_the_layout_as_16_bit_pairs_when_it_is_there(page, monkeyp
     assert page.client.get("/map/layout/0").status_code == 404
     points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
     monkeypatch.setattr(type(page.service.loop.prepared), "layout", lambda self: points, raising=False)
-    wait(lambda: page.client.get("/api/map/layout").json()["ready"])
+    wait(lambda: page.client.get("/api/map/layout").json()["ready"], "the layout")
     got = np.frombuffer(page.client.get("/map/layout/0").content, "<u2").reshape(-1, 2).astype(float)
     assert np.corrcoef(got[:, 0], points[:, 0])[0, 1] > 0.999999
     assert np.corrcoef(got[:, 1], points[:, 1])[0, 1] > 0.999999

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -97,12 +96,7 @@ return [read((canvas) => webglPainter(canvas, { software: true })), read((canvas
 
 
 def shows_pca_first_and_the_layout_when_it_is_made(person: Person) -> None:
-    shown = "return document.getElementById('map-axes').value"
-    end = time.monotonic() + 300  # its process gives way to every other one
-    while person.js(shown) != "layout/0":
-        assert time.monotonic() < end, "the layout of neighbours was not made"
-        time.sleep(0.5)
-    wait(lambda: person.find("#map-layout").text == "", "the end of the notice")
+    person.laid_out()
     # rows that lie together are of one digit more often than on two principal axes
     assert share_alike(person, "layout/0") > share_alike(person, "pca/0") + 0.1
     person.choose("#map-axes", "Neighbours")
@@ -164,16 +158,16 @@ def finds_rows_and_clusters(person: Person) -> None:
     from selenium.webdriver.common.keys import Keys
 
     person.fill("#map-text", "row 17" + Keys.ENTER)
-    wait(lambda: "1 row with" in person.find("#map-found").text, "the row")
+    wait(lambda: "1 row with" in person.text("#map-found"), "the row")
     assert person.later(_NAMED + "return [...map.plot.selected]") == [17]
     at = person.later(_NAMED + "return [map.plot.x(17), map.plot.y(17), map.plot.width, map.plot.height]")
     assert 0 < at[0] < at[2] and 0 < at[1] < at[3]
     known = person.later("return (await import('/static/state.js')).clusters()[0].text")
     person.fill("#map-text", known.upper() + Keys.ENTER)
-    wait(lambda: "alone" in person.find("#map-found").text, "the cluster")
+    wait(lambda: "alone" in person.text("#map-found"), "the cluster")
     assert person.all('#map-legend [aria-pressed="true"]')[0].text.startswith(known)
     person.fill("#map-text", "no such thing" + Keys.ENTER)
-    wait(lambda: "0 rows" in person.find("#map-found").text, "nothing")
+    wait(lambda: "0 rows" in person.text("#map-found"), "nothing")
 
 
 def keeps_up_with_a_hand(person: Person) -> None:

@@ -27,7 +27,7 @@ async def app(scope, receive, send):
 @pytest.fixture
 def port(monkeypatch):
     """A server of its own in a thread."""
-    monkeypatch.setattr(connections, "SLOWEST_HEAD", 0.4)
+    monkeypatch.setattr(connections, "SLOWEST_HEAD", 2.0)
     monkeypatch.setattr(connections, "MOST_SILENT", 5)
     listening = server.bind(None, first=18421)
     config = uvicorn.Config(
@@ -44,13 +44,13 @@ def port(monkeypatch):
 
 
 def hello(port: int) -> str:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().read().decode()
 
 
 def silent(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def test_connections_that_say_nothing_keep_nobody_out(port):
@@ -58,7 +58,7 @@ def test_connections_that_say_nothing_keep_nobody_out(port):
     for each in half_open[::2]:
         each.sendall(b"GET / HTTP/1.1\r\nHost: ")
     assert hello(port) == "hi"
-    half_open[0].settimeout(10)
+    half_open[0].settimeout(60)
     with contextlib.suppress(ConnectionResetError):
         assert half_open[0].recv(1) == b"", "the oldest went for the newer ones"
     for each in half_open:
@@ -67,7 +67,7 @@ def test_connections_that_say_nothing_keep_nobody_out(port):
 
 def test_a_connection_that_says_nothing_is_closed(port):
     with contextlib.closing(silent(port)) as waiting:
-        waiting.settimeout(10)
+        waiting.settimeout(60)
         with contextlib.suppress(ConnectionResetError):
             assert waiting.recv(1) == b""
 
@@ -75,7 +75,7 @@ def test_a_connection_that_says_nothing_is_closed(port):
 def test_what_is_no_http_is_refused_with_the_headers(port):
     with contextlib.closing(silent(port)) as hostile:
         hostile.sendall(b"\x00\x01\r\n\r\n")
-        hostile.settimeout(10)
+        hostile.settimeout(60)
         got = b""
         while more := hostile.recv(4096):
             got += more
