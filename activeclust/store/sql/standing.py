@@ -15,7 +15,7 @@ from activeclust.store.sql.queries import check_name, chunks
 from activeclust.store.sql.schema import annotator, outcome
 from activeclust.store.sql.types import Name
 
-_AT_ONCE = 10_000  #: lines that are fetched together
+_AT_ONCE = 2_000  #: lines that are fetched together: so many fit into the processor's cache
 _LONG = 100_000  #: events from which on a run is most of its table
 _BEGINNING = "%r %r %s %r %r ".__mod__
 _KINDS = {kind.value: kind for kind in Kind}
@@ -63,10 +63,10 @@ def read_standing(
         named = [clusters[text] for text in spelled]
         # as in checksums.of_outcome
         begun = map(_BEGINNING, zip(rows, who, kinds, seqs, firsts, strict=True))
-        ended = map(crc32, [end for _, end in named], map(crc32, map(str.encode, begun)))
-        for row, known, found in zip(rows, checksums, ended, strict=True):
-            if known != found:
-                raise damaged(f"what row {row} counts as is not as it was written")
+        found = tuple(map(crc32, [end for _, end in named], map(crc32, map(str.encode, begun))))
+        if found != checksums:
+            row = next(row for row, a, b in zip(rows, found, checksums, strict=True) if a != b)
+            raise damaged(f"what row {row} counts as is not as it was written")
         seen = summed(checksums, seen)
         yield Standing(
             rows,
