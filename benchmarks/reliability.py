@@ -32,7 +32,7 @@ from typing import Any
 
 from activeclust import ActiveLoop, LabelOracle, PFNClusterer
 from activeclust.datasets import load
-from activeclust.errors import ActiveClustError
+from activeclust.errors import ActiveClustError, StoreUnavailable
 from activeclust.identities import RowIds
 from activeclust.loop.resume import open_run
 from activeclust.store import open_store
@@ -207,8 +207,7 @@ def _mended(path: Path, truth: dict[str, Any]) -> Iterator[str]:
     try:
         sound = check(path).ok
     except ActiveClustError:
-        yield "found by check"
-        return
+        sound = False
     if sound:
         return
     yield "found by check"
@@ -219,8 +218,10 @@ def _mended(path: Path, truth: dict[str, Any]) -> Iterator[str]:
         yield "not mended"
         return
     yield "mended"
-    if report.lost == 0 and found["answers"] == truth["answers"]:
+    if report.lost == report.gone == 0 and found["answers"] == truth["answers"]:
         return
+    if not (report.lost or report.gone or report.in_part):
+        yield "wrong"  # it has not said that anything is missing
     kept = {(a.row, a.annotator, a.kind, a.cluster) for a in found["answers"]}
     yield from (
         "answers lost" for a in truth["answers"] if (a.row, a.annotator, a.kind, a.cluster) not in kept
@@ -265,9 +266,13 @@ def killed(command: str, attempts: int, folder: Path, seed: int = 0) -> Counter[
 
 
 def _seconds(given: Killed, sound: Path, folder: Path) -> float:
-    """How long the command takes where nobody kills it."""
-    place = Path(tempfile.mkdtemp(dir=folder))
-    given.begin(sound, place / "answers.db")
+    """How long the command takes where nobody kills it, and all that is imported late has been."""
+    for name in ("first.db", "answers.db"):
+        place = Path(tempfile.mkdtemp(dir=folder))
+        given.begin(sound, place / name)
+        if name == "first.db":
+            given.command(sound, place / name)
+            shutil.rmtree(place)
     began = time.monotonic()
     pid = _start(lambda: given.command(sound, place / "answers.db"))
     os.waitpid(pid, 0)
@@ -325,8 +330,11 @@ def _older(_: Path, path: Path) -> None:
 
 
 def _backup(sound: Path, path: Path) -> None:
-    if not path.exists():
+    try:
         backup_database(sound, path)
+    except StoreUnavailable:  # the first one was complete when it was killed
+        if not path.exists():
+            raise
 
 
 def _as_sound(sound: Path, path: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,10 @@ from activeclust.annotators.printable import printable
 from activeclust.cli.options import db_option, examples
 from activeclust.cli.say import say
 from activeclust.store import DATABASE
+from activeclust.validation import counted
+
+if TYPE_CHECKING:
+    from activeclust.store.sql.repair import Repair
 
 
 @click.group("db", epilog=examples("db check", "db backup copy.db"))
@@ -66,15 +72,29 @@ def repair_command(url: str) -> None:
         return
     for problem in report.problems:
         click.echo(printable(f"  {problem}"))
-    say(f"{report.url} is sound now. {_lost(report.lost)}")
+    for sentence in _repaired(report):
+        say(sentence)
     if report.copy is not None:
         say(f"The file as it was: {report.copy}")
 
 
-def _lost(events: int) -> str:
-    if not events:
-        return "All remaining events are intact."
-    return f"{events} event{'s' if events > 1 else ''} could not be trusted and {'are' if events > 1 else 'is'} gone."
+def _repaired(report: Repair) -> Iterator[str]:
+    """What a repair came to, and what is not there any more."""
+    yield f"{report.url} is sound now."
+    if report.gone:
+        yield f"{counted(report.gone, 'event')} of its log {_is(report.gone)} missing: the answers in them are gone."
+    if report.lost:
+        yield f"{counted(report.lost, 'event')} could not be trusted and {_is(report.lost)} gone."
+    if report.in_part:
+        yield (
+            "Nobody can tell what else the damaged parts of the file held: compare it with a backup, if there is one."
+        )
+    elif not report.lost and not report.gone:
+        yield "All remaining events are intact."
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 @db_group.command("backup", epilog=examples("db backup copy.db"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
@@ -11,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_START, _END = ".activeclust-", ".part"
+
 
 @contextmanager
 def beside(target: str | os.PathLike[str]) -> Iterator[Path]:
     """A new folder beside ``target``, which only this user can read, to make that file in; it is removed at the end.
 
-    A file that is renamed from there to ``target`` replaces it in one step. Folders that were made for the same target
-    and belong to no process any more, because it was killed, are removed first. A process holds its folder by a lock
-    on it, which ends with the process; where the system has no such locks (Windows), nothing of others is removed.
+    A file that is renamed from there to ``target`` replaces it in one step. Such folders beside it that belong to no
+    process any more, because it was killed, are removed first. A process holds its folder by a lock on it, which ends
+    with the process; where the system has no such locks (Windows), nothing of others is removed.
 
     Parameters
     ----------
@@ -38,13 +39,10 @@ def beside(target: str | os.PathLike[str]) -> Iterator[Path]:
     >>> target.read_text(), len(list(target.parent.iterdir()))
     ('cat', 1)
     """
-    target = Path(target)
-    parent = target.absolute().parent
-    name = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
-    start = f".activeclust-{name}-"
-    _remove_unheld(parent, start)
+    parent = Path(target).absolute().parent
+    clear_beside(target)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=start, suffix=".part", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=_START, suffix=_END, dir=parent))
         with _locked(folder, wait=True) as ours:
             if not ours:  # another process took it for a killed one's before it was locked
                 continue
@@ -55,8 +53,9 @@ def beside(target: str | os.PathLike[str]) -> Iterator[Path]:
             return
 
 
-def _remove_unheld(parent: Path, start: str) -> None:
-    for folder in parent.glob(f"{start}*.part"):
+def clear_beside(target: str | os.PathLike[str]) -> None:
+    """Remove what killed processes left beside ``target``, as :func:`beside` does."""
+    for folder in Path(target).absolute().parent.glob(f"{_START}*{_END}"):
         with contextlib.suppress(OSError), _locked(folder, wait=False) as ours:
             if ours:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from activeclust.cli import main
 from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
@@ -117,6 +118,46 @@ def test_everything_that_is_wrong_is_listed(path):
     assert run.last_seq == 56 and {4, 19, 20, 21}.isdisjoint(anchor.row for anchor in run.anchors())
     assert run.append(label(4)).seq == 57
     store.close()
+
+
+@pytest.mark.parametrize("share", [0.35, 0.8, 0.9, 0.97])
+def test_repair_of_a_file_that_is_cut_off_says_what_is_gone(path, share):
+    with path.open("rb+") as file:
+        file.truncate(int(path.stat().st_size * share))
+    try:
+        report = repair(path)
+    except StoreError as error:
+        assert share < 0.5 and "holds nothing any more that could be read" in str(error)
+        return
+    store = open_store(path)
+    there = len(store.open_run("mine").events())
+    store.close()
+    assert there + report.lost + report.gone == 60
+    assert report.in_part or there == 60
+
+
+def test_the_command_says_how_many_events_are_gone(path, capsys):
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM activeclust_event WHERE seq > 58")
+    connection.execute("UPDATE activeclust_event SET cluster = '\"cow\"' WHERE seq = 5")
+    connection.commit()
+    connection.close()
+    with pytest.raises(SystemExit) as ended:
+        main(["db", "repair", str(path)])
+    assert not ended.value.code
+    told = capsys.readouterr().err
+    assert "2 events of its log are missing" in told and "1 event could not be trusted and is gone" in told
+    assert "intact" not in told
+
+
+def test_a_number_of_the_last_event_that_is_damaged_is_not_believed(path):
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE activeclust_run SET last_seq = 1099511627776")
+    connection.execute("DELETE FROM activeclust_event WHERE seq = 30")
+    connection.commit()
+    connection.close()
+    report = repair(path)
+    assert (report.lost, report.gone) == (0, 1)
 
 
 def test_repair_of_a_database_in_use_waits_for_nobody(path):

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from activeclust.errors import ForeignDatabase, SchemaMismatch, StoreError, StoreUnavailable
-from activeclust.resources.unfinished import beside
+from activeclust.resources.unfinished import beside, clear_beside
 from activeclust.store.base import Round
 from activeclust.store.sql.check import check
 from activeclust.store.sql.checksums import of_name
@@ -39,6 +39,8 @@ class Repair:
     problems: tuple[str, ...]  #: the damage; empty if there was none
     copy: Path | None  #: copy of the previous file; None if there was no damage, or on PostgreSQL
     lost: int  #: number of damaged events that were removed
+    gone: int = 0  #: number of events that were missing before, as the numbers of the others show
+    in_part: bool = False  #: whether the file was too damaged to tell what else it held
 
 
 def repair(url_or_path: str | os.PathLike[str]) -> Repair:
@@ -58,13 +60,17 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
     """
     with opened(url_or_path) as (_, url):
         is_file = url.get_backend_name() == "sqlite"
+    if is_file:
+        clear_beside(str(url.database))  # of a repair that was killed when it had done its work
     try:
         status = check(url_or_path)
     except ForeignDatabase as error:  # too damaged to be checked; its header says whose it is
         if not (is_file and is_marked(Path(str(url.database)))):
             raise
         problems: tuple[str, ...] = (str(error),)
+        in_part = True
     else:
+        in_part = False
         if status.found is None:
             raise StoreUnavailable(f"{status.url} holds no runs yet: there is nothing to repair.")
         if status.found != HEAD:
@@ -74,13 +80,13 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
         problems = status.problems
     if not problems:
         return Repair(shown(url), (), None, 0)
-    copy, lost = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
+    copy, (lost, gone) = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
     if left := check(url_or_path).problems:
         raise StoreError(f"{shown(url)} could be repaired only in part: {left[0]}.")
-    return Repair(shown(url), problems, copy, lost)
+    return Repair(shown(url), problems, copy, lost, gone, in_part)
 
 
-def _mend_in_place(url: URL) -> int:
+def _mend_in_place(url: URL) -> tuple[int, int]:
     """Replace all data in one transaction."""
     engine = make_engine(url)
     try:
@@ -94,10 +100,10 @@ def _mend_in_place(url: URL) -> int:
             _write(connection, runs, names)
     finally:
         engine.dispose()
-    return sum(run.n_events - len(run.numbers) for run in runs)
+    return _lost_and_gone(runs)
 
 
-def _mend_file(path: Path) -> tuple[Path, int]:
+def _mend_file(path: Path) -> tuple[Path, tuple[int, int]]:
     """Write a new database beside the file, then its content into the file, in one transaction of SQLite's.
 
     A file that SQLite cannot write to, and so nobody else can use, is replaced.
@@ -160,8 +166,8 @@ def _copy(path: Path, copy: Path) -> None:
     shutil.copy2(path, copy)
 
 
-def _make_again(source: Path, made: Path, path: Path) -> int:
-    """Write a new database from the readable part of another one; returns the number of damaged events."""
+def _make_again(source: Path, made: Path, path: Path) -> tuple[int, int]:
+    """Write a new database from the readable part of another one; returns the numbers of damaged and missing events."""
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(source, isolation_level=None, check_same_thread=False)
@@ -181,17 +187,17 @@ def _make_again(source: Path, made: Path, path: Path) -> int:
             raise StoreError(f"{path} holds nothing any more that could be read.")
         with transaction(target, write=True) as connection:
             create_tables(connection)
-            lost = _write(connection, runs, names)
+            _write(connection, runs, names)
     finally:
         reading.dispose()
         target.dispose()
     with closing(sqlite3.connect(made)) as plain:
         plain.execute("PRAGMA journal_mode = DELETE")
     shutil.copymode(path, made)
-    return lost
+    return _lost_and_gone(runs)
 
 
-def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, str]) -> int:
+def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, str]) -> None:
     """Write runs into empty tables; runs and annotators keep their numbers."""
     now = datetime.now(timezone.utc)
     people = [
@@ -200,7 +206,6 @@ def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, st
     ]
     if people:
         connection.execute(annotator.insert(), people)
-    lost = 0
     taken: set[str] = set()
     for run in runs:
         name = run.spec.name
@@ -212,13 +217,16 @@ def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, st
         times = {"id": run.id, "created_at": run.created_at}
         if insert_run(connection, spec, events, _rounds(run), **times) is None:
             raise StoreError(f"Run {name!r} could not be written again.")
-        lost += run.n_events - len(run.numbers)
     if connection.dialect.name == "postgresql":  # explicit numbers do not advance the sequence
         for table in (annotator, run_table):
             sequence = sa.func.pg_get_serial_sequence(table.name, "id")
             highest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 1)).scalar_subquery()
             connection.execute(sa.select(sa.func.setval(sequence, highest)))
-    return lost
+
+
+def _lost_and_gone(runs: Iterable[SavedRun]) -> tuple[int, int]:
+    counts = [(run.n_events - len(run.numbers), run.n_gone) for run in runs]
+    return sum(lost for lost, _ in counts), sum(gone for _, gone in counts)
 
 
 def _rounds(run: SavedRun) -> list[Round]:

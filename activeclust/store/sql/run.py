@@ -133,14 +133,12 @@ class SqlRun:
         """Anchors, withdrawn rows and the last event's number in a consistent state."""
         with transaction(self._engine, write=False) as connection:
             line = self._look(connection)
-            last_seq = line.last_seq
-            parts: Iterable[Standing] = read_standing(
-                connection, self._id, self.spec.name, last_seq, line.outcomes
-            )
-            if at is not None and at < last_seq:
-                last_seq = max(at, 0)
-                parts = [rewound(connection, self._id, self.spec.name, self._policy, parts, last_seq)]
-            return _snapshot(parts, last_seq)
+            where = connection, self._id, self.spec.name
+            parts: Iterable[Standing] = read_standing(*where, line.last_seq, line.outcomes)
+            if at is None or at >= line.last_seq:
+                return _snapshot(parts, line.last_seq)
+            at = max(at, 0)
+            return _snapshot([rewound(*where, self._policy, parts, line.last_seq, at)], at)
 
     def _complete(self, lines: Sequence[Any], total: int, what: str) -> None:
         """Raise ForeignDatabase if lines are missing or doubled; a line's checksum is its last column."""

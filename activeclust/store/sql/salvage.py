@@ -51,6 +51,8 @@ class SavedRun:
     rounds : list of Round
     n_events : int
         Number of all events, damaged or not.
+    n_gone : int
+        Number of missing events, as the numbers of the others and of the last one show.
     findings : list of str
         The damage of its log, its rounds, and its own line.
     numbers : dict of int to int
@@ -63,6 +65,7 @@ class SavedRun:
     model: MemoryRun
     rounds: list[Round] = field(default_factory=list)
     n_events: int = 0
+    n_gone: int = 0
     findings: list[str] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
 
@@ -105,7 +108,7 @@ def saved_annotators(connection: Connection) -> tuple[dict[int, str], list[str]]
 
 def _saved(connection: Connection, line: Any, data: Any, names: Mapping[int, str]) -> SavedRun:
     lines = _events(connection, line.id, names)
-    spec, findings = _spec(connection, line, data, [item for _, item in lines if item is not None])
+    spec, findings, sound = _spec(connection, line, data, [item for _, item in lines if item is not None])
     now = datetime.now(timezone.utc)
     created = line.created_at if isinstance(line.created_at, datetime) else now
     found = SavedRun(line.id, spec, created, MemoryRun(spec), findings=findings)
@@ -113,6 +116,9 @@ def _saved(connection: Connection, line: Any, data: Any, names: Mapping[int, str
     _tell_gaps(found, [seq for seq, _ in lines], line.last_seq)
     for seq, item in _trusted(found, lines):
         _add(found, seq, item)
+    # where the run's line is damaged, the number of its last event may be anything
+    last_seq = line.last_seq if sound else max(found.numbers, default=0)
+    found.n_gone = last_seq - sum(1 <= seq <= last_seq for seq, _ in lines)
     for stored in lines_of(connection, round_, where=round_.c.run_id == line.id):
         try:
             record = Round(stored.index, stored.budget, stored.metrics, tuple(stored.asked), stored.last_seq)
@@ -152,8 +158,8 @@ def _events(connection: Connection, run_id: int, names: Mapping[int, str]) -> li
     return sorted(found.items())
 
 
-def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tuple[RunSpec, list[str]]:
-    """A run's settings as far as they can be read, and the damage found."""
+def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tuple[RunSpec, list[str], bool]:
+    """A run's settings as far as they can be read, the damage found, and whether its line is as it was written."""
     rows = [item.row for item, _, _ in events if type(item.row) is int and 0 <= item.row < 2**62]
     name = line.name if isinstance(line.name, str) and line.name.strip() else f"recovered {line.id}"
     least = RunSpec(f"{name[:NAME_LIMIT]}".replace("\0", ""), "imported", 0, max(rows, default=0) + 1, "", "")
@@ -166,7 +172,7 @@ def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tu
             spec = check_spec(least)
         except InvalidInput:
             spec = replace(least, name=f"recovered {line.id}")
-        return spec, [f"run {spec.name!r}: what it was made from cannot be read"]
+        return spec, [f"run {spec.name!r}: what it was made from cannot be read"], False
     findings = []
     if not sound:
         findings.append(
@@ -180,7 +186,7 @@ def _spec(connection: Connection, line: Any, data: Any, events: list[Any]) -> tu
         spec = check_spec(replace(spec, row_ids=ids))
     except (*_BROKEN, InvalidInput, AttributeError):
         findings.append(f"run {spec.name!r}: the ids of its rows are not as they were written")
-    return spec, findings
+    return spec, findings, sound
 
 
 def _is_sound(line: Any) -> bool:
