@@ -45,7 +45,7 @@ def test_an_experiment_runs(experiment, tmp_path, monkeypatch, capsys):
     assert len(frame) > 3
     assert frame.attrs["quick"] is True
     text = (tmp_path / f"{experiment.name}.md").read_text(encoding="utf-8")
-    for part in ("## What was expected", "## What came out", "## What it means"):
+    for part in ("## Expectation (written before the run)", "## Results", "## Interpretation"):
         assert part in text
     pictures = re.findall(r"!\[[^\]]+\]\(([\w.]+)\)", text)
     assert f"{experiment.name}.png" in pictures

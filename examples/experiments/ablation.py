@@ -103,7 +103,7 @@ class WithoutGraph(Stripped):
 
 
 class WithoutGaussians(Stripped):
-    """No Gaussian a cluster."""
+    """Without the Gaussians per cluster."""
 
     without = frozenset(GAUSSIANS)
 
@@ -146,7 +146,7 @@ ARMS: dict[str, type[PFN]] = {
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """Per data set, anchors a cluster, draw and arm: V-measure."""
+    """Per data set, anchors per cluster, draw and arm: V-measure."""
     nets = train_alike(ARMS, run, "arms", STEPS)
     records = []
     for data in _problems(run):
@@ -203,7 +203,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         bounds = np.array([interval(part[arm]) for arm in arms])
         y = np.arange(len(arms)) + 0.22 * (i - 1)
         axes[0].errorbar(bounds[:, 0], y, xerr=[bounds[:, 0] - bounds[:, 1], bounds[:, 2] - bounds[:, 0]],
-                         fmt="o", ms=4, capsize=2, color=COLOURS[i], label=f"{count} anchor{'s' * (count > 1)} a cluster")  # fmt: skip
+                         fmt="o", ms=4, capsize=2, color=COLOURS[i], label=f"{count} anchor{'s' * (count > 1)} per cluster")  # fmt: skip
     mean = change[~of_prior].groupby("set", sort=False).mean()
     for i, name in enumerate(mean.index):
         axes[1].plot(mean.loc[name], np.arange(len(arms)) + 0.15 * (i - 1.5), "s", ms=5,
@@ -245,19 +245,19 @@ def page(frame: pd.DataFrame) -> str:
     n_prior = sum(name.startswith("prior") for name in dict.fromkeys(frame["set"]))
     head = ["", *(f"prior, {c} each" for c in ANCHORS), *sets]
     return f"""
-Which parts of the network does the posterior owe its quality to? Each arm is trained without one of them, from the same first weights,
-on the same {STEPS} steps of {TASKS} tasks, and served without it.
+Which parts of the network contribute most to the quality of the posterior? Each arm is trained without one part, from the same initial weights,
+on the same {STEPS} steps of {TASKS} tasks, and evaluated without it.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
-That the graphs carry most of it: the rules on them are what the rivals are made of. That the Gaussians are worth a point where there
-are ten anchors a cluster, and cost nothing where there is one. That the distance bias and the context rows are worth less than a point
-each, since the rules have told the row's token already what the attention would find out.
-The groups say which rows may be of a cluster not seen so far; V-measure is of the known clusters, so they should not move it here.
+The graphs contribute most, since the other methods consist of the rules on them. The Gaussians contribute one point with
+ten anchors per cluster, and do no harm with one. The distance bias and the context rows contribute less than one point
+each, since the row's token already has that information from the rules.
+The groups show which rows may be of a cluster not seen so far; V-measure is computed on known clusters, so they should not change it.
 
-## What came out
+## Results
 
 V-measure of the whole network, and under it each arm's change, paired on the same rows and anchors: {n_prior} data sets of the prior with
 Student's 95 % interval over the sets, and the real sets with the mean over {", ".join(map(str, ANCHORS))} anchors per cluster.
@@ -265,15 +265,15 @@ Dense attention, windows over the neighbour graph and the pure form of the paper
 
 {table(head, rows)}
 
-## What it means
+## Interpretation
 
 Changes on the prior's sets that are clear of zero (Wilcoxon's signed-rank test over the sets, p corrected for all {len(tests)} cells by Holm's procedure): {"; ".join(clear) or "none"}.
-These are networks after {STEPS} steps, a small part of the tasks that the shipped one has seen; what a part is worth to a finished network
-may be less, since other parts learn to stand in for it, or more, where the part is slow to learn.
+These networks were trained for {STEPS} steps, a small part of the training of the network in the package; the contribution of a part to a finished
+network may be smaller, since other parts learn to replace it, or larger, if the part is slow to learn.
 """
 
 
-EXPERIMENT = Experiment("ablation", "What each part is worth", measure, draw, page)
+EXPERIMENT = Experiment("ablation", "Ablation: the contribution of each part", measure, draw, page)
 
 if __name__ == "__main__":
     main(EXPERIMENT)

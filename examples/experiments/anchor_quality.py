@@ -110,7 +110,7 @@ def _placed(run: Run, data: Problem, draw: int, part: str, rank: np.ndarray, cou
                 ]
                 chosen.append(rng.choice(pool, min(count, len(pool)), replace=False))
             anchors = np.concatenate(chosen)
-            records.append({"part": part, "method": f"{count} a cluster", "x": (low + high) / 2, "draw": draw,
+            records.append({"part": part, "method": f"{count} per cluster", "x": (low + high) / 2, "draw": draw,
                             **_scored(run, data, anchors, data.y[anchors])})  # fmt: skip
     return records
 
@@ -167,26 +167,26 @@ def page(frame: pd.DataFrame) -> str:
     saved = mean[x, methods[1]] - mean[x, "as given"]
     lost = mean[found.index[0], "as given"] - mean[x, "as given"]
     rival = mean[found.index[0], "LabelSpreading"] - mean[x, "LabelSpreading"]
-    share = f"{saved / lost:.0%} of it" if lost > 0.002 else "which was next to nothing"
+    share = f"{saved / lost:.0%} of it" if lost > 0.002 else "which was hardly anything"
     one = " and ".join(
-        f"{word}: {breaks(frame, part, '1 a cluster')}"
+        f"{word}: {breaks(frame, part, '1 per cluster')}"
         for part, word in (("outlying", "towards the sparsest rows"), ("far", "towards the rim"))
     )
     return f"""
 How good must the pre-clustered rows be? MNIST (5,000 rows): {K} random anchors of which a share is mislabelled at random;
-anchors from sparse places of their cluster; anchors far from its centre. *Broken* means that the whole 95 % interval of the
-V-measure lies under {KEPT:.0%} of what the cleanest (or easiest) anchors give.
+anchors from sparse regions of their cluster; anchors far from its centre. *Broken* means that the whole 95 % interval of the
+V-measure is below {KEPT:.0%} of what the cleanest (or easiest) anchors give.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
 Up to a tenth of wrong anchors should cost little, since the rules are averages over anchors and the network was trained
 with up to a quarter of wrong labels in 15 % of its tasks; break-down should come near a third. An outlying or
-far-off single anchor a cluster should hurt; five a cluster should not care. Asking the {CHECKED} most suspect again should
-mend most of a tenth of wrong anchors.
+far-off single anchor per cluster should do harm; five per cluster should not. Asking the {CHECKED} most suspect again should
+correct most of a tenth of wrong anchors.
 
-## What came out
+## Results
 
 **Mislabelled** (mean V-measure of {wrong["draw"].nunique()} draws; the last column: share of the wrong anchors among the
 {CHECKED} most suspect):
@@ -197,13 +197,13 @@ mend most of a tenth of wrong anchors.
 
 {table(["anchors", *xs, "broken at"], placed)}
 
-## What it means
+## Interpretation
 
 {x:.0%} of wrong anchors cost {lost:.3f} of V-measure (LabelSpreading: {rival:.3f}). `suspect_anchors` finds {found[x]:.0%} of
-the wrong ones among the first {CHECKED}, and asking those {CHECKED} again wins back {saved:.3f}, {share}. The 20 answers are not
-free: the same effort on 20 new anchors would move the result along the curve of
-[MNIST against the number of anchors](mnist_anchors.md). One anchor a cluster breaks at ({one}). Mistakes here are uniform over the
-other clusters; people confuse 4 with 9, which agrees with the data's own shape and is harder to find.
+the wrong ones among the first {CHECKED}, and asking those {CHECKED} again recovers {saved:.3f}, {share}. The 20 answers have
+a cost: the same effort on 20 new anchors would move the result along the curve of
+[MNIST against the number of anchors](mnist_anchors.md). With one anchor per cluster the posterior breaks at ({one}). Mistakes here are uniform over the
+other clusters; people confuse 4 with 9, which agrees with the similarity of the rows and is harder to find.
 """
 
 

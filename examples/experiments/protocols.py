@@ -325,16 +325,16 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
 def page(frame: pd.DataFrame) -> str:
     """The page."""
     return f"""
-How the method does where others in the field measure: three protocols that are not ours.
+How the method performs in three protocols of other authors.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
-*Mixtures.* BIC knows that the data are Gaussian mixtures and the network does not, so BIC should be ahead where components touch. *Tables.* Margin sampling with a fitted classifier should catch up
-with `auto` within 100 answers, since the label of a table is often a matter of a few columns. *COBRAS* asks pairwise questions; it should be behind where clusters are not round.
+*Mixtures.* BIC knows that the data are Gaussian mixtures and the network does not, so BIC should be better if components touch. *Tables.* Margin sampling with a fitted classifier should catch up
+with `auto` within 100 answers, since the label of a table often depends on a few columns. *COBRAS* asks pairwise questions; it should be behind where clusters are not round.
 
-## What came out
+## Results
 
 {_mixtures_told(frame)}
 
@@ -342,7 +342,7 @@ with `auto` within 100 answers, since the label of a table is often a matter of 
 
 {_cobras_told(frame)}
 
-## What it means
+## Interpretation
 
 {_meaning(frame)}
 """
@@ -365,8 +365,8 @@ def _mixtures_told(frame: pd.DataFrame) -> str:
     each = int((part["method"] == ZERO).sum() / len(settings))
     return f"""**Gaussian mixtures**, after Cluster-PFN (arXiv 2510.24318): 1 to {MOST} Gaussians with full covariances, {POINTS} rows, centres {HARDNESS["easy"]:g} (easy) or {HARDNESS["hard"]:g} (hard) standard
 deviations wide, 2 and 5 dimensions, {each} data sets of each kind. How often the number of clusters is exact, without any anchor; overall with Wilson's 95 % interval; mean ARI; p of McNemar's exact
-test that *{ZERO}* and the method are exact equally often, corrected for {len(p)} comparisons (Holm). k-means can find 2 to {MOST}, mixtures 1 to {MOST}, as their range is given to them; ours and HDBSCAN are
-told nothing. Cluster-PFN's trained network is not public here: its figures are its authors' on their own draws, not on these.
+test that *{ZERO}* and the method are exact equally often, corrected for {len(p)} comparisons (Holm). k-means can find 2 to {MOST}, mixtures 1 to {MOST}, as they are given that range; ours and HDBSCAN get
+no range. Cluster-PFN's trained network is not public here: its figures are its authors' on their own draws, not on these.
 
 {table(("number exact", *(f"{h}, {d} dimensions" for h, d in settings), "all", "ARI", "p (Holm)"), rows)}"""
 
@@ -424,8 +424,8 @@ def _cobras_told(frame: pd.DataFrame) -> str:
         _, w = tested(less)
         rows.append((int(k), f"{by['COBRAS', k].mean():.3f}", f"{by[AUTO, k].mean():.3f}", f"{answers[k]:.0f}", _told(interval(less)),
                      f"{w:.3f}", int((less < 0).sum())))  # fmt: skip
-    return f"""**COBRAS** (Van Craenendonck et al., IDA 2018; the authors' package `cobras-ts` 0.1.3, which runs on today's NumPy with its splitting written again) on {part["set"].nunique()} public sets that its authors use or that are like them, ARI of all
-rows. It asks whether two rows belong together. An answer of ours places a row among the clusters known so far, which takes up to as many pairwise questions: so many are counted, and at the same number of
+    return f"""**COBRAS** (Van Craenendonck et al., IDA 2018; the authors' package `cobras-ts` 0.1.3, which runs on today's NumPy with a new implementation of its splitting) on {part["set"].nunique()} public sets that its authors use or that are like them, ARI of all
+rows. It asks whether two rows belong together. An answer of ours places a row among the clusters known so far, which takes up to as many pairwise questions; this number is counted, so at the same number of
 questions ours has far fewer answers.
 
 {table(("pairwise questions", "COBRAS", AUTO, "answers of ours", "ours less COBRAS", "p (Wilcoxon)", "sets on which ours is worse"), rows)}"""

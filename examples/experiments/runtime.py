@@ -163,7 +163,7 @@ def page(frame: pd.DataFrame) -> str:
         ]
         on_gpu = f"On the GPU a posterior for {last:,} rows is faster by {', '.join(gained)} (wall time)."
     else:
-        on_gpu = "No GPU was at hand when this ran: the paper's GPU column is not measured here."
+        on_gpu = "No GPU was available: the paper's GPU column is not measured here."
     scale = frame[(frame["device"] == "scale") & (frame["what"] == "ours")]
     reach = (
         f"To the right, what `benchmarks/scale.py` measured, up to {scale['n'].max():,} rows: views and a posterior of those take "
@@ -176,24 +176,24 @@ The paper's Figure 4: seconds against the number of rows n and of anchors k.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
 Views: a neighbour search and an eigensolver, a little more than linear in n. Posterior: linear in n; in k, constant until the anchors' terms
-outweigh the rest, then linear, with a k³ of the kernels' inverses that is not felt below a thousand.
+outweigh the rest, then linear, with a k³ of the kernels' inverses that is negligible below a thousand.
 
-## What came out
+## Results
 
-Data sets of the prior with ten clusters, median of {cpu["repeat"].nunique()} repeats, processor seconds. The posterior is that of a known set of
-anchors, as in each round of a loop; a new anchor adds a column to the kernels once. k-means and Ward on the same rows for scale.
+Data sets of the prior with ten clusters, median of {cpu["repeat"].nunique()} repeats, processor seconds. The posterior is computed for anchors whose kernel columns exist,
+as in each round of a loop; a new anchor adds a column once. k-means and Ward on the same rows for scale.
 
 {table(("rows", "views", *(f"posterior, k = {k}" for k in ks), "k-means", "Ward"), rows)}
 
-## What it means
+## Interpretation
 
 The posterior grows like {slopes} (from 2,000 rows on), the views like n^{views:.2f}. From k = {ks[0]} to k = {ks[-1]} the posterior of
-{last:,} rows takes {grown:.1f} times as long. k-means is faster throughout and answers another question; Ward needs n² memory and was
-not run above {WARD_UP_TO:,} rows. {on_gpu} These are single-thread times of one machine, a
-little too long where other work shares its caches. {reach}
+{last:,} rows takes {grown:.1f} times as long. k-means is faster throughout but solves another problem; Ward needs n² memory and was
+not run above {WARD_UP_TO:,} rows. {on_gpu} These are single-thread times on one machine, a
+little too long if other work shares its caches. {reach}
 """
 
 

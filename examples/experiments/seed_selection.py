@@ -120,16 +120,16 @@ The paper leaves open which samples to pre-cluster. Five ways to choose the firs
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
-Strategies that look for typical rows of regions nobody has asked about (centroid, typicality, herding) should find every
-cluster sooner than random rows do, so they should lead up to k of about two or three a cluster, and random should
-catch up where k is large. `auto`, which weighs cover by what is still open, should lead throughout. With 50 clusters,
-where random anchors miss many for long, the lead should be largest; with two clusters, smallest.
+Strategies that look for typical rows of regions without an answer (centroid, typicality, herding) should find every
+cluster sooner than random rows do, so they should lead up to k of about two or three per cluster, and random should
+catch up for large k. `auto`, which weights coverage by uncertainty, should lead throughout. With 50 clusters,
+many of which random anchors miss for long, the lead should be largest; with two clusters, smallest.
 
-## What came out
+## Results
 
-V-measure on the rows that are not anchors, mean ± half of Student's 95 % interval. Each repeat sees a random nine tenths
+V-measure on the rows that are not anchors, mean ± half of Student's 95 % interval. Each repeat uses a random nine tenths
 of the rows (at most {PLACES:,}), the same for all strategies.
 
 {chr(10).join(block + chr(10) for block in blocks)}
@@ -137,11 +137,11 @@ Paired differences to random; bold where the interval, corrected for four strate
 
 {table(head, rows)}
 
-## What it means
+## Interpretation
 
 Clear of zero against random: {verdict}. Mean over the sets, the best is: {best}. The repeats share most of their
-rows, so the intervals say how a strategy does on these sets, not on others. At k = {first},
-over sets and strategies, the V-measure goes with the share of clusters seen (Spearman {rank:+.2f}). The constants of `auto` were chosen on MNIST samples.
+rows, so the intervals are valid for these sets, not for others. At k = {first},
+over sets and strategies, the rank correlation (Spearman) of the V-measure with the share of discovered clusters is {rank:+.2f}. The constants of `auto` were chosen on MNIST samples.
 """
 
 

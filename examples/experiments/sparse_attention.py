@@ -180,36 +180,36 @@ def page(frame: pd.DataFrame) -> str:
     verdict = {a: "; ".join(c) or "nowhere" for a, c in clear.items()}
     return f"""
 The paper names sparse attention for n above 10,000 as an open question. The network here lets rows
-attend to the anchors and to a few inducing tokens that have read 256 context rows: linear in n. What does that cost?
+attend to the anchors and to a few inducing tokens that summarise 256 context rows, which is linear in n. How much quality does that cost?
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
-No loss of quality beyond .01 in V-measure, since what a row needs of its neighbours reaches it through the graph kernels,
-and dense attention trained on 128 rows a task must extrapolate to thousands. Seconds linear in n against quadratic, so that
-dense becomes the slower one near n of a few thousand and ends with the memory at little more than 10,000.
+No loss of quality beyond 0.01 in V-measure, since the graph kernels contain the information about a row's neighbours,
+and dense attention trained on 128 rows per task must extrapolate to thousands. Seconds linear in n against quadratic, so that
+dense is slower from a few thousand rows on and exceeds the memory at little more than 10,000.
 
-## What came out
+## Results
 
-Two networks of the package's size, from the same first weights, on the same {STEPS} steps of 16 tasks (so both are far from
-finished): one as it is, one whose rows attend to every context row directly (`examples/experiments/dense_attention.py`). The dense
-one is served twice: with the 256 context rows that the sparse one has, and with all rows. Data sets of the prior (3 to 10
-clusters) and samples of MNIST, {EACH} anchors a cluster; the same sets and anchors for all. Seconds are processor time of one posterior with
-views and kernel columns made, median; memory for data limited to {MEMORY >> 30} GiB. Differences to sparse are paired, with
+Two networks of the package's size, from the same initial weights, on the same {STEPS} steps of 16 tasks (so both are far from
+finished): one unchanged, one whose rows attend to every context row directly (`examples/experiments/dense_attention.py`). The dense
+one is evaluated twice: with the 256 context rows that the sparse one has, and with all rows. Data sets of the prior (3 to 10
+clusters) and samples of MNIST, {EACH} anchors per cluster; the same sets and anchors for all. Seconds are processor time of one posterior without
+views and kernel columns, median; memory for data limited to {MEMORY >> 30} GiB. Differences to sparse are paired, with
 Student's 95 % interval.
 
 {table(["rows", "sets", "sparse V", "dense, 256 rows", "dense, all rows", "s sparse", "s dense 256", "s dense"], rows)}
 
-## What it means
+## Interpretation
 
 Over all {len(wide)} data sets of the prior on which dense fits, dense attention over all rows changes the V-measure by {whole[0]:+.4f}
 [{whole[1]:+.4f}, {whole[2]:+.4f}]. Single sizes at which the interval excludes zero: dense over all rows {verdict["dense"]}; dense over 256
-{verdict["dense, 256 rows"]} (no correction for looking at many sizes). Seconds grow like n^{exponent["sparse"]:.2f} (sparse) and
+{verdict["dense, 256 rows"]} (not corrected for the number of sizes). Seconds grow like n^{exponent["sparse"]:.2f} (sparse) and
 n^{exponent["dense"]:.2f} (dense) from n = 2,000 on; at n = {both:,} dense takes {at["dense"] / at["sparse"]:.1f} times as long, and {limit}. Of the sparse
 one's time at that n, {share:.0%} is the evidence (the rules of [the method](../method.md)) that all share. Two limits of this comparison: the networks are small and briefly trained, and dense
-attention never saw more than 128 rows in training, as the trainer has no more in a task; a dense network trained on thousands of
-rows would cost the square of that more a task, and was not.
+attention never saw more than 128 rows in training, the number in a training task; a dense network was not trained on thousands of
+rows, since the cost per task grows with the square of that number.
 """
 
 

@@ -184,18 +184,18 @@ def page(frame: pd.DataFrame) -> str:
     draws, exchanges = frame["draw"].nunique(), int(frame["exchange"].max()) + 1
     return f"""
 The paper's Lemma 2.1 assumes that exchanging one of the k anchors changes the probability of *every* row by at most L k^-α, for *every*
-exchange, and takes α as given. Here α is fitted: for the mean row, and for the largest change of any row, which is what the lemma is about.
+exchange, and takes α as given. Here α is fitted: for the mean row, and for the largest change of any row, which is the subject of the lemma.
 
 {{figure}}
 
-## What was expected
+## Expectation (written before the run)
 
 The claim (the posterior concentrates as k grows) follows from bounded differences: k changes of at most L k^-α each leave a variance of
 at most k (L k^-α)² / 4 = L² k^(1 - 2α) / 4, which vanishes only where α > 1/2. A posterior mean over k independent anchors would move by
-about 1/k when one of them changes (α = 1) and its variance would fall like 1/k. For the largest row less is to be expected: near a
+about 1/k when one of them changes (α = 1) and its variance would fall like 1/k. For the largest row α should be smaller: near a
 boundary, or in a cluster with one anchor, a single answer can decide.
 
-## What came out
+## Results
 
 At most {ROWS:,} rows of each set. *Mean row* and *largest row*: of k random anchors one is replaced by another random row; total variation distance between a row's
 posterior (with *none of these* as a column) before and after; {exchanges} exchanges in each of {draws} draws; the mean over rows and exchanges, and the
@@ -210,14 +210,14 @@ The largest row, exchanges only that leave the same clusters with an anchor:
 
 {table(["set", "α", "above 1/2?", "value at the largest k"], kept) if kept else "There were too few of them for a fit."}
 
-## What it means
+## Interpretation
 
 The lemma's assumption, with α > 1/2 for the largest row: {verdict}. {large} For the mean row α lies between {min(fits["mean", n]["alpha"] for n in names):.2f} and
-{max(fits["mean", n]["alpha"] for n in names):.2f}, above 1/2 on {sum(fits["mean", n]["low"] > NEEDED for n in names)} of {len(names)} sets: most rows settle, and a few
-stay open to a single answer. As a bound for every row the assumption is {"not supported" if fails else "not refuted"} by these measurements.
+{max(fits["mean", n]["alpha"] for n in names):.2f}, above 1/2 on {sum(fits["mean", n]["low"] > NEEDED for n in names)} of {len(names)} sets: most rows become stable, and a few
+still depend on a single answer. As a bound for every row the assumption is {"not supported" if fails else "not refuted"} by these measurements.
 
-Where the variance rises with k, interval of the paired difference over draws clear of zero: {"; ".join(up) or "nowhere"}. Steps of k are looked at one by
-one, without a correction. The intervals are over draws of anchors on one data set each and say nothing of other data sets.
+Where the variance rises with k, interval of the paired difference over draws clear of zero: {"; ".join(up) or "nowhere"}. Steps of k are tested one by
+one, without a correction. The intervals are over draws of anchors on one data set each and are not valid for other data sets.
 """
 
 
