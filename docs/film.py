@@ -130,10 +130,10 @@ def shoot(person: Person, film: Film) -> None:
     person.view("map")
     wait(lambda: person.js("return document.getElementById('map-axes').value") == "layout/0", "the layout")
     wait(lambda: not person.text("#map-layout"), "the end of the notice")
-    film.take("The map: rows that are alike lie together", 1.6)
+    film.take("The map: similar rows are close together", 1.6)
     person.view("result")
     wait(lambda: person.all("#begin-check") and person.js(_LOADED), "the result")
-    film.take("The result, at any time: clusters, how right they are, every row as a file", 1.8)
+    film.take("The result, at any time: clusters, their accuracy, a file with every row", 1.8)
 
 
 #: every picture in sight has come

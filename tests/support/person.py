@@ -137,6 +137,7 @@ class Person:
         """Keep a picture, where ACTIVECLUST_SCREENSHOTS names a folder."""
         if folder := os.environ.get("ACTIVECLUST_SCREENSHOTS"):
             time.sleep(0.6)
+            self.js("document.getElementById('toasts').replaceChildren()")
             self.browser.save_screenshot(str(Path(folder) / f"page-{name}.png"))
 
     def faults(self) -> list[str]:

@@ -35,6 +35,8 @@ export function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
 
+const MOST_TOASTS = 2; // more of them would cover the view
+
 export function toast(text, action) {
   const box = h("div", { class: "toast" }, h("span", { textContent: text }));
   if (action)
@@ -49,6 +51,7 @@ export function toast(text, action) {
       }),
     );
   $("toasts").append(box);
+  while ($("toasts").children.length > MOST_TOASTS) $("toasts").firstElementChild.remove();
   setTimeout(() => box.remove(), action ? 9000 : 5000);
 }
 
