@@ -43,14 +43,14 @@ _STATE = "const { call } = await import('/static/server.js'); return call('/api/
 
 
 class Server:
-    """The command in a process of its own."""
+    """The command in a process of its own: over d.npz, or with other words after ``annotate``."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, port: int, data: str = "d.npz --name digits") -> None:
+        self.folder, self.port, self.data = folder, port, data
         self.start()
 
     def start(self) -> None:
-        words = f"annotate d.npz --ui web --no-browser --port {self.port} --seed 0 --db a.db --name digits"
+        words = f"annotate {self.data} --ui web --no-browser --port {self.port} --seed 0 --db a.db"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "activeclust", *words.split()],
             cwd=self.folder,

@@ -89,7 +89,10 @@ function takeButton() {
 
 function hint(cluster) {
   if (grid.rows.length) return "Click the rows that are something else. All others get this label.";
-  if (cluster) return "No unanswered row looks like it.";
+  if (cluster)
+    return page.state.budget == null
+      ? "No unanswered row looks like it."
+      : "No unanswered row looks like it, or the budget leaves none.";
   return page.state.clusters.length
     ? "Choose a cluster to see the unanswered rows most similar to it."
     : "Answer a few rows first. This view then shows many similar rows at once.";
