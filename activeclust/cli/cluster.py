@@ -24,7 +24,7 @@ from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.validation import counted
 
 if TYPE_CHECKING:
-    from activeclust.datasets.loading import Dataset
+    from activeclust.datasets.dataset import Dataset
     from activeclust.store.base import Cluster, RunSpec
 
     #: row -> cluster, and by whom

@@ -22,7 +22,7 @@ from activeclust.cli.say import say
 
 if TYPE_CHECKING:
     from activeclust.compare.comparison import Comparison
-    from activeclust.datasets.loading import Dataset
+    from activeclust.datasets.dataset import Dataset
 
 
 def _answers(_context: click.Context, _option: click.Parameter, value: str) -> int | str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from activeclust.clusterer.estimator import PFNClusterer
-    from activeclust.datasets.loading import Dataset
+    from activeclust.datasets.dataset import Dataset
     from activeclust.loop.active_loop import ActiveLoop
     from activeclust.store.base import RunSpec
 

@@ -38,7 +38,7 @@ class Posteriors:
         """(m, C) and (m,) at the m distinct rows, from anchors (k,) whose answers have ``weights`` (k,), k > 0."""
         C = int(codes.max()) + 1
         at, label = distinct_anchors(self.prepared, rows, codes)
-        self.prepared.ask_for_posterior(len(at), C)
+        self.prepared.require_memory(len(at), C)
         out = self.session.posterior(at, label)
         # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne and
         # Decaestecker, Neural Computation 14, 2002)

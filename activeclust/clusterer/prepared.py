@@ -105,7 +105,7 @@ class Prepared:
         # tensors on a device are created again after unpickling
         return {"source": self.source, "_session": None}
 
-    def ask_for_posterior(self, anchors: int, clusters: int) -> None:
+    def require_memory(self, anchors: int, clusters: int) -> None:
         """Raise :class:`NotEnoughMemory` where a posterior (k ``anchors``, C ``clusters``) would not fit."""
         graph = self.source.n_rows
         fewer = max(1_000, graph // 4)

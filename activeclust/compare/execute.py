@@ -19,7 +19,7 @@ from activeclust.compare.arms import Strategies
 from activeclust.compare.comparison import Comparison
 from activeclust.compare.comparisons import Comparisons
 from activeclust.compare.plan import Plan, dataset_of, make_plan, true_labels
-from activeclust.datasets.loading import Dataset
+from activeclust.datasets.dataset import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop.active_loop import ActiveLoop
 from activeclust.metrics import known_rows

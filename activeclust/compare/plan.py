@@ -11,7 +11,7 @@ import numpy as np
 
 from activeclust import strategies as registry
 from activeclust.compare.arms import Arm, Strategies, arms_of
-from activeclust.datasets.loading import Dataset
+from activeclust.datasets.dataset import Dataset
 from activeclust.errors import InvalidInput
 from activeclust.loop.active_loop import ActiveLoop
 from activeclust.metrics import known_rows

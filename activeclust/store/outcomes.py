@@ -69,7 +69,7 @@ class Outcome:
         return Anchor(self.row, self.cluster, self.annotator, self.seq)
 
 
-class Ledger(Protocol):
+class Transaction(Protocol):
     """The interface that :func:`record` needs of a back end: one run, inside one transaction."""
 
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
@@ -178,19 +178,19 @@ def replay(events: Iterable[Event], row: int) -> RowState:
     return state
 
 
-def admit(event: Event, ledger: Ledger) -> None:
+def admit(event: Event, transaction: Transaction) -> None:
     """Refuse an event that is not possible in the current state; its fields have been checked."""
     if event.kind is Kind.UNDO:
-        _admit_undo(event, ledger)
+        _admit_undo(event, transaction)
     if event.kind not in ON_CLUSTER:
         return
     assert event.cluster is not None and event.new_cluster is not None
-    holders = set(ledger.rows_voting(event.cluster))
+    holders = set(transaction.rows_voting(event.cluster))
     if not holders:
         raise InvalidInput(
             f"Cannot {event.kind.value} {event.cluster!r}: no row is in a cluster of that name."
         )
-    taken = bool(ledger.rows_voting(event.new_cluster))
+    taken = bool(transaction.rows_voting(event.new_cluster))
     if event.kind is Kind.RENAME and taken:
         raise InvalidInput(
             f"Cannot rename {event.cluster!r} to {event.new_cluster!r}: that name is in use. "
@@ -206,64 +206,64 @@ def admit(event: Event, ledger: Ledger) -> None:
         )
 
 
-def _admit_undo(event: Event, ledger: Ledger) -> None:
+def _admit_undo(event: Event, transaction: Transaction) -> None:
     assert event.target is not None
-    target = ledger.event(event.target)
+    target = transaction.event(event.target)
     if target is None:
         raise InvalidInput(f"Cannot undo event {event.target}: there is none of that number in this run.")
     if target.kind is Kind.UNDO:
         raise InvalidInput(f"Event {event.target} is an undo itself; answer the row again instead.")
-    if (by := ledger.undone_by(event.target)) is not None:
+    if (by := transaction.undone_by(event.target)) is not None:
         raise InvalidInput(f"Event {event.target} was taken back already, by event {by}.")
 
 
-def record(event: Event, ledger: Ledger, policy: Policy) -> None:
-    """Update the rows of ``ledger`` with ``event``, which has been checked and numbered.
+def record(event: Event, transaction: Transaction, policy: Policy) -> None:
+    """Update the rows of ``transaction`` with ``event``, which has been checked and numbered.
 
-    For an UNDO, ``ledger.history`` must already leave the target out.
+    For an UNDO, ``transaction.history`` must already leave the target out.
     """
     if event.kind is Kind.UNDO:
         assert event.target is not None
-        target = ledger.event(event.target)
+        target = transaction.event(event.target)
         assert target is not None
-        new = _replayed(target, ledger)
+        new = _replayed(target, transaction)
     else:
         assert event.cluster is not None or event.row is not None
-        rows = _touched(event, ledger)
-        old = ledger.states(rows)
+        rows = _touched(event, transaction)
+        old = transaction.states(rows)
         new = {row: step(old.get(row, RowState()), row, event) for row in rows}
     for row, state in new.items():
-        ledger.put(row, state, decide(row, state, policy))
+        transaction.put(row, state, decide(row, state, policy))
 
 
-def _touched(event: Event, ledger: Ledger) -> list[int]:
+def _touched(event: Event, transaction: Transaction) -> list[int]:
     if event.row is not None:
         return [event.row]
     assert event.cluster is not None
-    return list(event.rows) if event.kind is Kind.SPLIT else ledger.rows_voting(event.cluster)
+    return list(event.rows) if event.kind is Kind.SPLIT else transaction.rows_voting(event.cluster)
 
 
-def _replayed(target: Event, ledger: Ledger) -> dict[int, RowState]:
+def _replayed(target: Event, transaction: Transaction) -> dict[int, RowState]:
     if target.row is not None:
-        return {target.row: replay(ledger.history(target.row), target.row)}
-    return _put_back(target, ledger)
+        return {target.row: replay(transaction.history(target.row), target.row)}
+    return _put_back(target, transaction)
 
 
-def _put_back(target: Event, ledger: Ledger) -> dict[int, RowState]:
+def _put_back(target: Event, transaction: Transaction) -> dict[int, RowState]:
     """States as if an operation on clusters had not happened, for the rows that it may have moved. Their cluster now
     has the operation's new name, or the name that later operations gave to it.
     """
     assert target.seq is not None and target.new_cluster is not None
-    operations = ledger.operations()
+    operations = transaction.operations()
     names = [target.new_cluster]
     for later in operations:
         if _follows(later, target.seq) and any(same(later.cluster, name) for name in names):
             assert later.new_cluster is not None
             names.append(later.new_cluster)
-    rows = {row for name in names for row in ledger.rows_voting(name)}
-    states = ledger.states(rows)
+    rows = {row for name in names for row in transaction.rows_voting(name)}
+    states = transaction.states(rows)
     moved = [vote for state in states.values() for vote in state.votes.values() if vote.seq < target.seq]
-    given = ledger.given([vote.seq for vote in moved if vote.cluster is not None])
+    given = transaction.given([vote.seq for vote in moved if vote.cluster is not None])
     listed = [(later, frozenset(later.rows)) for later in operations]
     changed: dict[int, RowState] = {}
     for row, state in states.items():

@@ -286,10 +286,10 @@ class RunTransaction:
                 assert found.client_id is not None
                 self._clients[found.client_id] = found
 
-    # ---- what events.record asks of a back end ----
+    # ---- the Transaction of activeclust.store.outcomes ----
 
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         missing = [row for row in rows if row not in self._states]
         if not missing:
             return {row: self._states[row] for row in rows if self._states[row].votes}
@@ -313,24 +313,24 @@ class RunTransaction:
             self._states[row] = RowState(votes, firsts[row])
 
     def rows_voting(self, cluster: Cluster) -> list[int]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         self.flush()
         return rows_voting(self._connection, self._run_id, cluster)
 
     def event(self, seq: int) -> Event | None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         if seq in self._pending:
             return self._pending[seq]
         row = self._connection.execute(select_events(self._run_id).where(event.c.seq == seq)).first()
         return None if row is None else to_event(row, self.spec.name)
 
     def undone_by(self, seq: int) -> int | None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         query = sa.select(event.c.seq).where(event.c.run_id == self._run_id, event.c.target == seq)
         return self._undone.get(seq) or self._connection.execute(query).scalar()
 
     def history(self, row: int) -> list[Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         # not one query with OR, which would read the whole log instead of using the index on rows
         found = self._live(event.c.row == row)
         seqs = {item.seq for item in found}
@@ -340,7 +340,7 @@ class RunTransaction:
         return sorted([*found, *self.operations()], key=lambda item: item.seq or 0)
 
     def operations(self) -> list[Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         return self._live(event.c.row.is_(None), event.c.kind.in_(ON_CLUSTER))
 
     def _live(self, *where: sa.ColumnElement[bool]) -> list[Event]:
@@ -353,12 +353,12 @@ class RunTransaction:
         return sorted(found, key=lambda item: item.seq or 0)
 
     def given(self, seqs: Collection[int]) -> dict[int, Event]:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         self.flush()
         return given_events(self._connection, self._run_id, self.spec.name, seqs)
 
     def put(self, row: int, state: RowState, outcome: Outcome | None) -> None:
-        """See events.Ledger."""
+        """See :class:`activeclust.store.outcomes.Transaction`."""
         if row not in self._states:
             self.states([row])  # so that it is known which rows are in the database
         self._states[row], self._changed[row] = state, None
