@@ -128,8 +128,7 @@ def shoot(person: Person, film: Film) -> None:
     wait(lambda: not person.all(".toast"), "the end of the notice")
 
     person.view("map")
-    wait(lambda: person.js("return document.getElementById('map-axes').value") == "layout/0", "the layout")
-    wait(lambda: not person.text("#map-layout"), "the end of the notice")
+    person.laid_out()
     film.take("The map: similar rows are close together", 1.6)
     person.view("result")
     wait(lambda: person.all("#begin-check") and person.js(_LOADED), "the result")
@@ -145,7 +144,9 @@ return [...document.querySelectorAll(".view:not([hidden]) img")].every(
 
 def main() -> None:
     """Shoot and write."""
-    support.PATIENCE = 600  # seconds: how long the machine takes is not seen in the film
+    support.PATIENCE = support.LAYOUT_PATIENCE = (
+        900  # seconds: how long the machine takes is not seen in the film
+    )
     with page() as person:
         person.browser.set_script_timeout(300)
         film = Film(person)

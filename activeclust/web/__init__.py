@@ -1,6 +1,6 @@
 """The annotation page: a local web server for one run, and the Label Studio back end.
 
-Needs the extra ``[web]``. :func:`serve` is all that the rest of the package calls.
+Needs the extra ``[web]``. The rest of the package calls only :func:`serve`.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ def serve(
     people: Mapping[str, str] | None = None,
     guidelines: str = "",
 ) -> None:
-    """Serve the page for a run until Ctrl-C; every answer is in the store before the page hears of it.
+    """Serve the page of a run until Ctrl-C; every answer is stored before it is confirmed to the page.
 
     Parameters
     ----------
     loop : ActiveLoop
-        It belongs to the page while this runs.
+        Nothing else may use it while the page is served.
     port : int, optional
-        Without it the run's own one from 8421 to 8920, or the next free one.
+        By default the run's own port from 8421 to 8920, or the next free one.
     who : str
-        The first browser's name; another can be typed there.
+        The name of the person at the first browser; it can be changed there.
     budget : int, optional
-        Nothing new is asked once so many rows are answered.
+        Number of answered rows after which no further row is asked about.
     stop : str, optional
-        A rule of :func:`activeclust.loop.stopping.parse_stop`; nothing new is asked once it holds.
+        A rule of :func:`activeclust.loop.stopping.parse_stop`; no further row is asked about once it holds.
     open_browser : bool
     host : str
-        The address to listen on; one that other machines reach needs a password.
+        The address to listen on; a password is required if other machines can reach it.
     base_url : str, optional
-        The address that people open, where a proxy stands before this server.
+        The address that people open, if there is a proxy in front of this server.
     password : str, optional
-        Lets browsers in that do not have an address of this start.
+        Lets browsers in that have no one-time address.
     people : mapping of name to password, optional
-        Who may answer, "" where somebody needs no password; see :func:`read_people`.
+        Who may answer; "" for somebody without a password. See :func:`read_people`.
     guidelines : str
         Markdown, shown beside the question.
 
@@ -63,7 +63,7 @@ def serve(
     MissingDependency
         Without the extra ``[web]``.
     InvalidInput
-        For a port that is taken, a password of less than 8 characters, and a host that others reach without one.
+        For a port in use, a password of less than 8 characters, and a host that other machines reach without one.
     """
     check_reach(host, password, people)
     check_installed(instead=" (or answer in the terminal with --ui terminal)")
@@ -85,7 +85,7 @@ def serve(
 
 
 def check_reach(host: str, password: str | None, people: Mapping[str, str] | None = None) -> None:
-    """:class:`InvalidInput` where other machines could reach the page without a password, or with a short one."""
+    """Raise :class:`InvalidInput` if other machines could reach the page without a password, or with a short one."""
     given = [password] if password is not None else []
     for secret in [*given, *(secret for secret in (people or {}).values() if secret)]:
         if len(secret) < SHORTEST_PASSWORD:
@@ -98,9 +98,9 @@ def check_reach(host: str, password: str | None, people: Mapping[str, str] | Non
 
 
 def read_people(text: str) -> dict[str, str]:
-    """Names and passwords from a text with one person a line: ``name``, or ``name: password``.
+    """Read names and passwords from a text with one person per line: ``name``, or ``name: password``.
 
-    Blank lines and those that begin with ``#`` do not count.
+    Blank lines and lines that begin with ``#`` are ignored.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def read_people(text: str) -> dict[str, str]:
     Raises
     ------
     InvalidInput
-        For a name that is there twice, and a text without any.
+        For a name that is listed twice, and a text without names.
     """
     people: dict[str, str] = {}
     for line in text.splitlines():

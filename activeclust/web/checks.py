@@ -1,7 +1,7 @@
-"""A check on the page: random rows are asked about, and give an unbiased accuracy with its interval.
+"""A check on the page: answers for random rows give an unbiased accuracy with its interval.
 
-The rows' labels are noted when the check begins, and kept with each answer, so the log alone tells the result.
-What the model believes is not shown, since it would sway the answer. See :mod:`activeclust.audit`.
+The labels that the rows have when the check begins are stored with each answer, so the log is enough to compute
+the result. The model's suggestions are hidden, since they would influence the answers. See :mod:`activeclust.audit`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHECKED = 30  #: rows of a check
 
 @dataclass
 class Check:
-    """A check that goes on.
+    """A check in progress.
 
     Attributes
     ----------
@@ -47,25 +47,25 @@ class Check:
     answered: int
 
     def details(self, row: int) -> dict[str, Any]:
-        """What is kept with the answer for one of its rows."""
+        """What is stored with the answer for one of its rows."""
         counts = {"rows": self.rows, "answered": self.answered, "of": len(self.judged)}
         return {"audit": True, "check": self.name, "judged": self.judged[row], **counts}
 
 
 class Checks:
-    """The checks that people are at."""
+    """The checks in progress, one per person."""
 
     def __init__(self) -> None:
         self._of: dict[str, Check] = {}
         self._lock = threading.Lock()
 
     def begin(self, state: PageState, who: str, seed: int, n: int = CHECKED) -> Check:
-        """A check of ``n`` random open rows.
+        """Begin a check of ``n`` random unanswered rows.
 
         Raises
         ------
         InvalidInput
-            Before any answer, and where no row is open.
+            Before any answer, and if no row is left unanswered.
         """
         if not state.clusters:
             raise InvalidInput("There is nothing to check before the first answer.")
@@ -81,7 +81,7 @@ class Checks:
         return check
 
     def of(self, who: str, row: int) -> Check | None:
-        """The check in which a person is asked about a row."""
+        """The check in which a person is asked about a row, or None."""
         with self._lock:
             check = self._of.get(who)
         return check if check is not None and row in check.judged else None
@@ -89,7 +89,7 @@ class Checks:
 
 @dataclass(frozen=True)
 class Checked:
-    """What the newest check of a run has given so far: ``said`` of its ``of`` rows, and the accuracy from them."""
+    """The newest check of a run so far: ``said`` of its ``of`` rows are answered; the accuracy from them."""
 
     name: str
     said: int
@@ -98,8 +98,8 @@ class Checked:
 
 
 def newest(log: Noted) -> Checked | None:
-    """The newest check among the events of checks; answers that were taken back do not count, nor those of people who
-    could not tell.
+    """The newest check among the events of checks; answers that were undone and those that are unsure or skipped do not
+    count.
 
     Examples
     --------
@@ -123,5 +123,5 @@ def newest(log: Noted) -> Checked | None:
 
 
 def checked_rows(log: Noted) -> set[int]:
-    """Rows that checks have asked about; a budget does not count them."""
+    """Rows that checks have asked about; they do not count against a budget."""
     return {event.row for event in log.events if event.row is not None}

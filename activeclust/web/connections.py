@@ -1,4 +1,4 @@
-"""Connections to the server: silent ones keep nobody out, and every response has the security headers."""
+"""Connections to the server: idle ones do not block others, and every response has the security headers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST = 400  #: connections in all
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP/1.1 for those who say what they want: where there are too many, the oldest that does nothing is closed."""
+    """HTTP/1.1 that closes idle connections: if there are too many, the oldest idle one is closed."""
 
     _open: ClassVar[dict[PromptProtocol, None]] = {}  # the oldest first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Somebody has connected; what they want has to follow."""
+        """A client has connected; its request must follow soon."""
         super().connection_made(transport)
         self._impatient = self.loop.call_later(SLOWEST_HEAD, self._drop)
         PromptProtocol._open[self] = None
@@ -33,13 +33,13 @@ class PromptProtocol(H11Protocol):
             next(resting)._drop()  # this one at least
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come; a request's head may be whole now."""
+        """Data has arrived; the head of a request may be complete now."""
         super().data_received(data)
         if self.cycle is not None:
             self._impatient.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, from whichever side."""
+        """The connection has been closed, by either side."""
         self._impatient.cancel()
         PromptProtocol._open.pop(self, None)
         super().connection_lost(exc)
@@ -49,7 +49,7 @@ class PromptProtocol(H11Protocol):
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """What cannot be read as HTTP is refused with the headers that every response has."""
+        """Refuse what is not HTTP, with the security headers."""
         headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
         headers += [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
         for event in (

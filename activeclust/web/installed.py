@@ -15,6 +15,6 @@ def missing() -> list[str]:
 
 
 def check_installed(what: str = "The page", instead: str = "") -> None:
-    """:class:`MissingDependency` where the extra is not installed."""
+    """Raise :class:`MissingDependency` if the extra is not installed."""
     if absent := missing():
         raise MissingDependency(f"{what} needs {', '.join(absent)}: pip install 'activeclust[web]'{instead}.")

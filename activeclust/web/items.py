@@ -33,7 +33,7 @@ SMALL = 200  #: pixels below which a picture is drawn with sharp edges
 
 
 def is_picture(item: Any) -> bool:
-    """Whether a row is looked at as a picture: an array, or the Path of a picture file.
+    """Whether a row is shown as a picture: an array, or the Path of a picture file.
 
     A text is never taken for a path: what stands in a table must not choose files to be read.
 
@@ -68,7 +68,7 @@ def _read(path: Path, widest: int) -> Any:
 
 
 def shown_name(path: Path) -> str:
-    """A file's name as text; bytes of it that are not UTF-8 are shown as question marks in a lozenge.
+    """A file's name as text; bytes that are not UTF-8 are shown as replacement characters.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def picture_size(item: Any) -> tuple[int, int] | None:
 
 
 class Pictures:
-    """Pictures of the items as PNG: the last ones are kept, and large files are decoded one at a time.
+    """Pictures of the items as PNG; the last ones are cached, and large files are decoded one at a time.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Pictures:
 
 
 def item_json(item: Any, row: int, key: str) -> dict[str, Any]:
-    """What the page draws; ``key`` tells data sets apart where browsers keep pictures.
+    """An item as JSON for the page; ``key`` identifies the data set in the browser's cache.
 
     Examples
     --------
@@ -176,6 +176,6 @@ def item_json(item: Any, row: int, key: str) -> dict[str, Any]:
 
 
 def cut(value: Any, limit: int = LONGEST) -> str:
-    """A text of at most ``limit`` characters; dots stand for the rest."""
+    """A text of at most ``limit`` characters, with an ellipsis if it is longer."""
     text = str(value)
     return text if len(text) <= limit else f"{text[:limit]} …"

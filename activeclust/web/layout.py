@@ -1,4 +1,4 @@
-"""The map's layout of neighbours: started by the first who opens the map, by a thread that waits for a process."""
+"""The map's layout of neighbours: computed in a separate process when the map is first opened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Layout:
         self._thread: threading.Thread | None = None
 
     def status(self) -> dict[str, Any]:
-        """``ready``, the share that is ``done``, ``why`` there will be none; starts it where it is not started."""
+        """``ready``, the share ``done``, and ``why`` there is no layout; starts the computation if necessary."""
         with self._lock:
             if not hasattr(self._prepared, "layout"):
                 self._why = "The model of this run makes no layout."
@@ -47,7 +47,7 @@ class Layout:
         return {"ready": self.points is not None, "done": round(self._done, 3), "why": self._why}
 
     def wait(self) -> None:
-        """Until it is there, or will never be."""
+        """Wait until the layout is computed or has failed."""
         self.status()
         if self._thread is not None:
             self._thread.join()

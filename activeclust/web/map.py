@@ -1,7 +1,7 @@
-"""All rows as points: a layout or two axes of a view as 16-bit numbers, what the posterior says of each as bytes.
+"""All rows as points: positions as 16-bit numbers, clusters and certainties as bytes.
 
-70,000 rows are 280 KB a pair of axes, sent once, and 280 KB of what the posterior says, sent again only
-when there is a new one.
+For 70,000 rows, positions are 280 KB per pair of axes, sent once; clusters and certainties are 280 KB, sent again only
+for a new posterior.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LAYOUT = "layout"
 
 
 def principal_axes(rows: np.ndarray, m: int = AXES) -> np.ndarray:
-    """The first ``m`` principal axes of rows, by falling variance; zeros where there are fewer.
+    """The first ``m`` principal axes of rows, in decreasing order of variance; zeros if there are fewer.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def principal_axes(rows: np.ndarray, m: int = AXES) -> np.ndarray:
 
 
 def packed(points: np.ndarray) -> bytes:
-    """(n, 2) points as little-endian 16-bit pairs, both axes to one scale, in the middle of the square.
+    """(n, 2) points as little-endian 16-bit pairs; both axes have one scale, and the points are centred in the square.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def packed(points: np.ndarray) -> bytes:
 
 
 def looks(view: PageState) -> bytes:
-    """What the map shows of every row: a JSON header behind its length, then codes, certainties and kinds.
+    """The state of every row: the length of a JSON header, the header, then codes, certainties and kinds.
 
     ``uint32 length | header | uint16 code (n) | uint8 certainty (n) | uint8 kind (n)``, little-endian. The
     header is padded to four bytes; a certainty of 255 is a probability of 1; the kinds are those of
@@ -92,7 +92,7 @@ def looks(view: PageState) -> bytes:
 
 
 class Map:
-    """Handlers of the map over one service; all only read."""
+    """Handlers of the map; they only read."""
 
     def __init__(self, service: AnnotationService, texts: RowTexts) -> None:
         self.service, self.texts = service, texts
@@ -101,7 +101,7 @@ class Map:
         self._lock = threading.Lock()
 
     def routes(self, reading: Callable[[Callable[[Request], Any]], Any]) -> list[Route]:
-        """All of them."""
+        """The routes."""
         return [
             Route("/api/map/layout", reading(self.progress), methods=["GET"]),
             Route("/api/map/find", reading(self.find), methods=["GET"]),
@@ -110,7 +110,7 @@ class Map:
         ]
 
     def points(self, request: Request) -> Response:
-        """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view, or in the layout once it is there."""
+        """The rows on axes ``2 pair`` and ``2 pair + 1`` of a view, or in the layout once it is computed."""
         name, pair = request.path_params["view"], number_of(request.path_params["pair"], "A pair of axes")
         if name == LAYOUT:
             if self.layout.points is None:
@@ -124,17 +124,17 @@ class Map:
         return Response(packed(axes), media_type="application/octet-stream", headers=KEPT)
 
     def progress(self, request: Request) -> dict[str, Any]:
-        """How far the layout is; the first request starts it."""
+        """Progress of the layout; the first request starts it."""
         return self.layout.status()
 
     def find(self, request: Request) -> dict[str, Any]:
-        """Rows that hold what is typed, ``q``."""
+        """Rows that contain the text ``q``."""
         text = request.query_params.get("q", "")[:LONGEST_NAME]
         return {"rows": self.texts.find(text, MOST_ROWS), "most": MOST_ROWS}
 
     @property
     def available(self) -> list[str]:
-        """Views that there is a map of."""
+        """Views that the map can show."""
         return [name for name in VIEWS if name in self._views]
 
     @property
@@ -148,7 +148,7 @@ class Map:
             return self._axes[name]
 
     def states(self, request: Request) -> Response:
-        """What the newest posterior says of every row; 204 where event ``since`` is the last it knows."""
+        """The newest posterior of every row; status 204 if it has no event after ``since``."""
         view = self.service.page_state
         if request.query_params.get("since") == str(view.seq):
             return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""What the page shows between two posteriors: made by the worker, read by every request, never changed."""
+"""What the page shows between two posteriors: made by the worker, read by requests, immutable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN, ANSWERED, ASIDE = range(3)  #: kinds of rows
 
 @dataclass(frozen=True)
 class Moved:
-    """What answers changed: how many rows got another cluster, and the commonest change among them."""
+    """What answers changed: how many rows got another cluster, and the most frequent change."""
 
     rows: int
     before: Cluster
@@ -28,7 +28,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class PageState:
-    """The run as the posterior of one moment sees it; n rows, C clusters.
+    """The run according to one posterior; n rows, C clusters.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class PageState:
     def of(
         cls, loop: ActiveLoop, version: int, seq: int, order: tuple[int, ...], seconds: float
     ) -> PageState:
-        """The state of a loop that has just measured."""
+        """The state of a loop after a round of metrics."""
         state = loop.state
         n = state.n_rows
         codes, confidence = np.full(n, -1), np.zeros(n)
@@ -125,10 +125,10 @@ class PageState:
         return [(self.clusters[code], float(mass[code])) for code in best]
 
     def sizes(self) -> np.ndarray:
-        """(C,) rows whose likeliest cluster it is."""
+        """(C,) numbers of rows by their likeliest cluster."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.clusters))
 
     def alike(self, code: int, among: np.ndarray, n: int) -> list[int]:
-        """The ``n`` rows of a cluster among the given ones that are likeliest of it."""
+        """The ``n`` of the given rows that most likely belong to a cluster."""
         rows = among[self.codes[among] == code]
         return rows[np.argsort(-self.confidence[rows], kind="stable")[:n]].tolist()

@@ -1,4 +1,4 @@
-"""What the page's other views read: clusters with examples, past answers, curves and suspects."""
+"""Data of the page's other views: clusters with examples, past answers, curves and suspect answers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CURVES = ("expected_accuracy", "agreement", "accuracy", "v_measure")
 
 
 class Panels:
-    """Handlers over one service; all of them read."""
+    """Handlers of these views; they only read."""
 
     def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
         self.service, self.tiles = service, tiles
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
-        """Their addresses."""
+        """The routes."""
         handlers = {
             "/api/clusters": self.clusters,
             "/api/answers": self.answers,
@@ -43,7 +43,7 @@ class Panels:
         return self.tiles.of(row, self.service.page_state)
 
     def clusters(self, request: Request) -> dict[str, Any]:
-        """Each cluster with its size, its first answers, and the rows that are surest to be of it."""
+        """Each cluster with its size, its first answers, and its most certain rows."""
         state = self.service.page_state
         sizes = state.sizes()
         free = np.setdiff1d(np.arange(self.service.n_rows), list(state.answered)).astype(int)
@@ -63,7 +63,7 @@ class Panels:
         return {"clusters": shown}
 
     def answers(self, request: Request) -> dict[str, Any]:
-        """The log from event ``before`` back, newest first: only these lines are read, however long it is."""
+        """Events before event ``before``, newest first; only these are read, however long the log is."""
         before = request.query_params.get("before")
         first = None if before is None else number_of(before, "before")
         found = self.service.run.recent(MOST_LINES + 1, first)
@@ -77,7 +77,7 @@ class Panels:
         }
 
     def _current(self, rows: Sequence[int]) -> set[int]:
-        """The events that are what somebody says of rows now; of one annotator a row, what was said last."""
+        """The answers that are valid now; with one annotator per row, the last answer of each row."""
         votes = self.service.run.votes(list(dict.fromkeys(rows))) if rows else []
         if self.service.several:
             return {vote.seq for vote in votes}

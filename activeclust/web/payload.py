@@ -1,4 +1,4 @@
-"""What goes over the wire: clusters as opaque ids, events from JSON, and complaints about anything else.
+"""Requests and responses: clusters as opaque ids, events from JSON, and errors for anything else.
 
 A cluster's id is its JSON (``1`` and ``"1"`` are two clusters), so that no browser rounds a large integer.
 """
@@ -23,7 +23,7 @@ MOST_ROWS = 5_000  #: rows labelled with one gesture
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response of JSON, whatever texts and numbers it holds.
+    """A JSON response.
 
     Halves of surrogate pairs, which stand for bytes of a file name that is not UTF-8, are written as escapes;
     numbers that JSON has no word for as null.
@@ -47,7 +47,7 @@ def _finite(content: Any) -> Any:
 
 
 def cluster_id(cluster: Cluster) -> str:
-    """A cluster as the page names it.
+    """A cluster's id for the page.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def cluster_id(cluster: Cluster) -> str:
 
 
 def to_cluster(text: Any) -> Cluster:
-    """The cluster of an id.
+    """The cluster with an id.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def to_cluster(text: Any) -> Cluster:
 
 
 def check_name(name: Any) -> str:
-    """A typed name, without blanks around it."""
+    """A typed name, without leading and trailing blanks."""
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput("A cluster needs a name.")
     if len(name.strip()) > LONGEST_NAME:
@@ -84,12 +84,12 @@ def check_name(name: Any) -> str:
 
 
 def meant(name: str, known: Iterable[Cluster]) -> Cluster:
-    """The known cluster that a typed name stands for, also where it was first given as a number."""
+    """The existing cluster that a typed name means, also if its name is a number."""
     return next((cluster for cluster in known if str(cluster) == name), name)
 
 
 def answer_of(body: Mapping[str, Any], known: Iterable[Cluster]) -> tuple[Kind, Cluster | None]:
-    """What a posted answer says: ``{"cluster": id}``, ``{"name": typed}`` or ``{"signal": "skip"}``."""
+    """The content of an answer: ``{"cluster": id}``, ``{"name": typed}`` or ``{"signal": "skip"}``."""
     given = [key for key in ("cluster", "name", "signal") if body.get(key) is not None]
     if len(given) != 1:
         raise InvalidInput("An answer has one of cluster, name and signal.")
@@ -104,7 +104,7 @@ def answer_of(body: Mapping[str, Any], known: Iterable[Cluster]) -> tuple[Kind, 
 
 
 def details_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept beside an answer: seconds taken, the suggestions that were shown, a note."""
+    """What is stored with an answer: seconds taken, the suggestions that were shown, a note."""
     details: dict[str, Any] = {}
     seconds = body.get("seconds")
     if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e6:
@@ -125,7 +125,7 @@ def _share(value: Any) -> float:
 
 
 def text_of(body: Mapping[str, Any], key: str, limit: int = 200) -> str:
-    """A text of the body, "" where there is none."""
+    """A text of the body, "" if it is missing."""
     value = body.get(key, "")
     if not isinstance(value, str) or len(value) > limit:
         raise InvalidInput(f"{key} is a text of at most {limit} characters.")
@@ -135,7 +135,7 @@ def text_of(body: Mapping[str, Any], key: str, limit: int = 200) -> str:
 
 
 def number_of(text: str, what: str) -> int:
-    """A number from 0 on that stands in an address.
+    """A non-negative number in an address.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def row_of(value: Any, n_rows: int) -> int:
 
 
 def rows_of(values: Any, n_rows: int, limit: int = MOST_ROWS) -> list[int]:
-    """A list of row numbers, each once."""
+    """A list of row numbers without duplicates."""
     if not isinstance(values, list) or len(values) > limit:
         raise InvalidInput(f"rows is a list of at most {limit:,} row numbers.")
     return list(dict.fromkeys(row_of(value, n_rows) for value in values))

@@ -18,7 +18,7 @@ BETWEEN = 0.5  #: a second cluster so likely, as a share of the first, is named
 
 
 class Reasons:
-    """What is said beside questions, over one service."""
+    """The text and the nearest answers beside a question."""
 
     def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
         self.service, self.tiles = service, tiles
@@ -27,12 +27,12 @@ class Reasons:
         self._lock = threading.Lock()
 
     def of(self, row: int, state: PageState) -> dict[str, Any]:
-        """Why the row, and its nearest answered rows with their clusters."""
+        """Why the row is asked about, and its nearest answered rows with their clusters."""
         stands = self._stands_for(row, state)
         return {"why": why(state, row, stands), "near": self._near(row, state)}
 
     def _stands_for(self, row: int, state: PageState) -> int:
-        """About how many rows are nearer to this one than to any answer."""
+        """About how many rows are nearer to this row than to any answered row."""
         points = self.service.loop.prepared.views["diffusion"]
         step = max(1, len(points) // SAMPLE)
         some = points[::step]
@@ -70,10 +70,10 @@ def why(state: PageState, row: int, stands_for: int) -> str:
     state : PageState
     row : int
     stands_for : int
-        How many rows are nearer to it than to any answer.
+        How many rows are nearer to it than to any answered row.
     """
     if not state.clusters:
-        return "It is the first row: there is no cluster yet."
+        return "It was chosen before the first answer."
     told = state.suggestions(row, 2)
     (first, p), none = told[0], float(state.new[row])
     beside = (

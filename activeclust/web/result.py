@@ -1,4 +1,4 @@
-"""The result: what each cluster holds, how right it is to be taken for, and files with every row."""
+"""The result: clusters, their accuracy, and files with every row."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ FORMS = ("csv", "parquet", "jsonl")
 
 
 class Result:
-    """Handlers of the result over one service."""
+    """Handlers of the result."""
 
     def __init__(self, service: AnnotationService, tiles: Tiles) -> None:
         self.service, self.tiles = service, tiles
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
-        """Their addresses."""
+        """The routes."""
         return [
             Route("/api/result", reading(self.summary), methods=["GET"]),
             Route("/result/{form}", reading(self.download), methods=["GET"]),
         ]
 
     def summary(self, request: Request) -> dict[str, Any]:
-        """Clusters with typical and doubtful rows, and the newest check."""
+        """Clusters with typical and uncertain rows, and the newest check."""
         state = self.service.page_state
         clusters = []
         for code, cluster in enumerate(state.clusters):
@@ -97,7 +97,7 @@ class Result:
 
 
 def every_row(service: AnnotationService) -> dict[str, list[Any]]:
-    """Every row: its number, what the data call it, its cluster, probabilities, and who answered; by columns.
+    """Every row by columns: its number, its own columns, its cluster, probabilities, and who answered.
 
     A column of the data that is named like one of ours has ``data_`` before its name.
     """
@@ -131,7 +131,7 @@ def _same(values: Sequence[Any], names: Sequence[str]) -> bool:
 
 
 def own_columns(items: Any) -> dict[str, list[Any]]:
-    """What the data call their rows: a table's columns, the names of files, texts; nothing for arrays of numbers."""
+    """What the data themselves have: a table's columns, file names, texts; nothing for arrays of numbers."""
     frame = getattr(items, "frame", None)
     if frame is not None:
         if frame.ndim == 1:
@@ -152,7 +152,7 @@ def own_columns(items: Any) -> dict[str, list[Any]]:
 
 
 def to_csv(table: Mapping[str, list[Any]]) -> bytes:
-    """CSV as spreadsheets open it: UTF-8 with a mark at its beginning, lines that end as RFC 4180 has it."""
+    """CSV for spreadsheets: UTF-8 with a byte order mark, line ends of RFC 4180."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(table)
@@ -171,7 +171,7 @@ def to_jsonl(table: Mapping[str, list[Any]]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has a word for."""
+    """A value that JSON can represent."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "tolist"):

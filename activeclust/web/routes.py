@@ -38,7 +38,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def run_id(service: AnnotationService) -> str:
-    """Which run this is, for what waits in a browser."""
+    """Identifies the run for answers that wait in a browser."""
     spec = service.run.spec
     return hashlib.sha256(f"{spec.name}\0{spec.data_hash}\0{spec.seed}".encode()).hexdigest()[:16]
 
@@ -58,7 +58,7 @@ def query_json(service: AnnotationService, tiles: Tiles, row: int) -> dict[str, 
 
 
 def state_json(service: AnnotationService) -> dict[str, Any]:
-    """Where the run stands."""
+    """The state of the run."""
     state = service.page_state
     sizes = dict(zip(state.clusters, state.sizes().tolist(), strict=True))
     given: dict[Cluster, int] = {}
@@ -100,7 +100,7 @@ def state_json(service: AnnotationService) -> dict[str, Any]:
 
 
 class Routes:
-    """Handlers over one service and the browsers that may use it."""
+    """Handlers of the page."""
 
     def __init__(self, service: AnnotationService, access: Access) -> None:
         self.service, self.access = service, access
@@ -112,7 +112,7 @@ class Routes:
         self.reasons = Reasons(service, self.tiles)
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """The routes."""
         reads = {
             "/api/state": self.state,
             "/api/about": self.about,
@@ -147,7 +147,7 @@ class Routes:
     # ---------------------------------------------------------------- reading
 
     def state(self, request: Request) -> Answer:
-        """Where the run stands; ``same`` where nothing is new since ``since``."""
+        """The state of the run; ``same`` if nothing has changed since ``since``."""
         state = state_json(self.service)
         since = request.query_params.get("since")
         still = since == f"{state['version']}" and not state["behind"] and not state["trouble"]
@@ -169,7 +169,7 @@ class Routes:
         }
 
     def _whose(self, visitor: Visitor) -> dict[str, Any]:
-        """Whose page this is: their name, and whether to ask for a better one."""
+        """The person's name, and whether the page should ask for one."""
         return {"who": visitor.name, "ask_who": visitor.asked}
 
     def row(self, request: Request) -> Answer:
@@ -214,7 +214,7 @@ class Routes:
     # ---------------------------------------------------------------- writing
 
     def who(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """The name of the person at this browser; rows held under the name before are given up."""
+        """The name of the person at this browser; rows leased under the previous name are released."""
         name = payload.text_of(body, "name", 100).strip()
         if name != visitor.name:
             before = self.access.rename(visitor, name)
@@ -223,7 +223,7 @@ class Routes:
         return self._whose(visitor)
 
     def next(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """Rows to be asked about next, with today's suggestions."""
+        """Rows to be asked about next, with their suggestions."""
         want = min(max(payload.row_of(body.get("want", 3), 1000), 0), MOST_AHEAD)
         have = payload.rows_of(body.get("have", []), self.service.n_rows, MOST_AHEAD * 8)
         unseen = payload.rows_of(body.get("unseen", []), self.service.n_rows, MOST_AHEAD * 8)
@@ -262,13 +262,13 @@ class Routes:
         return {"seq": written[-1].seq, "cluster": _named(cluster), "rows": len(written)}
 
     def alike(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """Open rows that look like a cluster."""
+        """Unanswered rows that are similar to a cluster."""
         n = min(payload.row_of(body.get("n", 24), 1000), 60)
         rows = self.service.lease_alike(visitor.name, payload.to_cluster(body.get("cluster")), n)
         return {"queries": [query_json(self.service, self.tiles, row) for row in rows]}
 
     def undo(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """Take one's own last answer back, or the event ``target``."""
+        """Undo one's own last answer, or the event ``target``."""
         target = body.get("target")
         if target is not None:
             target = payload.row_of(target, 2**53)
@@ -295,12 +295,12 @@ class Routes:
         return {"seq": written.seq, "cluster": _named(written.new_cluster)}
 
     def put_back(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """Give up rows that one was to be asked about."""
+        """Release rows that the person was to be asked about."""
         self.service.put_back(visitor.name, payload.rows_of(body.get("rows"), self.service.n_rows, 200))
         return {}
 
     def go_on(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """Ask on beyond the budget or the stop rule."""
+        """Continue beyond the budget or the stop rule."""
         more = body.get("more")
         self.service.go_on(None if more is None else max(1, payload.row_of(more, 100_001)))
         return state_json(self.service) | self._whose(visitor)
@@ -315,7 +315,7 @@ class Routes:
         return {"queries": [query_json(self.service, self.tiles, row) | hidden for row in check.judged]}
 
     def review(self, visitor: Visitor, body: dict[str, Any]) -> Answer:
-        """A decision where annotators disagree; it stands above their answers."""
+        """A decision on a row that annotators disagree about; it takes precedence over their answers."""
         cluster = payload.to_cluster(body.get("cluster"))
         row = payload.row_of(body.get("row"), self.service.n_rows)
         event = Event(Kind.REVIEW, row=row, cluster=cluster, annotator=visitor.name, client_id=_client(body))
@@ -337,7 +337,7 @@ def _named(cluster: Cluster | None) -> dict[str, str] | None:
 
 
 def visitor_of(request: Request) -> Visitor:
-    """Whose request this is."""
+    """The browser that sent a request."""
     visitor = request.state.visitor
     assert isinstance(visitor, Visitor)
     return visitor
@@ -353,7 +353,7 @@ def reading(handler: Callable[[Request], Answer]) -> Endpoint:
 
 
 def writing(handler: Callable[[Visitor, dict[str, Any]], Answer]) -> Endpoint:
-    """The endpoint of a handler that writes: it gets the browser and the body."""
+    """The endpoint of a handler that writes; the handler gets the browser and the body."""
 
     async def endpoint(request: Request) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""Rows looked for: by text, cluster, certainty, who answered, and what became of them."""
+"""Search for rows by text, cluster, certainty, annotator and state."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ORDERS = ("row", "doubtful", "certain")
 
 
 class Rows:
-    """The handler that looks for rows, over one service."""
+    """The handler of the search."""
 
     def __init__(self, service: AnnotationService, tiles: Tiles, texts: RowTexts) -> None:
         self.service, self.tiles, self.texts = service, tiles, texts
 
     def routes(self, reading: Callable[..., Any]) -> list[Route]:
-        """Its address."""
+        """The route."""
         return [Route("/api/find", reading(self.find), methods=["GET"])]
 
     def find(self, request: Request) -> dict[str, Any]:
-        """Rows that hold a ``text`` (or a row's number), of a ``cluster``, in a ``state``, answered by ``who``."""
+        """Rows with a ``text`` (or a row number), of a ``cluster``, in a ``state``, answered by ``who``."""
         given = request.query_params
         wanted, order = given.get("state", ""), given.get("order", "row")
         if wanted not in STATES or order not in ORDERS:
@@ -109,7 +109,7 @@ class Rows:
 
 
 def disputed(votes: Sequence[Vote]) -> set[int]:
-    """Rows that people put into different clusters, and that nobody has decided.
+    """Rows that annotators put into different clusters, without a decision.
 
     Examples
     --------

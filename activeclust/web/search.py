@@ -1,4 +1,4 @@
-"""Rows found by what one types: a row's number, its name in the file, or words in it."""
+"""Rows found by a row number, an id or file name, or words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from activeclust.web.items import shown_name
 
 
 class RowTexts:
-    """What rows say and what they are called; read from the items when it is first looked for.
+    """Texts and names of rows, read from the items at the first search.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RowTexts:
         self._lock = threading.Lock()
 
     def find(self, text: str, limit: int) -> list[int]:
-        """At most ``limit`` rows: that number, then those of that name, then those that hold the text."""
+        """At most ``limit`` rows: the row of that number, rows of that name, rows that contain the text."""
         wanted = text.strip().casefold()
         if not wanted:
             return []
@@ -50,7 +50,7 @@ class RowTexts:
         return list(dict.fromkeys((*self._number(wanted), *named, *holding)))[:limit]
 
     def holding(self, text: str) -> np.ndarray:
-        """(n,) bool: rows that hold a text, in small letters or capitals; and the row of that number."""
+        """(n,) bool: rows that contain a text (case-insensitive), and the row of that number."""
         wanted = text.strip().casefold()
         found = self._with(wanted)
         found[self._number(wanted)] = True

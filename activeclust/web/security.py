@@ -1,10 +1,10 @@
-"""Who may talk to the page: browsers that came by an address of this start, each of them somebody.
+"""Who may use the page: browsers that opened a one-time address, or logged in with a password.
 
-Any web site that is open in another tab can make a browser send requests to 127.0.0.1, and DNS can be
-made to point a foreign name there. So every request must name an allowed Host and bear the cookie,
-every write must come from this origin, and no answer can be framed, embedded or run as script. Cookies do not
-tell ports apart: another server on this machine is sent ours as well. So the data also want a key, which the
-page keeps where only its own origin, the port included, can read it.
+A web site in another tab can make a browser send requests to 127.0.0.1, and DNS can make a foreign name point there.
+So every request must name an allowed Host and have the cookie, every write must come from this origin, and no response
+can be framed, embedded or run as a script. Cookies are shared by all ports: another server on this machine receives
+ours too. So access to data also requires a key, which the page keeps where only its own origin, port included, can
+read it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ HEADERS = {
 
 @dataclass
 class Visitor:
-    """One browser of this start.
+    """One browser that has been let in.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Visitor:
 
 
 class Access:
-    """The secrets of one start of the server, and the browsers that came by them.
+    """The secrets of a running server, and the browsers that it has let in.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ class Access:
         self._lock, self._trying = threading.Lock(), asyncio.Lock()
 
     def invite(self) -> str:
-        """An address that lets one browser in, once."""
+        """A one-time address, which lets one browser in."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._tokens.add(token)
         return f"{self.base}/?token={token}"
 
     def admit(self, token: str) -> Visitor | None:
-        """A new browser, where this is a token that nobody has used."""
+        """A new browser, if the token is valid and unused."""
         with self._lock:
             if token not in self._tokens:
                 return None
@@ -137,15 +137,15 @@ class Access:
 
     @property
     def has_login(self) -> bool:
-        """Whether a browser may come in by a password."""
+        """Whether there is a password to log in with."""
         return self.password is not None or any(self.people.values())
 
     def names(self) -> list[str]:
-        """Names that may be taken; none where any may be."""
+        """The names that people may choose from; empty if any name is allowed."""
         return list(self.people)
 
     async def log_in(self, name: str, password: str) -> Visitor | None:
-        """A new browser, where this is the password, or that person's own; one try a second, whoever tries."""
+        """A new browser, if the password is correct; one attempt per second in all."""
         async with self._trying:
             wanted = self.people.get(name) or self.password
             if not wanted or not hmac.compare_digest(_bytes(password), _bytes(wanted)):
@@ -172,12 +172,12 @@ class Access:
         return [visitor for visitor in self._visitors.values() if visitor.seen >= since]
 
     def rename(self, visitor: Visitor, name: str) -> str:
-        """Give a browser another name, one that no other browser bears now; the name before.
+        """Give a browser a name that no other browser has now; returns the previous name.
 
         Raises
         ------
         InvalidInput
-            Where somebody else has that name, or it is none of those that may be taken.
+            If somebody else has that name, or it is not in the list.
         """
         if self.people and name not in self.people:
             raise InvalidInput(f"The names here are {', '.join(self.people)}, got {name!r}.")
@@ -191,7 +191,7 @@ class Access:
             return before
 
     def visitor(self, cookies: Iterable[str]) -> Visitor | None:
-        """The browser whose secret the Cookie headers hold."""
+        """The browser to which the Cookie headers belong."""
         pairs = (pair.strip().partition("=") for line in cookies for pair in line.split(";"))
         found = next((self._visitors.get(value) for name, _, value in pairs if name == self.cookie), None)
         if found is not None:
@@ -199,7 +199,7 @@ class Access:
         return found
 
     def let_in(self, visitor: Visitor) -> Response:
-        """On to the page: the secret becomes a cookie, the key stands behind the #, which no server is sent."""
+        """Redirect to the page: the secret becomes a cookie, the key follows the #, which is not sent to servers."""
         response = RedirectResponse(f"{self.prefix}/#key={visitor.key}", 303)
         response.set_cookie(
             self.cookie, visitor.secret, httponly=True, samesite="lax", path="/", secure=self.secure
@@ -208,7 +208,7 @@ class Access:
 
 
 def _reached(host: str) -> str:
-    """The address by which this machine itself reaches a listener."""
+    """The address under which this machine itself reaches the server."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
@@ -221,13 +221,13 @@ def _bytes(text: str) -> bytes:
 
 
 class TooLarge(Exception):
-    """A body is larger than a request of the page ever is, or comes by drops."""
+    """A request body is too large or arrives too slowly."""
 
 
 class Guard:
-    """ASGI application around the page's: refuses what is not the page, adds the headers, bounds size and number.
+    """ASGI middleware: refuses foreign requests, adds headers, limits the size and number of requests.
 
-    It stands outside of everything, so that no response goes without the headers, an error's included.
+    It is the outermost layer, so that every response has the headers, errors included.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -283,7 +283,7 @@ class Guard:
         return None
 
     def _foreign(self, headers: Headers, host: str, path: str) -> str | None:
-        """Why a write is not the page's own, or None."""
+        """Why a write does not come from this page, or None."""
         site, origins = headers.get("sec-fetch-site"), headers.getlist("origin")
         if origins and origins not in ([f"http://{host}"], [self.access.public_origin]):
             return "Writes are accepted from this page only (Origin)."
@@ -320,7 +320,7 @@ def _too_large(headers: Headers) -> tuple[str, int] | None:
 
 
 def _refusing(headers: Headers) -> Callable[[str, int], Response]:
-    """Refusals as a page where a person opened the address, as JSON otherwise."""
+    """Refusals: a page if a person opened the address, JSON otherwise."""
     person = headers.get("sec-fetch-dest") == "document" or "text/html" in headers.get("accept", "")
 
     def no(why: str, status: int) -> Response:
@@ -332,7 +332,7 @@ def _refusing(headers: Headers) -> Callable[[str, int], Response]:
 
 
 def message_page(title: str, text: str, status: int, form: str = "") -> Response:
-    """A page of a title and a sentence, and a form where one is given."""
+    """A page with a title, a sentence, and optionally a form."""
     said = f"<p>{html.escape(text)}</p>" if text else ""
     return HTMLResponse(
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
@@ -366,7 +366,7 @@ def bounded(receive: Receive, limit: int = LARGEST_BODY, slowest: float = SLOWES
 
 
 async def unexpected(request: Request, error: Exception) -> Response:
-    """What a request hears of an error that nobody expected; the terminal shows its traceback."""
+    """The response to an unexpected error; the terminal shows its traceback."""
     return json_response(
         {"error": f"Something went wrong here: {type(error).__name__}. The terminal shows more."}, 500
     )

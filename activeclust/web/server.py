@@ -1,4 +1,4 @@
-"""Binding an address and serving until Ctrl-C."""
+"""Binds a port and serves until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRIED = 20  #: ports that are tried from the first one on
 
 
 def port_of(run: str) -> int:
-    """A run's own port: after a restart what waits in a browser is found at the same address.
+    """A run's own port, so that answers waiting in a browser are found at the same address after a restart.
 
     Examples
     --------
@@ -38,12 +38,12 @@ def port_of(run: str) -> int:
 
 
 def bind(port: int | None, first: int = PORT, address: str = ADDRESS) -> socket.socket:
-    """A listening socket: on the port asked for, else on the first free one.
+    """A listening socket on the given port, or on the first free one.
 
     Raises
     ------
     InvalidInput
-        Where it is taken.
+        If it is in use.
     """
     for candidate in [port] if port is not None else range(first, first + TRIED):
         # with the protocol named, so that asyncio sets TCP_NODELAY on what connects
@@ -84,9 +84,9 @@ def run_app(app: ASGIApp, listening: socket.socket) -> None:
 
 @contextlib.contextmanager
 def redirect_file(url: str) -> Iterator[Path]:
-    """A file that leads a browser to ``url``, readable by its owner alone; it is removed at the end.
+    """A file that redirects a browser to ``url``, readable by its owner only; it is removed at the end.
 
-    The command line of a browser, which would show the address, can be read by everybody on the machine.
+    A browser's command line, which would contain the address, is visible to everybody on the machine.
     """
     folder = Path(tempfile.mkdtemp(prefix="activeclust-"))
     try:
@@ -115,7 +115,7 @@ def run_server(
     people: Mapping[str, str] | None = None,
     guidelines: str = "",
 ) -> None:
-    """Serve the page for a service, and say where on stderr."""
+    """Serve the page of a service, and print its address on stderr."""
     from activeclust.web.app import make_app
     from activeclust.web.security import Access
 

@@ -1,8 +1,7 @@
-"""What a request may do: take rows, write answers, take them back, look at the run.
+"""What requests can do: lease rows, store answers, undo them, read the run.
 
 Requests never wait for the model. They write to the store, read the worker's last :class:`PageState`, and take
-rows that the worker has prefetched; every posterior replaces what is left of these, so they are as fresh as the
-model is fast.
+rows that the worker has prefetched; every new posterior replaces those that are left.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ TOGETHER = " (together)"  #: behind the name of who holds rows that are looked a
 
 
 class AnnotationService:
-    """What requests ask for, for one run.
+    """The operations of one run's page.
 
     Parameters
     ----------
     loop : ActiveLoop
     budget : int, optional
-        Nothing new is asked once so many rows are answered.
+        Number of answered rows after which no further row is asked about.
     stop : str, optional
         A stop rule's name.
     ahead : int
-        Rows that are chosen ahead of the questions.
+        Number of rows that are chosen in advance.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class AnnotationService:
 
     @property
     def page_state(self) -> PageState:
-        """The run as the newest posterior sees it."""
+        """The run according to the newest posterior."""
         return self.worker.page_state
 
     @property
@@ -85,16 +84,16 @@ class AnnotationService:
 
     @property
     def behind(self) -> bool:
-        """Whether answers wait for their posterior."""
+        """Whether there are answers that the posterior does not know yet."""
         return self.page_state.seq < self._seq
 
     @property
     def settled(self) -> bool:
-        """Whether the posterior and the order of the next rows are those of all answers."""
+        """Whether the posterior and the next rows take all answers into account."""
         return not self.behind and self.worker.idle
 
     def clusters(self) -> list[Cluster]:
-        """All clusters, those that the last posterior does not know of included."""
+        """All clusters, including those that the posterior does not know yet."""
         state = self.page_state
         with self._lock:
             self._named = {cluster: seq for cluster, seq in self._named.items() if seq > state.seq}
@@ -103,7 +102,7 @@ class AnnotationService:
     # ---------------------------------------------------------------- asking
 
     def ended(self) -> str | None:
-        """Why nothing new is asked, or None."""
+        """Why no further row is asked about, or None."""
         if self.budget is not None and self.answered() >= self.budget:
             return "budget"
         if self._stop is not None and self._stop(self.page_state.rounds):
@@ -111,12 +110,12 @@ class AnnotationService:
         return None
 
     def go_on(self, more: int | None) -> None:
-        """Ask on: ``more`` answers beyond those that there are, or without an end; the stop rule is not asked again."""
+        """Continue with ``more`` answers, or without a limit; the stop rule is switched off."""
         self.budget = None if more is None else min(self.n_rows, self.answered() + more)
         self._stop = None
 
     def answered(self) -> int:
-        """Answered rows, those that the last posterior does not know of included."""
+        """Number of answered rows, including those that the posterior does not know yet."""
         state = self.page_state
         with self._lock:
             self._since = {row: said for row, said in self._since.items() if said[0] > state.seq}
@@ -163,7 +162,7 @@ class AnnotationService:
         return rows
 
     def _reserve(self, without: Sequence[int]) -> list[int]:
-        """Open rows that the last posterior is least certain of, for where no row is ready."""
+        """Unanswered rows that the posterior is least certain of, used if no row is prefetched."""
         state = self.page_state
         with self._lock:
             given = list(self._since)
@@ -173,7 +172,7 @@ class AnnotationService:
         return rows[np.argsort(state.confidence[rows], kind="stable")[:RESERVE]].tolist()
 
     def put_back(self, who: str, rows: Sequence[int]) -> None:
-        """Give up rows that a person was to be asked about, or looked at many at a time."""
+        """Release rows that a person was to be asked about, one by one or in a grid."""
         held = self.run.leased(who)
         mine = [row for row in rows if row in held]
         self.run.release(who, rows)
@@ -181,11 +180,11 @@ class AnnotationService:
         self.worker.put_back(mine)
 
     def leave(self, who: str) -> None:
-        """A person goes on under another name: what they held is anybody's again."""
+        """A person changes their name: release what they held."""
         self.put_back(who, list(self.run.leased(who)))
 
     def lease_alike(self, who: str, cluster: Cluster, n: int) -> list[int]:
-        """Open rows that look most like a cluster, leased to a person: for answering them all at once."""
+        """Unanswered rows most similar to a cluster, leased to a person, to be answered together."""
         state = self.page_state
         if cluster not in state.clusters:
             return []
@@ -199,7 +198,7 @@ class AnnotationService:
             return self.run.lease(rows, n, holder, LEASE_SECONDS)
 
     def hold(self, who: str, rows: Sequence[int]) -> None:
-        """Keep rows of a check from being asked about otherwise."""
+        """Lease the rows of a check, so that nobody else is asked about them."""
         self.run.lease(rows, len(rows), who + TOGETHER, LEASE_SECONDS)
 
     # ---------------------------------------------------------------- answers
@@ -232,7 +231,7 @@ class AnnotationService:
             )
 
     def write(self, *events: Event) -> list[Event]:
-        """Write events durably, all or none; the same ``client_id`` again gives the first event again."""
+        """Store events durably, all or none; a repeated ``client_id`` returns the first event."""
         written = self.run.extend(events)
         self._note(written)
         self.worker.wake()
@@ -304,7 +303,7 @@ class AnnotationService:
         )
 
     def _standing(self, events: Sequence[Event]) -> list[Event]:
-        """Those that have not been taken back."""
+        """Those that have not been undone."""
         seqs = [event.seq for event in events if event.seq is not None]
         undone = {event.target for event in self.run.find(targets=seqs)}
         return [event for event in events if event.seq not in undone]
@@ -312,7 +311,7 @@ class AnnotationService:
     def label_many(
         self, rows: Sequence[int], cluster: Cluster, who: str, client_id: str, details: dict[str, Any]
     ) -> list[Event]:
-        """One cluster for many rows, in one transaction."""
+        """Label many rows with one cluster, in one transaction."""
         if not self.run.find(client_prefix=f"{client_id}:"):  # sent twice, it is no more than once
             self._check_budget(rows)
         event = Event(
@@ -342,5 +341,5 @@ class AnnotationService:
 
 
 def complaint(error: ActiveClustError) -> tuple[str, int]:
-    """What a request hears of an error: (sentence, status)."""
+    """The response to an error: (sentence, status)."""
     return str(error), 422 if isinstance(error, InvalidInput) else 503

@@ -1,4 +1,4 @@
-"""Rows among others: beside what a row holds, the few columns that tell it apart from its cluster."""
+"""Tiles: rows with the few columns that distinguish them from the rest of their cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tiles:
         self._looked = False
 
     def item(self, row: int, state: PageState) -> dict[str, Any]:
-        """A row's item, with the columns that tell it apart from the others of its cluster."""
+        """A row's item, with the columns that distinguish it from the rest of its cluster."""
         made = item_json(self.items[row], row, self.key)
         if made["kind"] in ("columns", "numbers") and (columns := self._telling()) is not None:
             made["brief"] = columns.of(row, state)
@@ -64,7 +64,7 @@ class Tiles:
 
 
 def _frame(items: Any) -> Any:
-    """The items as a table, None where they are none."""
+    """The items as a table, or None."""
     import pandas as pd
 
     frame = getattr(items, "frame", None)
@@ -79,7 +79,7 @@ def _frame(items: Any) -> Any:
 
 
 class TellingColumns:
-    """Which columns of a table tell a row apart from the other rows of its cluster.
+    """The columns of a table that distinguish a row from the other rows of its cluster.
 
     A number tells by its distance from the cluster's median, in units of the column's spread over all rows;
     a name by how rare it is in the cluster; a text always.
@@ -120,7 +120,7 @@ class TellingColumns:
         self._lock = threading.Lock()
 
     def of(self, row: int, state: PageState) -> list[list[str]]:
-        """Names and values of the most telling columns, in the table's order."""
+        """Names and values of the most distinctive columns, in the table's order."""
         code = int(state.codes[row])
         scores = self._scores(row, self._middle(state.version, code, np.flatnonzero(state.codes == code)))
         best = np.argsort(-scores, kind="stable")[:TELLING].tolist()
@@ -128,7 +128,7 @@ class TellingColumns:
         return [[self.names[i], cut(shown(self.frame.iloc[row, i]), 200)] for i in chosen]
 
     def ranked(self, row: int, members: np.ndarray) -> list[str]:
-        """Columns, the most telling first, among the rows of a cluster."""
+        """Columns in decreasing order of distinctiveness among the rows of a cluster."""
         return [self.names[i] for i in np.argsort(-self._scores(row, self._found(members)), kind="stable")]
 
     def _scores(self, row: int, middle: tuple[dict[int, float], dict[int, dict[str, float]]]) -> np.ndarray:

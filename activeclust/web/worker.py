@@ -1,4 +1,4 @@
-"""The worker behind the page: it makes the next posterior and chooses rows ahead, while people answer."""
+"""The page's background worker: it computes posteriors and chooses the next rows while people answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOK_AGAIN = 2.0  #: seconds between looks for answers that other processes have
 
 
 class PosteriorWorker:
-    """A thread that turns answers into posteriors. Nothing else touches the loop.
+    """A thread that computes posteriors from answers. Nothing else uses the loop.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ class PosteriorWorker:
         self._thread = threading.Thread(target=self._work, name="posterior", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow the answers."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what was shown is recorded."""
+        """End the thread; rows that were shown are recorded."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
@@ -66,25 +66,25 @@ class PosteriorWorker:
         self._note_shown()
 
     def wake(self) -> None:
-        """Have the worker look at what is new."""
+        """Make the worker look for new answers."""
         with self._wake:
             self._due = True
             self._wake.notify_all()
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being made and nothing waits to be."""
+        """Whether the worker has nothing to do."""
         return not (self._due or self._turning)
 
     # ---------------------------------------------------------------- rows that are ready
 
     def prefetched(self) -> list[int]:
-        """Rows to be asked about next, the first ones first."""
+        """Rows to be asked about next, in order."""
         with self._lock:
             return list(dict.fromkeys((*self._returned, *self._prefetched)))
 
     def hand_out(self, rows: Collection[int]) -> None:
-        """Rows that somebody holds now: they are not ready any more."""
+        """Remove rows that have been leased from the prefetched ones."""
         with self._lock:
             self._returned = [row for row in self._returned if row not in rows]
             self._prefetched = [row for row in self._prefetched if row not in rows]
@@ -94,7 +94,7 @@ class PosteriorWorker:
             self.wake()
 
     def looked_at(self, rows: Collection[int]) -> None:
-        """Rows that somebody is looking at: the run's round has asked about them, and they stay."""
+        """Record rows that somebody is looking at: they belong to the round, and are not exchanged."""
         with self._lock:
             self._shown += [row for row in rows if self._unseen.pop(row, None) is not None]
 
@@ -104,7 +104,7 @@ class PosteriorWorker:
             return [row for row in rows if self._unseen.get(row, self._chosen) < self._chosen]
 
     def put_back(self, rows: Sequence[int]) -> None:
-        """Rows that are to be asked about after all, before the others."""
+        """Put rows that were not answered before the other prefetched ones."""
         with self._lock:
             self._returned = list(dict.fromkeys((*rows, *self._returned)))
 

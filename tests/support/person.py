@@ -30,9 +30,9 @@ FLAGS = [
 ]
 
 
-def wait(truth: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+def wait(truth: Callable[[], Any], what: str, patience: float | None = None) -> Any:
     """What ``truth`` gives once it is true."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + (patience or PATIENCE)
     while not (found := truth()):
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.03)

@@ -49,7 +49,7 @@ def test_why(state, belief, stands_for, says):
 
 def test_the_first_row_is_the_first_row(page):
     (query,) = page.post("/api/next", {"want": 1, "have": []}).json()["queries"]
-    assert query["why"].startswith("It is the first row") and query["near"] == []
+    assert query["why"].startswith("It was chosen before the first answer") and query["near"] == []
 
 
 def test_the_nearest_answered_rows_and_how_many_a_row_stands_for(page, blobs):

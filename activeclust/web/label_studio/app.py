@@ -1,4 +1,4 @@
-"""Label Studio's back end as an ASGI application: who may talk to it, and its addresses."""
+"""The Label Studio back end as an ASGI application: access and routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGEST_BODY = 32 * 1024 * 1024  #: bytes; a batch of tasks holds the rows' data
 
 
 class LabelStudioGuard:
-    """ASGI application around the back end: no web page may talk to it, nor anybody without the password that is set.
+    """ASGI middleware: refuses requests of web pages, and requests without the password if one is set.
 
     A browser names the page a request comes from, in Origin; Label Studio's server does not. A page
     that has pointed a name of its own at this machine is known by the Host it asks for.

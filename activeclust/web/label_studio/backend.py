@@ -1,9 +1,9 @@
-"""Label Studio's machine-learning back end: it asks for predictions and tells of annotations.
+"""Label Studio's machine-learning back end: Label Studio requests predictions and reports annotations.
 
 The protocol is that of https://github.com/HumanSignal/label-studio-ml-backend (``/health``, ``/setup``,
 ``/predict``, ``/webhook``) with the webhooks of https://labelstud.io/guide/webhook_reference.
 
-A prediction's ``score`` is its place in our order: Label Studio's *uncertainty sampling* takes the tasks
+A prediction's ``score`` is the row's position in our order: Label Studio's *uncertainty sampling* takes the tasks
 whose ``cluster`` the person has answered least, and of these the lowest score. Every row has a cluster
 number of its own (``1000 * row + code``), so the score alone decides.
 """
@@ -52,7 +52,7 @@ class Backend:
 
     @property
     def version(self) -> str:
-        """The model's version: another one with every posterior, so that predictions are asked for again."""
+        """The model's version; it changes with every posterior, so that predictions are requested again."""
         return f"{self.service.run.spec.name}-{self.service.page_state.seq}"
 
     def health(self, _: Any) -> dict[str, Any]:
@@ -60,16 +60,16 @@ class Backend:
         return {"status": "UP", "model_class": "activeclust", "model_version": self.version}
 
     def setup(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A project has been connected, or is looked at: take its labelling configuration."""
+        """A project has been connected or opened: store its labelling configuration."""
         self._configure(body.get("schema"))
         return {"model_version": self.version}
 
     def versions(self, _: Any) -> dict[str, Any]:
-        """Model versions that can be asked for: the newest."""
+        """The available model versions: the newest only."""
         return {"versions": [self.version]}
 
     def train(self, _: Any) -> dict[str, Any]:
-        """Nothing to train: every annotation counts at once."""
+        """Does nothing: every annotation is used at once."""
         return {}
 
     def _configure(self, config: Any) -> None:
@@ -79,7 +79,7 @@ class Backend:
     # ---------------------------------------------------------------- predictions
 
     def predict(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """One prediction a task: the likeliest cluster, and a score that says when to ask."""
+        """One prediction per task: the likeliest cluster, and a score for the order."""
         tasks = body.get("tasks")
         if not isinstance(tasks, list):
             raise InvalidInput("A request for predictions lists tasks.")
@@ -128,7 +128,7 @@ class Backend:
     # ---------------------------------------------------------------- annotations
 
     def webhook(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """An event of the project: annotations become answers, deleted ones are taken back."""
+        """An event of the project: annotations become answers, deleted annotations are undone."""
         action = body.get("action")
         # after a restart this may be the first that is heard of the project
         self._configure(_of(body, "project").get("label_config"))
@@ -149,7 +149,7 @@ class Backend:
         return [event.seq for event in self.service.write(*fresh)] if fresh else []
 
     def _is_news(self, event: Event) -> bool:
-        """Whether nothing newer is known of the annotation: webhooks may come late, and in any order."""
+        """Whether this is the newest state of the annotation; webhooks may arrive late and in any order."""
         given = _of(event.details, "label_studio")
         if given["annotation"] in self._deleted:  # an id is never given again: what was deleted stays so
             return False
@@ -164,7 +164,7 @@ class Backend:
         return True
 
     def _events_of(self, annotation: Any) -> list[Event]:
-        """The answers that an annotation was, one for each time it was changed."""
+        """The answers of an annotation, one for each change."""
         found = self.service.run.find(client_prefix=_client_id(annotation, ""))
         return [
             event for event in found if _of(event.details, "label_studio").get("annotation") == annotation
@@ -239,7 +239,7 @@ class Backend:
 
 
 class Scores:
-    """Places in our order as numbers from 0 to 1: the rows that are asked first have the lowest.
+    """Positions in our order as numbers from 0 to 1; rows to be asked first have the lowest.
 
     The strategy's own choice comes first, then the other open rows by their certainty; answered rows and
     those set aside come last.
@@ -263,12 +263,12 @@ class Scores:
 
 
 def _client_id(annotation: Any, moment: object) -> str:
-    """The ``client_id`` of what an annotation said at a moment; without one, how they all begin."""
+    """The ``client_id`` of an annotation at a time; without a time, the common prefix."""
     return f"label-studio-{annotation}-{moment}"[:200]
 
 
 def _id(holder: Mapping[str, Any], name: str = "id") -> int | str | None:
-    """An id; None for what is none."""
+    """An id, or None if it is not valid."""
     found = holder.get(name)
     return found if isinstance(found, (int, str)) else None
 
@@ -288,7 +288,7 @@ def _source(annotation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _time(moment: Any) -> datetime:
-    """A moment as Label Studio writes it; the earliest for what is none."""
+    """A time as Label Studio writes it; the earliest time if it is not valid."""
     try:
         found = datetime.fromisoformat(str(moment).replace("Z", "+00:00"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Label Studio's side of a project: its labelling configuration, and the tasks it is made from."""
+"""A Label Studio project: its labelling configuration and its tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGEST = 1_000_000  #: characters of a configuration
 
 @dataclass(frozen=True)
 class Control:
-    """The ``<Choices>`` of a project in which a cluster is chosen.
+    """The ``<Choices>`` control of a project with which a cluster is chosen.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Control:
     choices: frozenset[str] | None = None
 
     def offers(self, name: str) -> bool:
-        """Whether a cluster can be chosen there."""
+        """Whether the control offers a cluster."""
         return self.choices is None or name in self.choices
 
 
@@ -71,7 +71,7 @@ def find_control(config: str) -> Control:
 
 
 def make_tasks(items: Any) -> Iterator[dict[str, Any]]:
-    """Tasks to import into a project, one per row; pictures lie within them.
+    """Tasks to import into a project, one per row; they contain their pictures.
 
     Examples
     --------
