@@ -14,6 +14,7 @@ from torch import Tensor
 
 from activeclust.pfn.gaussians import COORDINATES, Gaussians, products, ridge_of
 from activeclust.pfn.groups import Groups
+from activeclust.views.sizes import MOST_KERNELS
 from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
 _CHEBYSHEV_STEPS = 8  # products with the graph, for the Green function beyond its leading eigenspace
@@ -198,7 +199,7 @@ class ColumnCache:
         Maximum number of columns kept; the least recently used one is dropped first.
     """
 
-    def __init__(self, basis: Basis, most: int = 4096) -> None:
+    def __init__(self, basis: Basis, most: int = 2 * MOST_KERNELS) -> None:
         self.basis, self.most = basis, most
         self._held: dict[int, dict[str, Tensor]] = {}
         self._lock = threading.Lock()
