@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,50 +159,60 @@ def _read_text(
         raise InvalidInput(f"--decimal is . or , (the sign before the fraction), got {options.decimal!r}.")
     with path.open("rb") as raw:
         encoding = find_encoding(raw, path.name, options.encoding)
-    notes = list(encoding.notes)
-
-    def opened() -> Any:
-        return path.open(encoding=encoding.name, newline="")
-
     try:
-        with opened() as file:
+        with path.open(encoding=encoding.name, newline="") as file:
             separator = "\t" if path.suffix.lower() == ".tsv" else find_separator(file)
             first, has_codes = _check_lines(file, separator, path)
-        header = not all(_is_number(field) for field in first)
-        if len(first) > 2 and first == [str(i) for i in range(len(first))]:
-            header = True
-            notes.append("The first line counts the columns, so it was read as a header.")
-        names = [str(i) for i in range(len(first))]
-        as_written = [
-            name for name, field in zip(names, first, strict=True)
+        header, notes = _header(first)
+        read = partial(_read_columns, path, encoding.name, separator, len(first), header)
+        as_text = {
+            str(i): object for i, field in enumerate(first)
             if texts is None or (header and field.strip().lower() in texts)
-        ]  # fmt: skip
-
-        def read(**given: Any) -> pd.DataFrame:
-            with opened() as file:
-                return pd.read_csv(
-                    file, sep=separator, header=0 if header else None, names=names, index_col=False,
-                    skipinitialspace=True, keep_default_na=False, na_values=[""], **given,
-                )  # fmt: skip
-
-        frame = read(decimal=options.decimal, dtype=dict.fromkeys(as_written, object))
-        whole = [name for name in names if name not in as_written and frame[name].dtype.kind in "iu"]
-        if has_codes and whole:
-            written = read(usecols=whole, dtype=object)
-            for name in whole:
-                if written[name].map(lambda text: bool(_CODE.match(text))).any():
-                    frame[name] = written[name]
+        }  # fmt: skip
+        frame = _typed_columns(read, options.decimal, as_text, has_codes)
     except (pd.errors.ParserError, csv.Error) as error:
         raise DataFileError(
             f"{path} cannot be read as a table: {str(error).strip()}. A text with a quote in it is written with "
             'the quote doubled, within quotes: "so ""called"" text".'
         ) from error
-    if header:
-        frame.columns = pd.Index(first)
-    else:
-        frame.columns = pd.Index([f"column{i}" for i in range(len(first))])
-        notes.append("The first line holds numbers only, so it was read as a row, not as a header.")
-    return frame, notes
+    frame.columns = pd.Index(first if header else [f"column{i}" for i in range(len(first))])
+    return frame, [*encoding.notes, *notes]
+
+
+def _header(first: list[str]) -> tuple[bool, list[str]]:
+    """Whether the fields of the ``first`` line are the names of the columns; and notes."""
+    if len(first) > 2 and first == [str(i) for i in range(len(first))]:
+        return True, ["The first line counts the columns, so it was read as a header."]
+    if all(_is_number(field) for field in first):
+        return False, ["The first line holds numbers only, so it was read as a row, not as a header."]
+    return True, []
+
+
+def _read_columns(
+    path: Path, encoding: str, separator: str, n_columns: int, header: bool, **options: Any
+) -> pd.DataFrame:
+    """The table with its columns named "0", "1", ...; ``options`` are those of ``pandas.read_csv``."""
+    import pandas as pd
+
+    with path.open(encoding=encoding, newline="") as file:
+        return pd.read_csv(
+            file, sep=separator, header=0 if header else None, names=[str(i) for i in range(n_columns)],
+            index_col=False, skipinitialspace=True, keep_default_na=False, na_values=[""], **options,
+        )  # fmt: skip
+
+
+def _typed_columns(
+    read: Callable[..., pd.DataFrame], decimal: str, as_text: dict[str, type], has_codes: bool
+) -> pd.DataFrame:
+    """Columns as numbers if all values are numbers; as text those ``as_text``, and those with codes such as 007."""
+    frame = read(decimal=decimal, dtype=as_text)
+    whole = [name for name in frame.columns if name not in as_text and frame[name].dtype.kind in "iu"]
+    if has_codes and whole:
+        written = read(usecols=whole, dtype=object)
+        for name in whole:
+            if written[name].map(lambda text: bool(_CODE.match(text))).any():
+                frame[name] = written[name]
+    return frame
 
 
 def _check_lines(file: Any, separator: str, path: Path) -> tuple[list[str], bool]:

@@ -30,7 +30,7 @@ class Pool:
 
     X: np.ndarray
     preparation: Preparation | None
-    items: Sequence[Any]
+    items: Sequence[Any] | np.ndarray
     labels_true: list[Any] | None
 
 

@@ -17,6 +17,7 @@ from activeclust.resources.output import write_atomically
 from activeclust.store.base import Round, RunInfo
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from rich.table import Table
 
     from activeclust.loop.figure import ShownFigure
@@ -141,21 +142,27 @@ def plot_history(
     matplotlib.figure.Figure
         Created without pyplot: no window, no global state; a notebook shows it.
     """
-    from matplotlib.ticker import MaxNLocator
-
     from activeclust.loop.figure import new_figure
 
     figure, axes = new_figure(7.2, 4.2)
-    budget = [record.budget for record in rounds]
-    clusters = axes.twinx()
-    clusters.step(
-        budget, [r.metrics.get("clusters") or 0 for r in rounds], where="post", color="#CC79A7",
-        linewidth=1.2, alpha=0.9,
-    )  # fmt: skip
-    clusters.set_ylabel("clusters found", color="#A0527D")
-    clusters.tick_params(axis="y", colors="#A0527D")
-    clusters.yaxis.set_major_locator(MaxNLocator(integer=True))
-    clusters.set_ylim(bottom=0)
+    _plot_scores(axes, rounds)
+    _plot_clusters(axes.twinx(), rounds)
+    axes.set_zorder(figure.axes[1].get_zorder() + 1)  # the scores lie above the step line
+    axes.patch.set_visible(False)
+    for each in figure.axes:
+        each.spines["top"].set_visible(False)
+    if title:
+        axes.set_title(printable(title), loc="left", fontsize=11, parse_math=False)
+    if path is not None:
+        with warnings.catch_warnings():  # a name in a script that the font lacks is drawn as boxes
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            with write_atomically(path) as file:
+                figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=150)
+    return figure
+
+
+def _plot_scores(axes: Axes, rounds: Sequence[Round]) -> None:
+    """Curves of the scores, and the interval of the expected accuracy."""
     for name, (colour, label, dash) in _CURVES.items():
         points = [(r.budget, r.metrics[name]) for r in rounds if r.metrics.get(name) is not None]
         if points:
@@ -170,19 +177,20 @@ def plot_history(
     axes.set_xlabel("answers")
     axes.set_ylabel("score")
     axes.set_ylim(0, 1.02)
-    axes.set_xlim(0, max([*budget, 1]))
+    axes.set_xlim(0, max([*(r.budget for r in rounds), 1]))
     axes.grid(alpha=0.25)
-    axes.set_zorder(clusters.get_zorder() + 1)  # the scores lie above the step line
-    axes.patch.set_visible(False)
-    for spine in (axes.spines["top"], clusters.spines["top"]):
-        spine.set_visible(False)
     if axes.lines:
         axes.legend(loc="lower right", frameon=True, framealpha=0.9, fontsize=9)
-    if title:
-        axes.set_title(printable(title), loc="left", fontsize=11, parse_math=False)
-    if path is not None:
-        with warnings.catch_warnings():  # a name in a script that the font lacks is drawn as boxes
-            warnings.filterwarnings("ignore", "Glyph .* missing from")
-            with write_atomically(path) as file:
-                figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=150)
-    return figure
+
+
+def _plot_clusters(axes: Axes, rounds: Sequence[Round]) -> None:
+    """The number of clusters found, as a step line."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = [r.metrics.get("clusters") or 0 for r in rounds]
+    budget = [r.budget for r in rounds]
+    axes.step(budget, found, where="post", color="#CC79A7", linewidth=1.2, alpha=0.9)
+    axes.set_ylabel("clusters found", color="#A0527D")
+    axes.tick_params(axis="y", colors="#A0527D")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0)

@@ -24,27 +24,28 @@ class CosineToMeans(Rule):
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
         """Unit means of the anchors."""
-        return _CosineToMeans(self.embedding, unit(anchors.sums(self.embedding)))
+        return CosinesTo(self.embedding, unit(anchors.sums(self.embedding)))
 
 
 @dataclass
-class _CosineToMeans(Fitted):
+class CosinesTo(Fitted):
+    """Cosines to ``means`` (C, m) in ``embedding``; an anchor is left out of the mean of its cluster's anchors."""
+
     embedding: str
-    means: Tensor  # (C, m)
+    means: Tensor
 
     def at(self, relations: Relations) -> RuleScores:
-        return cosines(self.means @ relations.embedded(self.embedding).T)
+        return _cosines(self.means @ relations.embedded(self.embedding).T)
 
     def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
-        return cosines(cosines_left_out(relations.anchors, self.embedding))
+        return _cosines(_cosines_left_out(relations.anchors, self.embedding))
 
 
-def cosines(score: Tensor) -> RuleScores:
-    """The scale of a cosine is 1."""
+def _cosines(score: Tensor) -> RuleScores:
     return RuleScores(score, score.clamp(-1, 1))
 
 
-def cosines_left_out(anchors: AnchorSet, embedding: str) -> Tensor:
+def _cosines_left_out(anchors: AnchorSet, embedding: str) -> Tensor:
     """(C, m) cosines of the centres to the cluster means, each left out of its own mean; 0 if no anchor is left."""
     E = anchors.basis.embedding[embedding][anchors.centre_rows]
     total = anchors.sums(embedding)[None] - anchors.onehot[anchors.centres][:, :, None] * E[:, None]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
+from activeclust.pfn.anchor_set import AnchorSet
 from activeclust.pfn.basis import unit
-from activeclust.pfn.rules.means import cosines, cosines_left_out
-from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
+from activeclust.pfn.rules.means import CosinesTo
+from activeclust.pfn.rules.rule import Fitted, Rule
 
 _STEPS = 10
 _ANCHOR_WEIGHT = 0.3  # weight of all anchors together, as a share of all rows
@@ -44,20 +44,8 @@ class SoftMeans(Rule):
                 [rule.log_probability(earlier[rule.name].at(sample).score) for rule in self.seeds]
             ).mean(0)
             means = unit(torch.softmax(labels, 0) @ sample.embedded(self.embedding) + means)
-        return _SoftMeans(self.embedding, soft_means(anchors, self.embedding, means, self.temperature))
-
-
-@dataclass
-class _SoftMeans(Fitted):
-    embedding: str
-    means: Tensor  # (C, m)
-
-    def at(self, relations: Relations) -> RuleScores:
-        return cosines(self.means @ relations.embedded(self.embedding).T)
-
-    def leave_one_out(self, relations: LeaveOneOutRelations) -> RuleScores:
-        # soft k-means has no cheap leave-one-out; that of its starting point is used
-        return cosines(cosines_left_out(relations.anchors, self.embedding))
+        # soft k-means has no cheap leave-one-out; CosinesTo uses that of its starting point
+        return CosinesTo(self.embedding, soft_means(anchors, self.embedding, means, self.temperature))
 
 
 def soft_means(anchors: AnchorSet, embedding: str, means: Tensor, temperature: float) -> Tensor:
