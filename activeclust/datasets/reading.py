@@ -165,7 +165,7 @@ def _read_text(
             first, has_codes = _check_lines(file, separator, path)
         header, notes = _header(first)
         read = partial(_read_columns, path, encoding.name, separator, len(first), header)
-        as_text = {
+        as_text: dict[str, Any] = {
             str(i): object for i, field in enumerate(first)
             if texts is None or (header and field.strip().lower() in texts)
         }  # fmt: skip
@@ -202,7 +202,7 @@ def _read_columns(
 
 
 def _typed_columns(
-    read: Callable[..., pd.DataFrame], decimal: str, as_text: dict[str, type], has_codes: bool
+    read: Callable[..., pd.DataFrame], decimal: str, as_text: dict[str, Any], has_codes: bool
 ) -> pd.DataFrame:
     """Columns as numbers if all values are numbers; as text those ``as_text``, and those with codes such as 007."""
     frame = read(decimal=decimal, dtype=as_text)

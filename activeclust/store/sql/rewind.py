@@ -93,7 +93,7 @@ class _Log:
         undone = {target for seq, kind, target in self._rowless if kind is Kind.UNDO and seq <= at}
         seqs = {seq for seq, kind, _ in self._rowless if kind in ON_CLUSTER}
         for some in chunks(sorted(rows), _ROWS):
-            listed = sa.bindparam("rows", some, expanding=True, literal_execute=True)
+            listed: sa.BindParameter[int] = sa.bindparam("rows", some, expanding=True, literal_execute=True)
             seqs.update(seq for seq, _ in self._read([event.c.seq, event.c.kind], event.c.row.in_(listed)))
         return self._events([seq for seq in seqs if seq <= at and seq not in undone])
 
