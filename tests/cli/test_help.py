@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -90,3 +92,29 @@ def parse(words: list[str]) -> None:
     command = ALL[(words[0],)]
     with command.make_context(words[0], words[1:]):
         pass
+
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMED = re.compile(r"(?:`|Run: )activeclust ([a-z][^`{}|\"']*)")
+
+
+def named_commands():
+    """Command lines named in messages, docstrings and pages, with their files."""
+    files = [*(ROOT / "activeclust").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    for file in sorted(files):
+        if file.name not in ("CHANGELOG.md", "training-log.md"):
+            for line in NAMED.findall(re.sub(r"\s+", " ", file.read_text(encoding="utf-8"))):
+                yield file.relative_to(ROOT), line.strip()
+
+
+def test_every_command_that_is_named_exists():
+    found = list(named_commands())
+    assert len(found) > 40
+    for file, line in found:
+        first, *words = line.split()
+        assert (first,) in ALL, f"{file} names the command {first!r}"
+        known = (first, words[0]) if words and (first, words[0]) in ALL else (first,)
+        options = {name for option in ALL[known].params for name in (*option.opts, *option.secondary_opts)}
+        for word in words:
+            if word.startswith("-"):
+                assert word.partition("=")[0] in {*options, "--help"}, f"{file} names {word} of {line!r}"
