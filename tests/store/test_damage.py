@@ -157,7 +157,7 @@ def test_a_number_of_the_last_event_that_is_damaged_is_not_believed(path):
     connection.commit()
     connection.close()
     report = repair(path)
-    assert (report.lost, report.gone) == (0, 1)
+    assert (report.lost, report.gone, report.in_part) == (0, 1, True)
 
 
 def test_repair_of_a_database_in_use_waits_for_nobody(path):

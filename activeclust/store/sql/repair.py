@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
@@ -40,7 +41,21 @@ class Repair:
     copy: Path | None  #: copy of the previous file; None if there was no damage, or on PostgreSQL
     lost: int  #: number of damaged events that were removed
     gone: int = 0  #: number of events that were missing before, as the numbers of the others show
-    in_part: bool = False  #: whether the file was too damaged to tell what else it held
+    in_part: bool = False  #: whether more may be missing: the damage does not show how much there was
+
+
+class _Missing(NamedTuple):
+    """What is not in the repaired runs; see :class:`Repair`."""
+
+    lost: int
+    gone: int
+    more: bool
+
+    @classmethod
+    def of(cls, runs: Iterable[SavedRun]) -> _Missing:
+        runs = list(runs)
+        lost = sum(run.n_events - len(run.numbers) for run in runs)
+        return cls(lost, sum(run.n_gone for run in runs), not all(run.is_counted for run in runs))
 
 
 def repair(url_or_path: str | os.PathLike[str]) -> Repair:
@@ -68,7 +83,7 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
         if not (is_file and is_marked(Path(str(url.database)))):
             raise
         problems: tuple[str, ...] = (str(error),)
-        in_part = True
+        in_part = True  # of whole runs nothing may be left
     else:
         in_part = False
         if status.found is None:
@@ -80,13 +95,13 @@ def repair(url_or_path: str | os.PathLike[str]) -> Repair:
         problems = status.problems
     if not problems:
         return Repair(shown(url), (), None, 0)
-    copy, (lost, gone) = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
+    copy, missing = _mend_file(Path(str(url.database))) if is_file else (None, _mend_in_place(url))
     if left := check(url_or_path).problems:
         raise StoreError(f"{shown(url)} could be repaired only in part: {left[0]}.")
-    return Repair(shown(url), problems, copy, lost, gone, in_part)
+    return Repair(shown(url), problems, copy, missing.lost, missing.gone, in_part or missing.more)
 
 
-def _mend_in_place(url: URL) -> tuple[int, int]:
+def _mend_in_place(url: URL) -> _Missing:
     """Replace all data in one transaction."""
     engine = make_engine(url)
     try:
@@ -100,10 +115,10 @@ def _mend_in_place(url: URL) -> tuple[int, int]:
             _write(connection, runs, names)
     finally:
         engine.dispose()
-    return _lost_and_gone(runs)
+    return _Missing.of(runs)
 
 
-def _mend_file(path: Path) -> tuple[Path, tuple[int, int]]:
+def _mend_file(path: Path) -> tuple[Path, _Missing]:
     """Write a new database beside the file, then its content into the file, in one transaction of SQLite's.
 
     A file that SQLite cannot write to, and so nobody else can use, is replaced.
@@ -121,7 +136,7 @@ def _mend_file(path: Path) -> tuple[Path, tuple[int, int]]:
         _copy(path, copy)
         source, made = folder / "source.db", folder / "made.db"
         _copy(path, source)
-        lost = _make_again(source, made, path)
+        missing = _make_again(source, made, path)
         with closing(sqlite3.connect(made)) as mended:
             if usable:
                 try:
@@ -133,7 +148,7 @@ def _mend_file(path: Path) -> tuple[Path, tuple[int, int]]:
             for ending in ("-wal", "-shm"):
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             made.replace(path)
-    return copy, lost
+    return copy, missing
 
 
 def _shut_others_out(connection: sqlite3.Connection, path: Path) -> bool:
@@ -166,7 +181,7 @@ def _copy(path: Path, copy: Path) -> None:
     shutil.copy2(path, copy)
 
 
-def _make_again(source: Path, made: Path, path: Path) -> tuple[int, int]:
+def _make_again(source: Path, made: Path, path: Path) -> _Missing:
     """Write a new database from the readable part of another one; returns the numbers of damaged and missing events."""
 
     def connect() -> sqlite3.Connection:
@@ -194,7 +209,7 @@ def _make_again(source: Path, made: Path, path: Path) -> tuple[int, int]:
     with closing(sqlite3.connect(made)) as plain:
         plain.execute("PRAGMA journal_mode = DELETE")
     shutil.copymode(path, made)
-    return _lost_and_gone(runs)
+    return _Missing.of(runs)
 
 
 def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, str]) -> None:
@@ -222,11 +237,6 @@ def _write(connection: Connection, runs: Iterable[SavedRun], names: dict[int, st
             sequence = sa.func.pg_get_serial_sequence(table.name, "id")
             highest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 1)).scalar_subquery()
             connection.execute(sa.select(sa.func.setval(sequence, highest)))
-
-
-def _lost_and_gone(runs: Iterable[SavedRun]) -> tuple[int, int]:
-    counts = [(run.n_events - len(run.numbers), run.n_gone) for run in runs]
-    return sum(lost for lost, _ in counts), sum(gone for _, gone in counts)
 
 
 def _rounds(run: SavedRun) -> list[Round]:

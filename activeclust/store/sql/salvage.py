@@ -53,6 +53,8 @@ class SavedRun:
         Number of all events, damaged or not.
     n_gone : int
         Number of missing events, as the numbers of the others and of the last one show.
+    is_counted : bool
+        Whether the number of the last event is known; after a damage of the run's line it is not.
     findings : list of str
         The damage of its log, its rounds, and its own line.
     numbers : dict of int to int
@@ -66,6 +68,7 @@ class SavedRun:
     rounds: list[Round] = field(default_factory=list)
     n_events: int = 0
     n_gone: int = 0
+    is_counted: bool = True
     findings: list[str] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
 
@@ -117,6 +120,7 @@ def _saved(connection: Connection, line: Any, data: Any, names: Mapping[int, str
     for seq, item in _trusted(found, lines):
         _add(found, seq, item)
     # where the run's line is damaged, the number of its last event may be anything
+    found.is_counted = sound
     last_seq = line.last_seq if sound else max(found.numbers, default=0)
     found.n_gone = last_seq - sum(1 <= seq <= last_seq for seq, _ in lines)
     for stored in lines_of(connection, round_, where=round_.c.run_id == line.id):
