@@ -4,13 +4,14 @@
     python benchmarks/cold_start.py report docs/figures/cold-start.csv
 
 C is the number of true clusters. Every arm picks C rows at once, without an answer; the posterior then has the true
-clusters of those rows. The sets are those of `questions.py`. Beside strategies of the package (k-means centres are its
-`centroid`) stand scikit-activeml's TypiClust and three ways of asking by the zero-shot partition:
+clusters of those rows. The sets are those of `questions.py`. `auto` uses the
+zero-shot partition of the model. Beside strategies of the package (k-means centres are its `centroid`) stand
+scikit-activeml's TypiClust and
 
+- *auto without zero-shot*: `auto` with a model that makes no partition;
 - *zero-shot centres*: the most typical row of each cluster of the partition, the largest clusters first; the clusters
   are gone through again, row by row of falling typicality, until there are C rows;
-- *zero-shot centres, then auto*: the most typical rows of at most C clusters, then `auto` with those as pending;
-- *auto within zero-shot*: `auto`'s coverage, with the partition's coordinates beside the views.
+- *zero-shot centres, then auto*: the most typical rows of at most C clusters, then `auto` with those as pending.
 """
 
 from __future__ import annotations
@@ -29,26 +30,21 @@ from records import FIGURES, Progress, Records
 from rivals import typiclust
 
 from activeclust import PFNClusterer, strategies
-from activeclust.strategy import PoolState, cover
+from activeclust.strategy import PoolState
 
 KEY = ("data", "arm", "repeat")
 STRATEGIES = ("auto", "typicality", "herding", "centroid", "random")
-AUTO, CENTRES, THEN, WITHIN = (
-    "auto",
-    "zero-shot centres",
-    "zero-shot centres, then auto",
-    "auto within zero-shot",
-)
+WITHOUT, CENTRES, THEN = "auto without zero-shot", "zero-shot centres", "zero-shot centres, then auto"
 
 
-def state_of(prepared) -> PoolState:
-    """What a strategy sees before the first answer."""
+def state_of(prepared, partition: np.ndarray) -> PoolState:
+    """What a strategy sees before the first answer, of a model that finds ``partition`` (n, C)."""
     n = prepared.n_rows
     none = np.empty(0, dtype=np.int64)
     return PoolState(
         posterior=np.zeros((n, 0)), new_cluster_proba=np.ones(n), views=prepared.views,
         neighbors=prepared.neighbors, density=prepared.density, anchors=none, anchor_codes=none,
-        candidates=np.arange(n),
+        candidates=np.arange(n), zero_shot=lambda: partition,
     )  # fmt: skip
 
 
@@ -76,20 +72,15 @@ def picks(arm: str, state: PoolState, partition: np.ndarray, n: int, rng: np.ran
         return strategies.get(arm)(state, n, rng)
     if arm == "TypiClust":
         return typiclust(state, n, rng)
-    if arm == CENTRES:
-        return centres(partition, state.density, n)
-    if arm == THEN:
-        first = centres(partition, state.density, min(n, partition.shape[1]))
-        if len(first) == n:
-            return first
-        rest = np.setdiff1d(state.candidates, first)
-        later = strategies.get(AUTO)(replace(state, candidates=rest, pending=first), n - len(first), rng)
-        return np.concatenate([first, later])
-    from activeclust.strategies.auto import COARSE_WIDTH, points_of
-
-    share = partition / np.linalg.norm(partition, axis=1, keepdims=True)
-    points = np.hstack([np.sqrt(0.5) * points_of(state, coarse=True), np.sqrt(0.5) * share])
-    return cover(state, n, rng, width=COARSE_WIDTH, points=points.astype(np.float32))
+    auto, without = strategies.get("auto"), replace(state, zero_shot=None)
+    if arm == WITHOUT:
+        return auto(without, n, rng)
+    first = centres(partition, state.density, n if arm == CENTRES else min(n, partition.shape[1]))
+    if len(first) == n:
+        return first
+    rest = np.setdiff1d(state.candidates, first)
+    later = auto(replace(without, candidates=rest, pending=first), n - len(first), rng)
+    return np.concatenate([first, later])
 
 
 def measure(options: argparse.Namespace) -> pd.DataFrame:
@@ -97,7 +88,7 @@ def measure(options: argparse.Namespace) -> pd.DataFrame:
     model = PFNClusterer(device="cpu")
     path = FIGURES / "cold-start.csv"
     records = Records(path, model.model_hash, KEY)
-    arms = (*STRATEGIES, "TypiClust", CENTRES, THEN, WITHIN)
+    arms = (*STRATEGIES, WITHOUT, "TypiClust", CENTRES, THEN)
     work = [
         (c, name, r)
         for r in range(options.repeats)
@@ -111,7 +102,7 @@ def measure(options: argparse.Namespace) -> pd.DataFrame:
             rows = sample(collection, name, repeat, options.rows, options.data)
             prepared = model.prepare(rows.X)
             _, partition, _ = model.zero_shot(prepared)
-            state, clusters = state_of(prepared), len(np.unique(rows.y))
+            state, clusters = state_of(prepared, partition), len(np.unique(rows.y))
             for arm in due:
                 at = picks(arm, state, partition, clusters, np.random.default_rng([repeat, 5]))
                 names, codes = np.unique(rows.y[at], return_inverse=True)
@@ -131,15 +122,26 @@ def measure(options: argparse.Namespace) -> pd.DataFrame:
     return frame
 
 
+def by_collection(frame: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Means by arm (lines) and collection; the last column is over all sets, each counting once."""
+    sets = frame.groupby(["arm", "collection", "data"])[value].mean()
+    table = sets.groupby(["arm", "collection"]).mean().unstack("collection")
+    table["all sets"] = sets.groupby("arm").mean()
+    return table
+
+
+def paired(frame: pd.DataFrame, value: str) -> str:
+    """``auto`` less the best other arm, with an interval over the sets."""
+    return behind_of(frame.groupby(["arm", "data"])[value].mean().unstack("arm"))
+
+
 def report(frame: pd.DataFrame) -> str:
     """Share of the clusters met and accuracy by arm and collection, and auto against the best other."""
-    sets = frame.groupby(["arm", "collection", "data"])[["found", "accuracy"]].mean()
     lines = []
     for value in ("found", "accuracy"):
-        table = sets[value].groupby(["arm", "collection"]).mean().unstack("collection")
-        table["all sets"] = sets[value].groupby("arm").mean()
-        lines += [f"{value}", table.sort_values("all sets", ascending=False).round(3).to_string(), ""]
-        lines += [behind_of(sets[value].unstack("arm")), ""]
+        table = by_collection(frame, value)
+        lines += [value, table.sort_values("all sets", ascending=False).round(3).to_string(), ""]
+        lines += [paired(frame, value), ""]
     return "\n".join(lines)
 
 

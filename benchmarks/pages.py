@@ -265,6 +265,66 @@ def asked(name: str) -> str:
     return "\n".join(lines).rstrip()
 
 
+def stopping(name: str) -> str:
+    """What runs of ``auto`` expect, and where the stop rules end them."""
+    from questions import stopping as told
+
+    frame = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
+    sets, samples = frame["data"].nunique(), frame["repeat"].nunique()
+    head = (
+        f"Weights `{weights_of(FIGURES / f'{name}.csv')}`; {sets} data sets, {samples} samples of rows each."
+    )
+    return f"{head}\n\n{told(frame)}"
+
+
+def four_curves(name: str) -> str:
+    """The README's table: four ways of asking, mean over all sets."""
+    from how_good import ARMS
+    from questions import means
+
+    frame = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
+    accuracy = means(frame).groupby("arm").mean()
+    numbers = [n for n in accuracy.columns if n <= 10]
+    lines = [
+        f"Mean accuracy over {frame['data'].nunique()} data sets (embedded texts, pictures, digits, drawn shapes, "
+        "tables) after one, two, five and ten answers per cluster:",
+        "",
+        "| | " + " | ".join(map(str, numbers)) + " |",
+        "|---|" + "--:|" * len(numbers),
+    ]
+    for arm, (title, _) in ARMS.items():
+        cells = [bold(pd.Series([accuracy.loc[arm, n]]), pd.Series([accuracy[n].max()])) for n in numbers]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def first_batch(name: str) -> str:
+    """Clusters met and accuracy after the first C questions, by collection and over all sets."""
+    from cold_start import by_collection, paired
+
+    frame = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
+    met, accuracy = by_collection(frame, "found"), by_collection(frame, "accuracy")
+    collections = [c for c in met.columns if c != "all sets"]
+    lines = [
+        f"Weights `{weights_of(FIGURES / f'{name}.csv')}`; {frame['data'].nunique()} data sets, "
+        f"{frame['repeat'].nunique()} samples of rows each; [`{name}.csv`](figures/{name}.csv).",
+        "",
+        "| | clusters discovered: " + " | ".join(collections) + " | all sets | accuracy, all sets |",
+        "|---|" + "--:|" * (len(collections) + 2),
+    ]
+    for arm in accuracy["all sets"].sort_values(ascending=False).index:
+        cells = [bold(pd.Series([met.loc[arm, c]]), pd.Series([met[c].max()])) for c in met.columns]
+        cells.append(
+            bold(pd.Series([accuracy.loc[arm, "all sets"]]), pd.Series([accuracy["all sets"].max()]))
+        )
+        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+    told = [
+        f"{what}: {paired(frame, value)}"
+        for value, what in (("found", "clusters discovered"), ("accuracy", "accuracy"))
+    ]
+    return "\n".join([*lines, "", "; ".join(told) + "."])
+
+
 def trust(*names: str) -> str:
     """What ours expects of itself and what is right, on every collection."""
     lines = [
@@ -298,6 +358,9 @@ RESULTS: dict[str, Callable[..., str]] = {
     "against": against,
     "each-set": each_set,
     "asked": asked,
+    "first-batch": first_batch,
+    "four-curves": four_curves,
+    "stopping": stopping,
     "losses": losses,
     "summary": summary,
     "trust": trust,
@@ -320,7 +383,7 @@ def pages() -> list[Path]:
     """Pages that hold marked places."""
     return [
         path
-        for path in sorted((ROOT / "docs").glob("*.md"))
+        for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
         if PLACE.search(path.read_text(encoding="utf-8"))
     ]
 

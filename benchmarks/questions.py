@@ -31,7 +31,7 @@ from rows import Rows
 from activeclust import PFNClusterer
 from activeclust.audit import estimate
 from activeclust.compare import Arm, compare
-from activeclust.loop.stopping import parse_stop
+from activeclust.loop.stopping import answers_to, parse_stop
 from activeclust.metrics import mean_interval
 
 EACH = (1, 2, 5, 10, 20)
@@ -184,7 +184,8 @@ def report(frame: pd.DataFrame) -> None:
             print(_markdown(means(part, value), what), "\n")
         for line in behind(part):
             print(line)
-    stopping(frame)
+    if len(frame[frame["arm"] == "auto"]):
+        print(f"\n### What auto's runs expect\n\n{stopping(frame)}")
 
 
 def _markdown(table: pd.DataFrame, what: str) -> str:
@@ -229,59 +230,89 @@ def behind_of(table: pd.DataFrame) -> str:
     return f"auto less {best} {d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}] {verdict}"
 
 
-def stopping(frame: pd.DataFrame) -> None:
-    """How true the expected accuracy is, the forecast, and where the stop rules end runs of ``auto``."""
+def stopping(frame: pd.DataFrame) -> str:
+    """How true the expected accuracy of ``auto`` is, the forecast, and where the stop rules end its runs; Markdown."""
     runs = frame[frame["arm"] == "auto"]
-    if not len(runs) or "expected_accuracy" not in runs:
-        return
-    at = at_budgets(runs)
-    print("\n### What auto's runs expect\n\nexpected accuracy less accuracy, answers for each cluster\n")
-    at["more"] = at["expected_accuracy"] - at["accuracy"]
-    print(at.pivot_table(index="collection", columns="each", values="more").round(3).to_string())
-    if "expected_low" in at:
-        inside = (at["expected_low"] <= at["accuracy"]) & (at["accuracy"] <= at["expected_high"])
-        print("\nshare of rounds whose interval holds the accuracy, and half its width\n")
-        at["inside"], at["half"] = inside, (at["expected_high"] - at["expected_low"]) / 2
-        print(
-            at.pivot_table(index="collection", columns="each", values=["inside", "half"]).round(3).to_string()
-        )
-    if "answers_to_goal" in runs:
-        forecast(runs)
-    print(
-        "\n| rule | runs it ended | answers for each (median) | accuracy | it expects | at the end | audit covers |"
-    )
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    return "\n\n".join([_expected(at_budgets(runs)), forecast(runs), _rules(runs)])
+
+
+def _expected(at: pd.DataFrame) -> str:
+    more = at["expected_accuracy"] - at["accuracy"]
+    inside = (at["expected_low"] <= at["accuracy"]) & (at["accuracy"] <= at["expected_high"])
+    at = at.assign(more=more, inside=inside, half=(at["expected_high"] - at["expected_low"]) / 2)
+    parts = {str(name): group for name, group in at.groupby("collection", sort=False)} | {"all": at}
+    numbers = sorted(at["each"].unique())
+    lines = [
+        "| expected less true accuracy (interval contains the true one), answers per cluster | "
+        + " | ".join(map(str, numbers))
+        + " | mean half-width |",
+        "|---|" + "--:|" * (len(numbers) + 1),
+    ]
+    for name, part in parts.items():
+        of = part.groupby("each")[["more", "inside"]].mean()
+        cells = [
+            f"{of.loc[n, 'more']:+.3f} ({of.loc[n, 'inside']:.0%})" if n in of.index else "-" for n in numbers
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} | {part['half'].mean():.3f} |")
+    return "\n".join(lines)
+
+
+def _rules(runs: pd.DataFrame) -> str:
+    lines = [
+        "| rule | runs it ended | answers per cluster (median) | accuracy | expected | at the end of the run "
+        "| audit contains it |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
     every = [run.sort_values("answers") for _, run in runs.groupby(["data", "batch", "repeat"])]
     for text in STOPS:
         ended = [end for run in every if (end := _end(text, run)) is not None]
         if not ended:
-            print(f"| {text} | 0 of {len(every)} | | | | | |")
+            lines.append(f"| `{text}` | 0 of {len(every)} | | | | | |")
             continue
         table = np.array(ended, dtype=float)
         cells = [f"{np.median(table[:, 0]):.1f}", *(f"{x:.3f}" for x in table[:, 1:4].mean(axis=0))]
-        print(f"| {text} | {len(ended)} of {len(every)} | {' | '.join(cells)} | {table[:, 4].mean():.0%} |")
+        lines.append(
+            f"| `{text}` | {len(ended)} of {len(every)} | {' | '.join(cells)} | {table[:, 4].mean():.0%} |"
+        )
+    return "\n".join(lines)
 
 
-def forecast(runs: pd.DataFrame) -> None:
-    """How often "about N more answers to 95 %" is within a factor of two, in rounds before that is reached."""
-    for what, name in (("accuracy", "the accuracy"), ("expected_accuracy", "the expected accuracy")):
-        ratios = []
-        for _, run in runs.groupby(["data", "batch", "repeat"]):
+def forecast(runs: pd.DataFrame) -> str:
+    """How often "about N more answers to 95 %" is within a factor of two, in rounds before that is reached.
+
+    The forecast is made again from the recorded rounds, from one answer per cluster on.
+    """
+    told = []
+    for what, title in (("chosen", "the six sets on which it was chosen"), ("other", "the other sets")):
+        ratios, rounds = [], 0
+        for (data, *_), run in runs.groupby(["data", "batch", "repeat"]):
+            if (data in CHOSEN_ON) != (what == "chosen"):
+                continue
             run = run.sort_values("answers")
-            there = run[run[what] >= GOAL]
+            there = run[run["accuracy"] >= GOAL]
             if not len(there):
                 continue
-            reached = there["answers"].iloc[0]
-            before = run[(run["answers"] < reached) & (run["each"] >= 1)]
-            ratios += (
-                (before["answers_to_goal"].clip(lower=1) / (reached - before["answers"])).dropna().tolist()
-            )
-        if ratios:
-            r = np.array(ratios)
-            print(
-                f"\nForecast of the answers until {name} is {GOAL:.0%}: within a factor of two in "
-                f"{np.mean((r > 0.5) & (r < 2)):.0%} of {len(r)} rounds; median ratio {np.median(r):.2f}."
-            )
+            reached, past = there["answers"].iloc[0], []
+            for answers, each, expected in zip(
+                run["answers"], run["each"], run["expected_accuracy"], strict=True
+            ):
+                past.append({"budget": answers, "expected_accuracy": expected})
+                if answers >= reached:
+                    break
+                if each < 1:
+                    continue
+                rounds += 1
+                more = answers_to(past, GOAL)
+                if more is not None:
+                    ratios.append(max(more, 1) / (reached - answers))
+        if not ratios:
+            continue
+        r = np.array(ratios)
+        told.append(
+            f"on {title}, {len(r)} of {rounds} rounds had a forecast, {np.mean((r > 0.5) & (r < 2)):.0%} of them "
+            f"within a factor of two of the answers that were needed (median ratio {np.median(r):.2f})"
+        )
+    return f"Forecast of the answers until the accuracy is {GOAL:.0%}: " + "; ".join(told or ["none"]) + "."
 
 
 def _end(text: str, run: pd.DataFrame) -> tuple | None:

@@ -19,6 +19,8 @@ MOST_POWER = 8.0
 #: Share of the principal coordinates beside the diffusion ones where neighbours are near; and how near, beside two
 #: random rows (a ratio of mean squared distances), neighbours must be for them to have any share.
 SHARE, NEAR = 0.5, 0.4
+#: Share of the model's zero-shot clusters beside the coordinates, in a first batch.
+ZERO_SHOT_SHARE = 0.5
 _NEIGHBORS, _LOOKED_AT = 10, 1_000
 
 
@@ -38,7 +40,7 @@ def auto(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     Notes
     -----
     Greedy maximisation of ``sum_i u_i^r max_{a in anchors + batch} k(x_i, x_a)``: MaxHerding (W. Bae et al.,
-    ECCV 2024), weighted by uncertainty (W. Bae et al., ICLR 2025), with four changes.
+    ECCV 2024), weighted by uncertainty (W. Bae et al., ICLR 2025), with five changes.
 
     *Openness*: ``u_i = 1 - (1 - q_i) (p_i(1) - p_i(2))``, ``q_i`` being the none-of-these mass and p the
     posterior over the known clusters. A row that certainly belongs to a new cluster is as open as one between two known
@@ -58,8 +60,15 @@ def auto(state: PoolState, n: int, rng: np.random.Generator) -> np.ndarray:
     principal coordinates is ``1/2 (1 - d / 0.4)``, at least 0, d being the mean squared distance of neighbours divided
     by that of random rows.
 
+    *Clusters found without answers*: if several rows are chosen before the first answer, the zero-shot partition of the
+    model (if it makes one) is used in addition to all coordinates: half of the squared distance between two rows is
+    that between their zero-shot cluster probabilities, scaled to unit length. The partition takes seconds, once a run.
+
     The constants were chosen on six data sets; docs/strategies.md names them, and evaluates on others.
     """
+    if state.n_clusters == 0 and n > 1 and state.zero_shot is not None:
+        points = with_clusters(points_of(state, coarse=False), state.zero_shot())
+        return cover(state, n, rng, width=COARSE_WIDTH, points=points)
     coarse = unmet(state) > UNMET
     weights = openness(state) ** power(state)
     width = COARSE_WIDTH if coarse else WIDTH
@@ -100,6 +109,16 @@ def points_of(state: PoolState, *, coarse: bool) -> np.ndarray:
     size = np.sqrt((np.asarray(pca, dtype=float) ** 2).sum(axis=1).mean())
     pca = pca * np.sqrt(share) / max(size, 1e-12)
     return np.hstack([np.sqrt(1.0 - share) * diffusion, pca]).astype(np.float32)
+
+
+def with_clusters(points: np.ndarray, partition: np.ndarray) -> np.ndarray:
+    """(n, m + C) ``points`` (n, m) and the cluster probabilities ``partition`` (n, C), each with its share.
+
+    Two rows that are certainly in different clusters are as far apart as two at a right angle on the unit sphere.
+    """
+    share = partition / np.linalg.norm(partition, axis=1, keepdims=True)
+    parts = [np.sqrt(1.0 - ZERO_SHOT_SHARE) * points, np.sqrt(ZERO_SHOT_SHARE) * share]
+    return np.hstack(parts).astype(np.float32)
 
 
 def nearness(state: PoolState) -> float:

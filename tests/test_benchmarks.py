@@ -449,7 +449,23 @@ def test_the_benchmark_of_strategies_runs_resumes_and_tells(tmp_path, monkeypatc
     shown = frame[(frame["arm"] == "auto") & (frame["each"] == 5)]["accuracy"].iloc[0]
     assert f"{shown:.3f}" in told
     assert "auto less" in told
-    assert "| converged |" in told
+    assert "| `converged` |" in told
+
+
+def test_the_first_batch_is_measured_for_every_arm(tmp_path, monkeypatch, capsys):
+    import cold_start
+
+    monkeypatch.setattr(cold_start, "SETS", {"tables": ("iris",)})
+    monkeypatch.setattr(cold_start, "sample", lambda *_: iris_rows())
+    monkeypatch.setattr(cold_start, "FIGURES", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cold_start.py", "--collections", "tables", "--repeats", "1"])
+    cold_start.main()
+    told = capsys.readouterr().out
+    frame = read(tmp_path / "cold-start.csv", cold_start.KEY).set_index("arm")
+    assert {"auto", "auto without zero-shot", "TypiClust", "zero-shot centres", "random"} <= set(frame.index)
+    assert (frame["found"] * 3).round(3).isin([1, 2, 3]).all(), "three clusters, one question for each"
+    assert frame.loc["auto", "accuracy"] > 0.8
+    assert f"{frame.loc['auto', 'accuracy']:.3f}" in told and "auto less" in told
 
 
 def iris_rows() -> Rows:

@@ -37,9 +37,10 @@ class PreparedRows(Protocol):
 class Clusterer(Protocol):
     """A model that gives posteriors over clusters from anchors.
 
-    It may also have ``resample``, ``hypothetical`` and ``unseen``, as :class:`activeclust.PFNClusterer` does;
-    strategies and :meth:`activeclust.ActiveLoop.predict` raise an error if they need one that is missing. The loop
-    copies a model with scikit-learn's ``get_params``, and sets its ``n_clusters`` if the run knows its classes.
+    It may also have ``resample``, ``hypothetical``, ``zero_shot`` and ``unseen``, as
+    :class:`activeclust.PFNClusterer` does; strategies and :meth:`activeclust.ActiveLoop.predict` raise an error if they
+    need one that is missing. The loop copies a model with scikit-learn's ``get_params``, and sets its ``n_clusters`` if
+    the run knows its classes.
     """
 
     @property

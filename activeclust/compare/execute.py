@@ -270,6 +270,14 @@ class _PreparedOnce:
         for further in ("resample", "hypothetical"):
             if hasattr(clusterer, further):
                 setattr(self, further, getattr(clusterer, further))
+        self._found: Any = None
+        if hasattr(clusterer, "zero_shot"):
+            self.zero_shot = self._zero_shot
+
+    def _zero_shot(self, prepared: Any) -> Any:
+        if self._found is None:  # it depends on the rows alone
+            self._found = self.clusterer.zero_shot(prepared)
+        return self._found
 
     def prepare(self, X: np.ndarray) -> Any:
         if len(X) != self.prepared.n_rows:

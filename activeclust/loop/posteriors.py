@@ -73,6 +73,7 @@ class PosteriorCache:
     def __init__(self, clusterer: Clusterer, prepared: PreparedRows) -> None:
         self.clusterer, self.prepared = clusterer, prepared
         self._kept: dict[tuple, NamedPosterior] = {}
+        self._partition: np.ndarray | None = None  # what the model finds without answers
 
     def of(self, answers: Anchors) -> NamedPosterior:
         """The posterior given these answers."""
@@ -96,6 +97,7 @@ class PosteriorCache:
         # methods that a model may have beyond the protocol
         model_resample: Any = getattr(self.clusterer, "resample", None)
         model_hypothetical: Any = getattr(self.clusterer, "hypothetical", None)
+        model_zero_shot: Any = getattr(self.clusterer, "zero_shot", None)
 
         def refit(rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             more = np.concatenate([named.rows, rows]), np.concatenate([named.codes, codes])
@@ -106,6 +108,11 @@ class PosteriorCache:
 
         def hypothetical(rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
             return model_hypothetical(prepared, named.rows, named.codes, rows, codes, at)
+
+        def zero_shot() -> np.ndarray:
+            if self._partition is None:
+                _, self._partition, _ = model_zero_shot(prepared)
+            return _frozen(self._partition)
 
         return PoolState(
             posterior=named.posterior,
@@ -121,6 +128,7 @@ class PosteriorCache:
             hypothetical=hypothetical
             if model_hypothetical is not None
             else one_by_one(refit, len(named.clusters)),
+            zero_shot=zero_shot if model_zero_shot is not None else None,
         )
 
 

@@ -119,6 +119,8 @@ class Rounds:
         """
         while True:
             state = self._state_without(list({*without, *self.run.leased()} - set(may_be_chosen)))
+            # the rows are chosen again after each answer: seconds for clusters without answers would only delay it
+            state = replace(state, zero_shot=None)
             few, index = min(n, len(state.candidates)), self.next_index
             rows = self._choose(state, few, np.random.default_rng([self.run.spec.seed, index])) if few else []
             more = {"expected_gain": expected_gain(state, np.array(rows[: self.batch_size]))} if rows else {}

@@ -44,10 +44,8 @@ CHANGE = 0.03
 #: the interval of the expected accuracy: number of rows used, width of the kernel that correlates errors, relative
 #: standard deviation of the expected error, and the 97.5 % quantile of the normal distribution
 LOOKED_AT, TOGETHER, MISJUDGED, QUANTILE = 1_000, 0.2, 0.4, 1.96
-#: The accuracy that is forecast; no forecast of more than so many times the present number of answers.
-GOAL, FARTHEST = 0.95, 20
-#: the forecast uses the rounds from this share of the answers on, at least four, and no flatter curve than this
-BACK, FLATTEST = 0.25, 0.1
+#: the accuracy that is forecast
+GOAL = 0.95
 #: ``accuracy=...`` must hold this many rounds in a row
 PATIENCE = 2
 
@@ -225,8 +223,9 @@ def expected_interval(
 def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
     """About how many more answers raise the expected accuracy to ``goal``.
 
-    The expected error falls as a power of the answers, ``e = a k^-b``; a and b are fitted by least squares to the
-    logarithms over the rounds with at least a quarter of the present answers.
+    The expected error is assumed to fall as one over the number of answers, ``e = a / k``: with an error of ``e`` after
+    ``k`` answers, ``k e / (1 - goal)`` answers are needed in all. A law with an exponent fitted to the run itself was
+    worse (docs/strategies.md, *When to stop*).
 
     Parameters
     ----------
@@ -238,8 +237,8 @@ def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
     Returns
     -------
     int or None
-        0 if it is reached; None with fewer than four rounds, if the error does not fall, and if more than twenty times
-        the present answers would be needed.
+        0 if it is reached; None if the error is not lower than with half as many answers, or if there was no such
+        round.
 
     Examples
     --------
@@ -248,18 +247,16 @@ def answers_to(rounds: Rounds, goal: float = GOAL) -> int | None:
     20
     """
     points = [
-        (r["budget"], 1 - r["expected_accuracy"]) for r in rounds if r.get("expected_accuracy") is not None
+        (r["budget"], 1 - r["expected_accuracy"])
+        for r in rounds
+        if r["budget"] > 0 and r.get("expected_accuracy") is not None
     ]
-    points = [(k, max(error, 1e-6)) for k, error in points if k > 0 and k >= BACK * points[-1][0]]
-    if points and points[-1][1] <= 1 - goal:
+    if not points:
+        return None
+    now, error = points[-1]
+    if error <= 1 - goal:
         return 0
-    if len({k for k, _ in points}) < 4:
+    before = [earlier for k, earlier in points if k <= now / 2]
+    if not before or error >= before[-1]:
         return None
-    k, error = np.log(np.array(points, dtype=float)).T
-    slope = float(np.polyfit(k, error, 1)[0])
-    if slope > -FLATTEST:
-        return None
-    fitted = error.mean() + slope * (k[-1] - k.mean())
-    times = float(np.exp((fitted - np.log(1 - goal)) / -slope))
-    now = points[-1][0]
-    return max(1, round(now * (times - 1))) if times < 1 + FARTHEST else None
+    return max(1, round(now * (error / (1 - goal) - 1)))

@@ -26,6 +26,10 @@ Hypothetical = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 #: views' coordinates, for strategies that measure disagreement.
 Resample = Callable[[int, np.random.Generator], np.ndarray]
 
+#: ``zero_shot() -> (n, C)``: the probability of each cluster that the model finds without any answer; rows sum to 1.
+#: It takes seconds the first time.
+ZeroShot = Callable[[], np.ndarray]
+
 
 @dataclass(frozen=True)
 class PoolState:
@@ -54,9 +58,9 @@ class PoolState:
     pending : ndarray (h,) of int
         Rows that somebody is being asked about and that have no answer yet; they are not candidates. They count as
         covered: see :attr:`covered` and :meth:`with_pending`.
-    refit, hypothetical, resample : callables or None
-        Further model calls, see :data:`Refit`, :data:`Hypothetical` and :data:`Resample`; None if the model does not
-        have them.
+    refit, hypothetical, resample, zero_shot : callables or None
+        Further model calls, see :data:`Refit`, :data:`Hypothetical`, :data:`Resample` and :data:`ZeroShot`; None if
+        the model does not have them.
     """
 
     posterior: np.ndarray
@@ -70,6 +74,7 @@ class PoolState:
     refit: Refit | None = field(default=None, compare=False)
     resample: Resample | None = field(default=None, compare=False)
     hypothetical: Hypothetical | None = field(default=None, compare=False)
+    zero_shot: ZeroShot | None = field(default=None, compare=False)
     pending: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property

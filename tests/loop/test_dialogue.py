@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nearest_anchor import NearestAnchor
 
 from activeclust import SKIP, STOP, UNDO, UNSURE
 from activeclust.errors import (
@@ -132,3 +133,23 @@ def test_who_reads_while_the_answers_are_read_again_sees_them_whole(make, monkey
     loop.tell_many(range(10, 30), "second")
     assert len(seen) == 30 and all(anchors == dict.fromkeys(range(10), "first") for anchors in seen)
     assert len(loop.anchors) == 30
+
+
+def test_clusters_found_without_answers_are_computed_once_and_only_for_a_batch(make):
+    calls = []
+
+    class Finds(NearestAnchor):
+        def zero_shot(self, prepared):
+            calls.append(prepared)
+            found = np.tile(np.eye(4), (15, 1))
+            return np.arange(4), found, np.zeros(60)
+
+    one_by_one = make(None, clusterer=Finds(), strategy="auto")
+    one_by_one.ask(), one_by_one.propose(12)
+    assert not calls, "rows that are chosen again after each answer need no partition"
+    batch = make(None, clusterer=Finds(), strategy="auto", batch_size=6)
+    rows = [query.row for query in batch.ask()]
+    assert {row % 4 for row in rows} == {0, 1, 2, 3} and len(calls) == 1
+    assert batch.state.zero_shot() is not None and len(calls) == 1
+    assert not batch.state.zero_shot().flags.writeable
+    assert make(None, strategy="auto", batch_size=6).state.zero_shot is None

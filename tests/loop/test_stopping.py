@@ -215,26 +215,26 @@ def test_the_interval_ends_at_what_is_answered_and_begins_with_an_answer():
     assert expected_interval(np.ones(10), np.eye(10), 10) == (1.0, 1.0)
 
 
-@given(st.floats(0.2, 2.0), st.floats(0.55, 0.9), st.integers(1, 7))
-def test_the_forecast_goes_on_with_a_power_law(slope, first, batch):
-    rounds = [{"budget": batch * i, "expected_accuracy": 1 - (1 - first) * i**-slope} for i in range(1, 9)]
-    now = rounds[-1]["budget"]
-    there = batch * ((1 - first) / 0.05) ** (1 / slope)
+@given(st.floats(0.06, 0.9), st.integers(2, 500))
+def test_the_forecast_continues_the_error_as_one_over_the_answers(error, answers):
+    rounds = [{"budget": k, "expected_accuracy": 1 - error * answers / k} for k in (answers // 2, answers)]
     told = answers_to(rounds)
-    if rounds[-1]["expected_accuracy"] >= 0.95:
-        assert told == 0
-    elif there >= 21 * now:
-        assert told is None
-    else:
-        assert told == pytest.approx(there - now, abs=1)
+    there = error * answers / 0.05
+    assert told == max(1, round(there - answers))
+    rounds.append({"budget": answers + told, "expected_accuracy": 1 - error * answers / (answers + told + 1)})
+    assert answers_to(rounds) == 0 or answers_to(rounds) == 1, "there after so many answers"
+    assert answers_to(rounds[:2], goal=0.999 - error) == 0
 
 
-def test_nothing_is_forecast_from_a_flat_or_a_short_curve():
+def test_nothing_is_forecast_from_a_curve_that_does_not_rise_or_is_too_short():
     flat = [{"budget": k, "expected_accuracy": 0.7} for k in (5, 10, 15, 20)]
     assert answers_to(flat) is None
-    assert answers_to([{"budget": k, "expected_accuracy": 1 - 2 / k} for k in (10, 15, 20)]) is None
+    assert answers_to([{"budget": k, "expected_accuracy": 1 - 2 / k} for k in (10, 15, 19)]) is None
     assert answers_to([]) is None
     assert answers_to([{"budget": 0, "expected_accuracy": None}]) is None
+    assert (
+        answers_to([{"budget": 0, "expected_accuracy": None}, {"budget": 4, "expected_accuracy": 0.97}]) == 0
+    )
 
 
 def test_every_round_holds_the_interval_and_the_forecast():

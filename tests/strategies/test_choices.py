@@ -202,6 +202,23 @@ def test_auto_covers_the_pool_before_the_first_answer():
     assert asked("auto", pool(points=on_circle(DEGREES))) == {frozenset({LARGE_CENTRE})}
 
 
+def test_auto_takes_a_row_of_each_cluster_found_without_answers_into_a_first_batch():
+    # all rows are at one place, so that only the partition tells them apart; rows 20 to 24 belong to no cluster of it
+    found = np.repeat(np.eye(5), 5, axis=0)
+    found[20:] = 0.2
+    calls = []
+    state = pool(points=np.tile(on_circle([0]), (25, 1)), zero_shot=lambda: calls.append(1) or found)
+    batches = asked("auto", state, n=5)
+    assert all({row // 5 for row in batch} >= {0, 1, 2, 3} for batch in batches)
+    assert len(calls) == len(SEEDS)
+    for seed in SEEDS:  # a single row, or after an answer: the partition is not asked for
+        rng = np.random.default_rng(seed)
+        strategies.get("auto")(state, 1, rng)
+        answered = pool(points=on_circle(DEGREES), anchors=(0,), codes=(0,), zero_shot=state.zero_shot)
+        strategies.get("auto")(answered, 5, rng)
+    assert len(calls) == len(SEEDS)
+
+
 # ---------------------------------------------------------------- strategies that call the model again
 
 
