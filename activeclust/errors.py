@@ -42,7 +42,7 @@ class UnknownName(ActiveClustError, LookupError):
     kind : str
         What was looked up, for instance ``"strategy"``.
     name : str
-        What was asked for.
+        The requested name.
     known : iterable of str
         The existing names; the closest one is suggested.
     hint : str, optional

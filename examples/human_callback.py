@@ -1,6 +1,6 @@
 """A person answers by a function: texts are shown, a line of input is the answer.
 
-Answers are kept in ``activeclust.db`` under the name ``tickets``: run it again and it goes on.
+Answers are kept in ``activeclust.db`` under the name ``tickets``: run it again to continue.
 Type a cluster's name (a new one makes a new cluster), ``u`` to undo, Enter to skip, ``q`` to stop.
 """
 

@@ -1,9 +1,9 @@
 """A person answers about pictures, a sheet of twelve at a time.
 
-The folder ``pictures`` stands for yours: scikit-learn's digits, written as PNG files. Each round draws the
+Replace the folder ``pictures`` (scikit-learn's digits, written as PNG files) by yours. Each round draws the
 twelve pictures that are asked about, with their numbers, into ``sheet.png``; open it, and type their twelve
-clusters in one line ("3 8 8 one ..."). ``-`` skips a picture, ``.`` takes the likeliest cluster, an empty
-line ends. Answers are kept in ``activeclust.db`` as the run ``pictures``: run it again and it goes on.
+clusters in one line ("3 8 8 one ..."). ``-`` skips a picture, ``.`` takes the most probable cluster, an empty
+line ends. Answers are kept in ``activeclust.db`` as the run ``pictures``: run it again to continue.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def ask(queries):
 
 
 def meant(word, query):
-    likeliest = query.suggestions[0][0] if query.suggestions else SKIP
-    return {"-": SKIP, ".": likeliest}.get(word, word)
+    first = query.suggestions[0][0] if query.suggestions else SKIP
+    return {"-": SKIP, ".": first}.get(word, word)
 
 
 def pixels(path):

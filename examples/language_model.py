@@ -1,8 +1,8 @@
-"""A model answers first, a person where it is unsure, and then a person the same rows: how far do they agree?
+"""A language model answers, and a person if it is unsure; then a person answers the same rows, to measure agreement.
 
-The server stands for yours (OpenAI's, vLLM's, Ollama's, llama.cpp's ...): a small one that this script starts on a free
-port of this machine. It speaks the same protocol, decodes the picture that it is sent, and answers by the nearest of
-300 digits that the loop never sees; where these disagree it is unsure.
+Replace the server by yours (OpenAI's, vLLM's, Ollama's, llama.cpp's ...). Here it is a small one that this script
+starts on a free port of this machine. It speaks the same protocol, decodes the picture that it receives, and answers by
+the nearest of 300 digits that are not in the loop; if these disagree it is unsure.
 """
 
 from __future__ import annotations

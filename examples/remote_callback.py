@@ -1,6 +1,6 @@
 """A labelling service answers over the network, eight questions at once; it fails, and nothing is lost.
 
-The service stands for yours: a small HTTP server that this script starts on a free port of this machine. It
+Replace the service by yours: here it is a small HTTP server that this script starts on a free port of this machine. It
 takes ``{"row": 7, "pixels": [...]}`` and gives ``{"label": "seven"}``, and breaks down in the middle.
 """
 

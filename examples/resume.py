@@ -1,4 +1,4 @@
-"""A run that breaks off goes on where it stood: the annotator fails after a few answers, twice."""
+"""A run that fails resumes where it stopped: the annotator fails after a few answers, twice."""
 
 from __future__ import annotations
 

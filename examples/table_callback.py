@@ -1,7 +1,7 @@
 """A person answers about the rows of a table; the clusters go into a new column.
 
-``wine.csv`` stands for yours. A row is shown as its columns. Type a cluster's name, or Enter for the
-likeliest; ``s`` skips, ``u`` takes the last answer back, ``q`` stops. Run it again and it goes on.
+Replace ``wine.csv`` by your file. A row is shown as its columns. Type a cluster's name, or Enter for the
+most probable one; ``s`` skips, ``u`` undoes the last answer, ``q`` stops. Run it again to continue.
 """
 
 from __future__ import annotations

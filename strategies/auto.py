@@ -16,8 +16,8 @@ COARSE_PER_CLUSTER, LEAST_CLUSTERS, LEAST_COARSE = 2.4, 10, 24
 COARSE_WIDTH, WIDTH = 0.2, 0.1
 #: Maximum exponent of the openness.
 MOST_POWER = 8.0
-#: Share of the principal coordinates beside the diffusion ones where neighbours are near; and how near, beside two
-#: random rows (a ratio of mean squared distances), neighbours must be for them to have any share.
+#: Share of the principal coordinates if neighbours are near in them; and the ratio of mean squared distances
+#: (neighbours to random rows) from which on that share is 0.
 SHARE, NEAR = 0.5, 0.4
 #: Share of the model's zero-shot clusters beside the coordinates, in a first batch.
 ZERO_SHOT_SHARE = 0.5

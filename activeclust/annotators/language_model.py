@@ -31,11 +31,11 @@ class Usage:
     Attributes
     ----------
     requests : int
-        Requests that were answered, whatever the answer.
+        Requests with a reply, usable or not.
     prompt_tokens, completion_tokens : int
         As the server counted them.
     uncounted : int
-        Requests whose reply had no token counts; where there are any, ``cost`` is too low.
+        Requests whose reply had no token counts; if there are any, ``cost`` is too low.
     cost : float or None
         In the currency of ``prices``; None where no prices were given.
     answered, unsure, unusable : int
@@ -306,7 +306,7 @@ class LanguageModel:
 
 
 def _content(reply: Any) -> str | None:
-    """The text of a reply; None where it was refused, cut off, or there is none."""
+    """The text of a reply; None if it was refused, cut off, or empty."""
     choices = getattr(reply, "choices", None)
     if not choices or getattr(choices[0], "finish_reason", "stop") not in ("stop", None):
         return None

@@ -164,7 +164,7 @@ class Terminal:
         if key in ("\r", "\n"):
             first = _first(query)
             if first is None:
-                self._note = "Most likely it is none of the clusters: n names a new one."
+                self._note = "Most probably it is a new cluster: n names it."
             return first
         if key in SIGNALS:
             return SIGNALS[key]

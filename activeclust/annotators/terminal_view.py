@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 WIDEST, TALLEST = 64, 48  #: pixels of a picture, two to a character's height
-SHADES = " .:-=+*#%@"  #: from dark to light, where there are no colours
+SHADES = " .:-=+*#%@"  #: from dark to light, for terminals without colours
 MOST_NUMBERS = 32
 MOST_TEXT = 1_200
 

@@ -65,7 +65,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest name where there is none of that name."""
+        """Like click's method, but the error for an unknown name suggests the closest one."""
         if args and args[0] not in HOMES and not args[0].startswith("-"):
             import difflib
 

@@ -137,7 +137,7 @@ def export_command(
 
     csv, parquet and label-studio hold the current answers, one for each annotator and row; jsonl holds the
     whole run: every event, the rounds, and what the run was made from. Rows are named by their ids or file names, where
-    they have such, beside their numbers.
+    they have them, in addition to their numbers.
     """
     from activeclust.store import export, label_studio
 

@@ -41,7 +41,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     Parameters
     ----------
     device : str, default="auto"
-        ``"cpu"``, ``"cuda"``, ... ; ``"auto"`` takes CUDA where there is one.
+        ``"cpu"``, ``"cuda"``, ... ; ``"auto"`` uses CUDA if available.
     weights : path or None
         A ``.safetensors`` file written by ``activeclust pretrain``; None for those in the package.
     n_clusters : int or None

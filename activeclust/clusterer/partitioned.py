@@ -99,7 +99,7 @@ def posteriors(
 ) -> list[Path]:
     """Write the posterior of every row: one parquet file per row group, in the order of the rows.
 
-    Columns: ``cluster`` (the likeliest), ``probability``, ``new_cluster_probability`` (of none of them), and
+    Columns: ``cluster`` (the most probable one), ``probability``, ``new_cluster_probability`` (of none of them), and
     ``p_NAME`` for each cluster, given that the row is of one of them. A file gets its name when it is complete, so a
     run that was killed continues with the missing files.
 

@@ -1,4 +1,4 @@
-"""The settings of numpy, scikit-learn and torch that the model computes under, whatever the caller has set.
+"""The settings of numpy, scikit-learn and torch for the model's computations, independent of the caller's.
 
 A caller may have made floating-point warnings errors (``np.seterr(all="raise")``), have transformers give data frames
 (``sklearn.set_config(transform_output="pandas")``), or work in double precision or on another device by default

@@ -44,7 +44,7 @@ class Comparison:
     strategies : tuple of str, length S
     budgets : ndarray (m,) of int
     values : mapping of str to ndarray (S, R, m)
-        Per metric (``accuracy``, ``v_measure``, ``ari``, ``clusters``, ...); NaN where there is no score.
+        Per metric (``accuracy``, ``v_measure``, ``ari``, ``clusters``, ...); NaN without a score.
     settings : mapping
         The plan, as plain values.
     """

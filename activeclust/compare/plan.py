@@ -41,7 +41,7 @@ class Plan:
     noise : float
         Share of wrong answers, the same rows for all strategies of a repeat.
     arms : mapping of str to Arm
-        What the names stand for; strategies of these names where it is empty.
+        The arms by name; if it is empty, the names are those of strategies.
     """
 
     name: str
@@ -171,7 +171,7 @@ def dataset_of(X: Any, y: Any = None, name: str = "data") -> Dataset:
     Raises
     ------
     InvalidInput
-        For a Dataset with ``y`` beside it, rows without labels, or another number of labels than of rows.
+        For a Dataset with ``y``, rows without labels, or another number of labels than of rows.
     """
     from activeclust.labels import labels_of
 

@@ -27,7 +27,7 @@ def open_arrays(path: Path, labels: Path | None = None, encoding: str | None = N
     Parameters
     ----------
     path : Path
-        ``.npz`` with ``X`` and, where there are labels, ``y``; a matrix of ``scipy.sparse.save_npz``; or
+        ``.npz`` with ``X`` and optionally ``y``; a matrix of ``scipy.sparse.save_npz``; or
         ``.npy``. With three or four axes, rows are images.
     labels : Path, optional
         ``.npy``, or text with one name per line. Without it ``NAME.labels.npy`` or ``NAME_labels.npy``

@@ -242,7 +242,9 @@ def _parse(column: pd.Series, name: str) -> pd.Series:
     try:
         return pd.to_datetime(column, format="ISO8601", utc=True)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"Column {name!r} looks like dates, and one of them is none: {error}") from error
+        raise InvalidInput(
+            f"Column {name!r} looks like dates, but one of them is not a date: {error}"
+        ) from error
 
 
 def as_text(column: pd.Series) -> list[str]:

@@ -66,7 +66,7 @@ def read_frame(
     Raises
     ------
     DataFileError
-        For a file that cannot be read; the message names the line where there is one.
+        For a file that cannot be read; the message names the line if it is known.
     MissingDependency
         Where an extra is needed.
     """

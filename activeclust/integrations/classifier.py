@@ -59,8 +59,8 @@ class PreparedFeatures:
 class Classifier:
     """A scikit-learn classifier instead of the prior-fitted network.
 
-    It is fitted anew on the answered rows. It has no *none of these*: that probability is 0 once there is an answer.
-    Fulfils :class:`activeclust.clusterer.protocol.Clusterer`.
+    It is fitted again after each round, on the answered rows. It has no *none of these*: that probability is 0 once
+    there is an answer. Fulfils :class:`activeclust.clusterer.protocol.Clusterer`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ adapters avoid, each with a test in ``tests/integrations/test_modal.py``:
 - randomness is numpy's global state: it is seeded around the call and put back;
 - answered rows stay in the pool: only candidates are handed over;
 - ties go to the lowest row: rows are handed over in a random order;
-- ranked batch may name its cold-start row twice: repeated rows are asked for again;
+- ranked batch may name its cold-start row twice: repeated rows are replaced by further ones;
 - ``n_instances`` beyond the pool is an assertion error: it is cut to the pool;
 - ``information_density`` builds n x n distances: at most :data:`MAX_POOL` rows are handed over.
 """
@@ -190,7 +190,7 @@ class PosteriorLearner:
         return self.state.full_posterior[self.rows_of(X)]
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """(p,) likeliest class of the rows of ``X``."""
+        """(p,) most probable class of the rows of ``X``."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def vote_proba(self, X: np.ndarray) -> np.ndarray:

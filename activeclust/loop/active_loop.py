@@ -340,7 +340,7 @@ class ActiveLoop:
         Parameters
         ----------
         rows : sequence of int
-            Numbers of rows; a row that stands twice counts once.
+            Numbers of rows; a repeated row counts once.
         answer : cluster name, SKIP or UNSURE
 
         Returns

@@ -29,7 +29,7 @@ _CARD = (
 
 
 def history_html(history: History) -> str:
-    """The rounds as a table beside their curve.
+    """The rounds as a table, and their curve.
 
     Examples
     --------

@@ -128,7 +128,7 @@ class AnchorSet:
 def _centres(rows: Tensor, codes: Tensor) -> Tensor:
     """(m,) positions of the centres in ``rows`` (k,), ascending.
 
-    Rows stand in a random order (:mod:`activeclust.views.order`): of each cluster the first ones are taken,
+    Rows are in a random order (:mod:`activeclust.views.order`): of each cluster the first ones are taken,
     independently of the order of the answers.
     """
     if len(rows) <= MOST_CENTRES:

@@ -163,7 +163,7 @@ def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
 def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     """A table whose clusters follow from a few of its columns, by a linear rule, a tree or a network, and noise.
 
-    Columns are normal, skewed, counts or categories, correlated with one another; the numbers of clusters and of rows
+    Columns are normal, skewed, counts or categories, correlated with each other; the numbers of clusters and of rows
     are those of ``y``.
     """
     n, C = len(y), int(y.max()) + 1

@@ -59,8 +59,8 @@ class Prior:
     together : float
         Share of data sets whose modes all have nearly the same centre: rings within rings, or overlapping clusters.
     split : float
-        Share of data sets in which a cluster is cut in two through its dense middle, so that the
-        density alone cannot tell the parts apart.
+        Share of data sets in which a cluster is cut in two through its dense middle, so that the density alone cannot
+        separate the parts.
     warp, stretch, embed, irrelevant, outliers, rounded : float
         Shares of data sets with a random-network warp, unequal column scales, a nonlinear embedding in
         more dimensions, irrelevant dimensions, outlying rows, coarsely rounded columns.

@@ -327,7 +327,7 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
 
     def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
-        """Write the averaged weights to ``path`` as safetensors, and a card with ``scores`` beside it."""
+        """Write the averaged weights to ``path`` as safetensors, and a model card with ``scores`` beside it."""
         from safetensors.torch import save_file
 
         path = Path(path)

@@ -1,7 +1,7 @@
 """A network that reads all candidate partitions of a data set and predicts how good each is.
 
 It was trained on data sets of the prior (:mod:`activeclust.zeroshot.train`); its input are the features of
-:mod:`activeclust.zeroshot.describe`. A candidate is a token; tokens attend to one another with the candidates'
+:mod:`activeclust.zeroshot.describe`. A candidate is a token; tokens attend to each other with the candidates'
 agreement as a bias, so that a partition found by many independent families can get a higher score. The order of the
 candidates does not matter.
 """

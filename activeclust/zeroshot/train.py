@@ -305,7 +305,7 @@ class SelectorTrainer:
         self.epoch, self.seconds, self.scores = state["epoch"], state["seconds"], state["scores"]
 
     def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
-        """Write the weights as safetensors, and the model card beside them as JSON.
+        """Write the weights as safetensors, and the model card as JSON in the same folder.
 
         Parameters
         ----------

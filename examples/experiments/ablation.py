@@ -1,4 +1,4 @@
-"""What each part of the network is worth: trained alike without it, V-measure beside the whole.
+"""Ablation: the V-measure of the network trained without each part, compared with the whole network.
 
 python examples/experiments/ablation.py
 """
@@ -109,7 +109,7 @@ class WithoutGaussians(Stripped):
 
 
 class WithoutGroups(Stripped):
-    """Not told which groups of rows hold no anchor."""
+    """Without the features of groups without an anchor."""
 
     sees_groups = False
 
