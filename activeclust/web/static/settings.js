@@ -97,14 +97,18 @@ export async function claim() {
 }
 
 let asked = false;
+let greeted = false; // the first screen asks for a name too: not both at once
 
-stateListeners.add((state) => {
-  showWho();
-  if (!state.ask_who || asked || document.querySelector("dialog[open]")) return;
+function askWho(state) {
+  if (!greeted || !state.ask_who || asked || document.querySelector("dialog[open]")) return;
   asked = true;
   $("ask-who-name").value = "";
   $("ask-who-name").placeholder = state.who;
   $("ask-who").showModal();
+}
+stateListeners.add((state) => {
+  showWho();
+  askWho(state);
 });
 $("ask-who").addEventListener("close", async () => {
   const name = $("ask-who-name").value.trim();
@@ -145,12 +149,15 @@ async function showStart() {
 /** What this page is, the first time that this browser sees it. */
 export async function welcome() {
   if (!kept.get("started", false)) await showStart();
+  else greeted = true;
 }
 $("start").addEventListener("close", async () => {
   kept.set("started", true);
+  greeted = true;
   const name = $("start-who").value.trim();
   if (name !== page.who) await rename(name);
   showQuestion();
+  askWho(page.state);
 });
 $("open-start").addEventListener("click", () => {
   $("settings").close();
