@@ -353,6 +353,57 @@ def of_group(frame: pd.DataFrame, group: str) -> pd.DataFrame:
     return frame[old if group == "old" else ~old]
 
 
+def damage() -> str:
+    """What came of damaged databases."""
+    frame = records("reliability")
+    frame = frame[~frame["kind"].str.endswith(", killed")].drop(columns="had ended")
+    return plain(frame.rename(columns={"kind": "damage", "found by check": "found by `db check`"}))
+
+
+def kills() -> str:
+    """What came of killed commands that were given again."""
+    frame = records("reliability")
+    frame = frame[frame["kind"].str.endswith(", killed")]
+    frame = frame.assign(kind=frame["kind"].str.removesuffix(", killed"))
+    columns = ["kind", "attempts", "had ended", "as written", "refused", "wrong"]
+    return plain(
+        frame[columns].rename(columns={"kind": "command", "attempts": "kills", "had ended": "after its end"})
+    )
+
+
+def million() -> str:
+    """Processor seconds and memory on a run of a million events."""
+    frame = records("million").drop(columns="seconds")
+    return plain(
+        frame.rename(columns={"cpu_seconds": "processor seconds", "peak_mb": "peak memory, MB"}).rename(
+            columns={"measurement": "what"}
+        )
+    )
+
+
+def plain(frame: pd.DataFrame) -> str:
+    """A frame as a table, numbers at the right.
+
+    Examples
+    --------
+    >>> print(plain(pd.DataFrame({"what": ["a", "b"], "n": [1, 2000]})))
+    | what | n |
+    |---|--:|
+    | a | 1 |
+    | b | 2,000 |
+    """
+    lines = [
+        "| " + " | ".join(frame) + " |",
+        "|"
+        + "|".join("--:" if pd.api.types.is_numeric_dtype(frame[name]) else "---" for name in frame)
+        + "|",
+    ]
+    for row in frame.itertuples(index=False):
+        cells = [v if isinstance(v, str) else f"{v:,}" if float(v).is_integer() else f"{v:,.2f}" for v in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 RESULTS: dict[str, Callable[..., str]] = {
     "posterior": posterior,
     "against": against,
@@ -364,6 +415,9 @@ RESULTS: dict[str, Callable[..., str]] = {
     "losses": losses,
     "summary": summary,
     "trust": trust,
+    "damage": damage,
+    "kills": kills,
+    "million": million,
 }
 
 
