@@ -53,4 +53,4 @@ def test_enter_takes_no_cluster_that_none_of_these_beats(new, answer):
     screen = io.StringIO()
     terminal = Terminal(Console(file=screen, width=80), io.StringIO("\n"))
     assert terminal(Query(0, "a row", (("cat", 0.17),), new, ("cat",))) == answer
-    assert ("n names a new one" in screen.getvalue()) == (answer is STOP)
+    assert ("n names it" in screen.getvalue()) == (answer is STOP)
