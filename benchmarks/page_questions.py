@@ -119,21 +119,37 @@ def rows_of(name: str, data: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X[chosen].astype(np.float32) / scale, labels
 
 
-def report(frame: pd.DataFrame) -> None:
-    """The page less the loop, over the seeds."""
+def differences(frame: pd.DataFrame) -> pd.DataFrame:
+    """The page less the loop, over the seeds: a line per data set, number of answers and of people."""
     at = frame.pivot_table(index=["data", "seed"], columns=["answers", "way", "people"], values="accuracy")
+    lines = []
     for name, one in at.groupby("data"):
         for answers in one.columns.get_level_values(0).unique():
             loop = one[answers]["loop"][1]
             for people, page in one[answers]["page"].items():
-                less = (page - loop).to_numpy()
-                told = f"{less.mean():+.3f}"
-                if len(less) > 1:
-                    d = mean_interval(less)
-                    told += f" [{d.low:+.3f}, {d.high:+.3f}]"
-                print(
-                    f"{name}, {answers} answers, {people} on the page: loop {loop.mean():.3f}, page less loop {told}"
+                less = mean_interval((page - loop).to_numpy())
+                lines.append(
+                    {
+                        "data": name,
+                        "answers": answers,
+                        "people": people,
+                        "seeds": len(loop),
+                        "loop": loop.mean(),
+                        "mean": less.mean,
+                        "low": less.low,
+                        "high": less.high,
+                    }
                 )
+    return pd.DataFrame(lines)
+
+
+def report(frame: pd.DataFrame) -> None:
+    """The page less the loop, over the seeds."""
+    for d in differences(frame).itertuples():
+        print(
+            f"{d.data}, {d.answers} answers, {d.people} on the page: loop {d.loop:.3f}, page less loop "
+            f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
+        )
 
 
 def main() -> None:

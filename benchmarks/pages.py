@@ -298,6 +298,29 @@ def four_curves(name: str) -> str:
     return "\n".join(lines)
 
 
+def page_and_loop(name: str) -> str:
+    """Accuracy of the plain loop, and of the annotation page less the loop."""
+    from page_questions import differences
+
+    found = differences(pd.read_csv(FIGURES / f"{name}.csv", comment="#"))
+    people = sorted(found["people"].unique())
+    lines = [
+        f"Weights `{weights_of(FIGURES / f'{name}.csv')}`; {found['seeds'].iloc[0]} seeds, intervals over them; "
+        f"[`{name}.csv`](figures/{name}.csv).",
+        "",
+        "| | answers | loop | " + " | ".join(f"page less loop, {n} on the page" for n in people) + " |",
+        "|---|--:|--:|" + "--:|" * len(people),
+    ]
+    for (data, answers), part in found.groupby(["data", "answers"], sort=False):
+        part = part.set_index("people")
+        cells = [
+            f"{part.loc[n, 'mean']:+.3f} [{part.loc[n, 'low']:+.3f}, {part.loc[n, 'high']:+.3f}]"
+            for n in people
+        ]
+        lines.append(f"| {data} | {answers} | {part['loop'].iloc[0]:.3f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def first_batch(name: str) -> str:
     """Clusters met and accuracy after the first C questions, by collection and over all sets."""
     from cold_start import by_collection, paired
@@ -411,6 +434,7 @@ RESULTS: dict[str, Callable[..., str]] = {
     "asked": asked,
     "first-batch": first_batch,
     "four-curves": four_curves,
+    "page-and-loop": page_and_loop,
     "stopping": stopping,
     "losses": losses,
     "summary": summary,
