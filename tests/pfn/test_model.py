@@ -87,16 +87,17 @@ def test_training_lowers_the_loss_resumes_and_exports(tmp_path):
 
 
 def test_training_learns_something():
-    """On easy tasks a hundred steps must beat the untrained network clearly, on tasks it has not seen."""
+    """On easy tasks forty steps must beat the untrained network clearly, on tasks it has not seen."""
     from activeclust.pfn.train import TaskStream
 
     easy = Prior(rows=(60, 90), clusters={"2-4": 1.0}, separation=(6, 9), shapes={"gaussian": 1.0}, warp=0.0)
     chosen = TrainOptions(
         easy,
         SMALL,
-        steps=100,
+        steps=40,
         tasks_per_step=8,
         live_datasets=3,
+        tasks_per_dataset=60,
         workers=0,
         warmup=5,
         learning_rate=1e-2,

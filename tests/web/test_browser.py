@@ -191,13 +191,19 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     wait(lambda: person.later(_ANSWERED) == 30, "a map that knows of it")
 
     person.js("document.getElementById('map-points').focus()")
-    person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE)
+    person.press(Keys.ARROW_RIGHT)
+    for arrow in 5 * (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.ARROW_UP):
+        person.press(arrow)
+        if person.later(_AT_AN_OPEN_ROW):  # an answered one is not selected by itself
+            break
+    person.press(Keys.SPACE)
     wait(lambda: person.text("#map-picked") == "1 row selected", "a row selected by key")
     said = person.js("return document.getElementById('map-said').textContent")
     person.press(Keys.ENTER)
     wait(lambda: person.row() is not None and f"Row {person.row()}," in said, "the row at the cursor")
 
 
+_AT_AN_OPEN_ROW = "const { map } = await import('/static/map.js'); return map.kinds[map.cursor] !== 1;"
 _ANSWERED = (
     "return (await import('/static/map.js')).map.kinds.reduce((sum, kind) => sum + (kind === 1 ? 1 : 0), 0)"
 )
