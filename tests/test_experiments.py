@@ -18,7 +18,6 @@ PARTS = {
     "alike",
     "kinds_of_attention",
     "placed",
-    "dense_attention",
 }  #: modules that the experiments share
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in PARTS)
 
