@@ -27,6 +27,7 @@ from plumbing import (
     tested,
     told,
 )
+from scipy.stats import rankdata
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -286,12 +287,14 @@ def auroc(truth: np.ndarray, value: np.ndarray) -> tuple[float, float, float]:
     """With a 95 % interval from resampling the sets; NaN where all are alike."""
     if truth.all() or not truth.any():
         return (float("nan"),) * 3
-    rng, made = np.random.default_rng(0), []
-    for _ in range(2000):
-        at = rng.integers(len(truth), size=len(truth))
-        if 0 < truth[at].sum() < len(at):
-            made.append(roc_auc_score(truth[at], value[at]))
-    low, high = np.quantile(made, [0.025, 0.975])
+    rng = np.random.default_rng(0)
+    at = np.array([rng.integers(len(truth), size=len(truth)) for _ in range(2000)])
+    true = truth[at]
+    positive, negative = true.sum(1), (~true).sum(1)
+    # Mann and Whitney's statistic: the area from the ranks, for all samples at once
+    above = (rankdata(value[at], axis=1) * true).sum(1) - positive * (positive + 1) / 2
+    both = (positive > 0) & (negative > 0)
+    low, high = np.quantile(above[both] / (positive * negative)[both], [0.025, 0.975])
     return float(roc_auc_score(truth, value)), float(low), float(high)
 
 
