@@ -453,6 +453,7 @@ def test_the_benchmark_of_strategies_runs_resumes_and_tells(tmp_path, monkeypatc
 
 
 def test_the_first_batch_is_measured_for_every_arm(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("skactiveml", reason="TypiClust needs activeclust[skactiveml]")
     import cold_start
 
     monkeypatch.setattr(cold_start, "SETS", {"tables": ("iris",)})
