@@ -18,7 +18,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from activeclust.pfn.basis import Basis, Columns, Where, divided
+from activeclust.pfn.basis import Basis, Where, divided
+from activeclust.pfn.columns import Columns
 from activeclust.pfn.gaussians import products
 from activeclust.pfn.kernels import KERNELS
 from activeclust.views.sizes import MOST_KERNELS
@@ -39,7 +40,7 @@ class AnchorSet:
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
     columns_at : callable, optional
-        Returns the local parts of the graph kernels at rows (m,); computed here by default.
+        Returns the kernels' columns at rows (m,); computed here by default.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class AnchorSet:
         self.m = len(self.centres)
         self.centre_rows, self.centre_codes = rows[self.centres], codes[self.centres]
         self.columns = (
-            Columns.at(basis, self.centre_rows) if columns_at is None else columns_at(self.centre_rows)
+            Columns.computed(basis, self.centre_rows) if columns_at is None else columns_at(self.centre_rows)
         )
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import threading
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +12,6 @@ from torch import Tensor
 
 from activeclust.pfn.gaussians import COORDINATES, Gaussians, products, ridge_of
 from activeclust.pfn.groups import Groups
-from activeclust.views.sizes import MOST_KERNELS
 from activeclust.views.views import Graph, Views, green_coordinates, unit_rows
 
 _CHEBYSHEV_STEPS = 8  # products with the graph, for the Green function beyond its leading eigenspace
@@ -173,56 +170,6 @@ def _spectrum(graph: Graph, to) -> Tensor:
     gaps = 1.0 - graph.eigenvalues.astype(np.float64)
     picked = [gaps[min(i, len(gaps) - 1)] for i in _PICKED]
     return to(np.log(np.maximum(picked, 0) + 1e-4) / 5.0)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The local part of every graph's kernels at the anchors: (n, k) per graph."""
-
-    of: dict[str, Tensor]
-
-    @classmethod
-    def at(cls, basis: Basis, rows: Tensor) -> Columns:
-        """The columns at ``rows`` (k,)."""
-        return cls({name: graph.local_columns(rows) for name, graph in basis.graphs.items()})
-
-
-class ColumnCache:
-    """A cache of the columns of one basis, each computed once. Safe to share between threads.
-
-    A column is bitwise the same, whichever other columns are computed with it or before it.
-
-    Parameters
-    ----------
-    basis : Basis
-    most : int
-        Maximum number of columns kept; the least recently used one is dropped first.
-    """
-
-    def __init__(self, basis: Basis, most: int = 2 * MOST_KERNELS) -> None:
-        self.basis, self.most = basis, most
-        self._held: dict[int, dict[str, Tensor]] = {}
-        self._lock = threading.Lock()
-
-    def at(self, rows: Tensor) -> Columns:
-        """The columns at ``rows`` (k,)."""
-        wanted = rows.tolist()
-        with self._lock:
-            found = {row: column for row in wanted if (column := self._held.pop(row, None)) is not None}
-            missing = [row for row in dict.fromkeys(wanted) if row not in found]
-            if missing:
-                found |= zip(missing, self._made(missing), strict=True)
-            self._held |= {row: found[row] for row in wanted}  # now the most recently used
-            while len(self._held) > max(self.most, len(found)):
-                del self._held[next(iter(self._held))]
-        return Columns(
-            {name: torch.stack([found[row][name] for row in wanted]).T for name in self.basis.graphs}
-        )
-
-    def _made(self, rows: list[int]) -> list[dict[str, Tensor]]:
-        made = Columns.at(self.basis, torch.tensor(rows, device=self.basis.device)).of
-        by_row = {name: columns.T.contiguous() for name, columns in made.items()}
-        return [{name: columns[i] for name, columns in by_row.items()} for i in range(len(rows))]
 
 
 def divided(rows: slice, m: int) -> tuple[slice, slice | None]:

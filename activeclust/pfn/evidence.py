@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
-from activeclust.pfn.basis import N_SPECTRUM, Basis, Columns, Where
+from activeclust.pfn.basis import N_SPECTRUM, Basis, Where
+from activeclust.pfn.columns import Columns
 from activeclust.pfn.groups import N_GROUP_ROW, N_GROUP_TASK
 from activeclust.pfn.rules import FLOOR, RULES, Fitted, RuleScores
 from activeclust.pfn.rules.ellipsoids import Ellipsoids
@@ -100,7 +101,7 @@ class Evidence:
     codes : Tensor (k,) of int64
         Their clusters, 0 to C - 1, each with at least one anchor.
     columns_at : callable, optional
-        Returns the local parts of the graph kernels at rows; computed here by default.
+        Returns the kernels' columns at rows; computed here by default.
 
     Attributes
     ----------

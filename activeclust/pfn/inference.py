@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from activeclust.errors import WeightsError
-from activeclust.pfn.basis import Basis, ColumnCache
+from activeclust.pfn.basis import Basis
 from activeclust.pfn.batches import batch_of, numbers_per_row
 from activeclust.pfn.chunks import in_chunks
+from activeclust.pfn.columns import ColumnCache
 from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.hypothetical import posteriors
 from activeclust.pfn.model import PFN, Config, Context

@@ -1,6 +1,7 @@
 """Kernels between rows and anchors: how close each row is to each anchor, in every geometry.
 
-A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. Four families:
+A kernel is an object with one method, ``between(anchors, at) -> (b, m)``. One that depends on the two rows alone is
+:class:`Fixed`: its columns can be kept for later posteriors (:mod:`activeclust.pfn.columns`). Four families:
 
 - :class:`Green`, the graph's Green function (1 + shift - S)^-1 with S the normalised adjacency: exact on its leading
 eigenspace, beyond it by a few steps of a Chebyshev iteration. A small shift reaches far along the graph;
@@ -14,7 +15,8 @@ Shapes: b rows, m centres (all anchors, or a part of them, see AnchorSet).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +25,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from activeclust.pfn.anchor_set import AnchorSet
-    from activeclust.pfn.basis import Where
+    from activeclust.pfn.basis import Basis, Where
 
 
 class Kernel(Protocol):
@@ -33,8 +35,29 @@ class Kernel(Protocol):
         """(b, m) closeness of the rows ``at`` to the centres."""
 
 
+class Fixed(ABC):
+    """A kernel that depends on the two rows alone, not on the anchors of the posterior."""
+
+    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, m) values; those of columns that are kept are not computed again."""
+        if self in anchors.columns:
+            return anchors.columns.at(self, at)
+        return self._between(anchors, at)
+
+    @abstractmethod
+    def _between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """(b, m) values by one product of matrices."""
+
+    @abstractmethod
+    def columns(self, basis: Basis, rows: Tensor, local: Mapping[str, Tensor]) -> Tensor:
+        """(n, k) values between all rows and ``rows`` (k,), each column by a product of its own.
+
+        ``local`` are the local parts (n, k) of every graph's kernels there.
+        """
+
+
 @dataclass(frozen=True)
-class Green:
+class Green(Fixed):
     """The Green function of one of the basis' graphs.
 
     Attributes
@@ -48,14 +71,23 @@ class Green:
     graph: str
     shift: float
 
-    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
+    def _between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """Entries of D^-1/2 (1 + shift - S)^-1 D^-1/2."""
         graph, rows = anchors.basis.graphs[self.graph], anchors.centre_rows
         weight = 1.0 / (1.0 - graph.values + self.shift)
         K = (graph.vectors[at] * weight) @ graph.vectors[rows].T
         # in place: allocating memory takes longer than the computation
-        K += anchors.columns.of[self.graph][at]
+        K += anchors.columns.at(self.graph, at)
         K /= graph.root_degree[at][:, None]
+        K /= graph.root_degree[rows][None]
+        return K
+
+    def columns(self, basis: Basis, rows: Tensor, local: Mapping[str, Tensor]) -> Tensor:
+        """As for any rows."""
+        graph = basis.graphs[self.graph]
+        K = _products(graph.vectors * (1.0 / (1.0 - graph.values + self.shift)), graph.vectors, rows)
+        K += local[self.graph]
+        K /= graph.root_degree[:, None]
         K /= graph.root_degree[rows][None]
         return K
 
@@ -74,26 +106,40 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Spherical:
+class Spherical(Fixed):
     """The kernel exp((cos - 1) / width) on the unit rows of the embedding ``embedding``."""
 
     embedding: str
     width: float
 
-    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) values, 1 at angle 0."""
+    def _between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """Values, 1 at angle 0."""
         E = anchors.basis.embedding[self.embedding]
         return torch.exp_((E[at] @ E[anchors.centre_rows].T - 1.0) / self.width)
 
+    def columns(self, basis: Basis, rows: Tensor, local: Mapping[str, Tensor]) -> Tensor:
+        """As for any rows."""
+        E = basis.embedding[self.embedding]
+        return torch.exp_((_products(E, E, rows) - 1.0) / self.width)
+
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Fixed):
     """Inner products, plus one, of whitened PCA coordinates: interpolation with it is ridge regression."""
 
-    def between(self, anchors: AnchorSet, at: Where) -> Tensor:
-        """(b, m) values; the mean of the diagonal is 2."""
+    def _between(self, anchors: AnchorSet, at: Where) -> Tensor:
+        """Values; the mean of the diagonal is 2."""
         X = anchors.basis.white
         return X[at] @ X[anchors.centre_rows].T + 1.0
+
+    def columns(self, basis: Basis, rows: Tensor, local: Mapping[str, Tensor]) -> Tensor:
+        """As for any rows."""
+        return _products(basis.white, basis.white, rows) + 1.0
+
+
+def _products(A: Tensor, B: Tensor, rows: Tensor) -> Tensor:
+    """(n, k) products of A (n, a) and the rows ``rows`` (k,) of B (n, a), column by column."""
+    return torch.stack([A @ B[row] for row in rows.tolist()], 1)
 
 
 KERNELS: dict[str, Kernel] = {

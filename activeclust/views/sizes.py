@@ -9,6 +9,10 @@ from activeclust.views.views import LANDMARKS, LANDMARKS_FROM
 _BASE = 300_000_000  # libraries and index structures
 _GRAPH_ROW = 9_000  # bytes: coordinates, neighbours, four sparse graphs, blocks of vectors, eigenvectors
 MOST_KERNELS = 768  #: maximum number of anchors with kernel columns
+_FIXED_KERNELS = 10  # kernels that depend on rows alone; a test compares it with activeclust.pfn.kernels
+_GRAPHS = 4
+_KEPT_BYTES = 350_000_000  # of kernel columns that later posteriors use again
+_SPARE = 64  # columns beyond those of one posterior, so that not every answer moves them all
 _OTHER_ROW = 1_800  # bytes per row outside the graph: coordinates, landmarks and weights
 
 
@@ -30,9 +34,32 @@ def views_bytes(n: int, d: int, landmarks: int | None = None) -> int:
     return _BASE + 4 * n * d + 12 * graph * d + _GRAPH_ROW * graph + _OTHER_ROW * others
 
 
+def keeps_kernels(n: int) -> bool:
+    """Whether whole kernels of ``n`` rows are kept, instead of the local parts of the graphs' kernels only.
+
+    Examples
+    --------
+    >>> keeps_kernels(5_000), keeps_kernels(50_000)
+    (True, False)
+    """
+    return _column_bytes(n, _FIXED_KERNELS) * MOST_KERNELS <= _KEPT_BYTES
+
+
+def kept_columns(n: int) -> int:
+    """Maximum number of rows whose kernel columns are kept: at least those of one posterior."""
+    each = _column_bytes(n, _FIXED_KERNELS if keeps_kernels(n) else _GRAPHS)
+    return min(2 * MOST_KERNELS, max(MOST_KERNELS + _SPARE, _KEPT_BYTES // each))
+
+
+def _column_bytes(n: int, kinds: int) -> int:
+    return 4 * n * kinds
+
+
 def posterior_bytes(n: int, graph_rows: int, anchors: int, clusters: int) -> int:
     """Peak bytes of a posterior over ``n`` rows, ``graph_rows`` of which have views of their own."""
-    columns = 2 * 4 * 4 * min(anchors, MOST_KERNELS)  # four graphs; a block and its copy
+    # twice: while they are moved into new memory; float32
+    kinds = _FIXED_KERNELS if keeps_kernels(graph_rows) else _GRAPHS
+    columns = 2 * 4 * kinds * min(anchors, MOST_KERNELS)
     tensors = 4 * (6 * N_EIGEN + 3 * N_PCA + 3 * N_WIDE + 60)
     return _BASE + graph_rows * (columns + tensors + 24 * (clusters + 1)) + 24 * n * (clusters + 1)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from activeclust.pfn.anchor_set import AnchorSet
-from activeclust.pfn.basis import Basis, ColumnCache, Columns
+from activeclust.pfn.basis import Basis
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, RULE_NAMES, Evidence
 from activeclust.views.views import make_views
 
@@ -75,17 +75,6 @@ def test_a_green_function_is_the_resolvent(setting):
     relations = AnchorSet(basis, rows, CODES).relations(torch.arange(180))
     kernel = relations.kernel("refined_near").double() * root[:, None] * root[rows][None]
     assert torch.corrcoef(torch.stack([kernel.flatten(), exact.flatten()]))[0, 1] > 0.999
-
-
-def test_kept_columns_are_the_same_to_the_last_bit_whatever_was_asked_before(setting):
-    basis, rows, _ = setting
-    cache, other = ColumnCache(basis, most=4), ColumnCache(basis)
-    asked = [rows[:2], rows, rows[[8, 0]], rows[3:]]
-    for some in asked:
-        for name, columns in cache.at(some).of.items():
-            assert torch.equal(columns, ColumnCache(basis).at(some).of[name])
-    for name, columns in other.at(rows).of.items():
-        torch.testing.assert_close(columns, Columns.at(basis, rows).of[name])
 
 
 def test_renumbering_clusters_permutes_the_evidence(setting):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from activeclust.pfn import anchor_set, columns
 from activeclust.pfn.inference import Session, load_network
 from activeclust.views.views import make_views
 
@@ -40,6 +41,20 @@ def test_the_posterior_is_the_same_to_the_last_bit_however_it_was_reached(views,
         other.resample(rows[:k], codes[:k], 2, np.random.default_rng(k))
         other.hypothetical(rows[:k], codes[:k], rows[k:], codes[k:], np.arange(5))
     assert np.array_equal(as_one(other.posterior(rows, codes)), fresh)
+
+
+def test_so_it_is_with_more_anchors_than_centres_and_columns_that_were_dropped(views, monkeypatch):
+    monkeypatch.setattr(anchor_set, "MOST_CENTRES", 10)
+    monkeypatch.setattr(columns, "kept_columns", lambda n: 14)
+    rng = np.random.default_rng(5)
+    rows, codes = rng.choice(240, 60, replace=False), np.arange(60) % 3
+    fresh = as_one(Session(views, load_network(), torch.device("cpu")).posterior(rows, codes))
+    grown = Session(views, load_network(), torch.device("cpu"))
+    for k in range(6, 60, 3):
+        grown.posterior(rows[:k], codes[:k])
+    assert np.array_equal(as_one(grown.posterior(rows, codes)), fresh)
+    grown.posterior(rows[40:], codes[40:])
+    assert np.array_equal(as_one(grown.posterior(rows, codes)), fresh)
 
 
 def test_threads_on_one_session_do_not_disturb_one_another(session, views):

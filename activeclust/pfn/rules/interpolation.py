@@ -18,6 +18,7 @@ from torch import Tensor
 from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.kernels import KERNELS
 from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
+from activeclust.pfn.triangular import inverse_lower, lower_square, solve_lower
 
 _NOISE = 0.1  # s^2, relative to the kernel's mean diagonal at the anchors
 _RIDGE = 1e-4  # likewise, added to the centres' kernel: above what is rounded off it
@@ -30,15 +31,17 @@ class Interpolation(Rule):
     kernel: str
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
-        """Fit by one inverse of m x m for m centres, at most 768."""
+        """Fit by one Cholesky factorisation of m x m for m centres, at most 768."""
         K = KERNELS[self.kernel].between(anchors, anchors.centre_rows)
         noise = _NOISE * K.diagonal().mean()
         if anchors.m < anchors.k:
             return self._regressed(anchors, K, noise)
         A = K + noise * torch.eye(anchors.k, device=K.device)
-        inverse = torch.linalg.inv(A.double()).float()
-        weights = inverse @ anchors.onehot
-        return _Interpolated(self.kernel, weights, anchors.onehot - weights / _positive(inverse.diagonal()))
+        root = torch.linalg.cholesky(A.double())
+        weights = torch.cholesky_solve(anchors.onehot.double(), root)
+        diagonal = inverse_lower(root).square().sum(0)  # of the inverse of A
+        left_out = anchors.onehot - weights / _positive(diagonal)
+        return _Interpolated(self.kernel, weights.float(), left_out.float())
 
     def _regressed(self, anchors: AnchorSet, K: Tensor, noise: Tensor) -> Fitted:
         """The labels of all anchors regressed on the kernels of the centres.
@@ -48,16 +51,12 @@ class Interpolation(Rule):
         """
         beside = KERNELS[self.kernel].between(anchors, anchors.rows).double()  # (k, m)
         small = _RIDGE * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
-        A = (noise * (K + small)).double() + beside.T @ beside
-        at = anchors.centres
-        of_centres, onehot = beside[at], anchors.onehot[at]
-        # right-hand sides for the clusters and the centres: the leverage of other anchors is not needed
-        sums = beside.T @ anchors.onehot.double()
-        weights, towards = torch.linalg.solve(A, torch.cat([sums, of_centres.T], 1)).split(
-            [anchors.C, anchors.m], 1
-        )
+        root = torch.linalg.cholesky((noise * (K + small)).double() + lower_square(beside))
+        of_centres, onehot = beside[anchors.centres], anchors.onehot[anchors.centres]
+        weights = torch.cholesky_solve(beside.T @ anchors.onehot.double(), root)
         # leverage: share of a label in its own prediction
-        own = (of_centres * towards.T).sum(1, keepdim=True)
+        towards = solve_lower(root, of_centres.T)
+        own = towards.square().sum(0)[:, None]
         left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
