@@ -66,6 +66,8 @@ class AnchorSet:
         self.onehot = torch.nn.functional.one_hot(codes, self.C).float()
         self.share = self.onehot.mean(0)
         self.own = torch.eye(self.m, dtype=torch.bool, device=rows.device)
+        # no Relations are kept here: they refer to this object, and what refers to itself stays in memory for a while
+        self._of_sample: dict[str, Tensor] = {}
         self.groups = basis.groups.with_anchors(rows, self.onehot)
         sample = torch.linspace(0, basis.n - 1, min(basis.n, 512), device=rows.device).long()
         # squared widths of the Gaussian kernels: the median row's squared distance to its nearest anchor
@@ -75,14 +77,24 @@ class AnchorSet:
         self.relevance = self._relevance()
         self.relevant_bandwidth: Tensor = self.relevant_distance(sample).amin(1).median() + 1e-6
 
-    @cached_property
+    @property
     def sample(self) -> Relations:
         """The rows that Gaussians are fitted to: the first ones, which are a random sample."""
-        return Relations(self, slice(0, len(self.basis.products)))
+        return Relations(self, slice(0, len(self.basis.products)), self._of_sample)
 
     def relations(self, at: Where) -> Relations:
-        """The quantities of the rows ``at``; those of the sample are not computed again."""
-        return Relations(self, at, self.sample)
+        """The quantities of the rows ``at``; the sample's kernels are not computed again."""
+        return Relations(self, at)
+
+    def kernel(self, name: str, at: Where) -> Tensor:
+        """(b, m) values of a kernel between the rows ``at`` and the centres."""
+        stored = self._of_sample.get(name)
+        if stored is None or not isinstance(at, slice):
+            return KERNELS[name].between(self, at)
+        old, rest = divided(at, len(stored))
+        if rest is None:
+            return stored[old]
+        return torch.cat([stored[old], KERNELS[name].between(self, rest)])
 
     def squared_distance(self, at: Where) -> Tensor:
         """(b, m) squared distances in PCA coordinates."""
@@ -142,12 +154,11 @@ def _centres(rows: Tensor, codes: Tensor) -> Tensor:
 
 
 class Relations:
-    """Quantities that relate the rows ``at`` to the anchors; ``kept`` is another one whose rows come first."""
+    """Quantities that relate the rows ``at`` to the anchors; ``kernels`` are those that are computed already."""
 
-    def __init__(self, anchors: AnchorSet, at: Where, kept: Relations | None = None) -> None:
+    def __init__(self, anchors: AnchorSet, at: Where, kernels: dict[str, Tensor] | None = None) -> None:
         self.anchors, self.at = anchors, at
-        self._kept = kept if isinstance(at, slice) else None
-        self._kernels: dict[str, Tensor] = {}
+        self._kernels = {} if kernels is None else kernels
 
     def kernel(self, name: str) -> Tensor:
         """(b, m) values of a kernel of :data:`activeclust.pfn.kernels.KERNELS`."""
@@ -156,16 +167,7 @@ class Relations:
         return self._kernels[name]
 
     def _kernel(self, name: str) -> Tensor:
-        if self._kept is None:
-            return KERNELS[name].between(self.anchors, self.at)
-        assert isinstance(self.at, slice)
-        if name not in self._kept._kernels:
-            return KERNELS[name].between(self.anchors, self.at)
-        stored = self._kept.kernel(name)
-        old, rest = divided(self.at, len(stored))
-        if rest is None:
-            return stored[old]
-        return torch.cat([stored[old], KERNELS[name].between(self.anchors, rest)])
+        return self.anchors.kernel(name, self.at)
 
     def log_kernel(self, name: str) -> Tensor:
         """(b, m) logarithm of a kernel, floored."""

@@ -40,7 +40,6 @@ from activeclust.store.outcomes import (
     admit,
     numbered,
     record,
-    same,
 )
 
 
@@ -68,13 +67,13 @@ class MemoryRun:
         """See :class:`activeclust.store.outcomes.Transaction`."""
         return {row: self._states[row] for row in rows if row in self._states}
 
-    def rows_voting(self, cluster: Cluster) -> list[int]:
+    def rows_voting(self, clusters: Collection[Cluster]) -> dict[Cluster, list[int]]:
         """See :class:`activeclust.store.outcomes.Transaction`."""
-        return [
-            row
-            for row, state in self._states.items()
-            if any(same(vote.cluster, cluster) for vote in state.votes.values())
-        ]
+        found: dict[Cluster, list[int]] = {cluster: [] for cluster in clusters}
+        for row, state in self._states.items():
+            for cluster in {vote.cluster for vote in state.votes.values()} & found.keys():
+                found[cluster].append(row)
+        return found
 
     def event(self, seq: int) -> Event | None:
         """See :class:`activeclust.store.outcomes.Transaction`."""

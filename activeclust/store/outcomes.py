@@ -75,8 +75,8 @@ class Transaction(Protocol):
     def states(self, rows: Collection[int]) -> dict[int, RowState]:
         """States of those of ``rows`` that have any votes."""
 
-    def rows_voting(self, cluster: Cluster) -> list[int]:
-        """Rows with a current answer ``cluster``."""
+    def rows_voting(self, clusters: Collection[Cluster]) -> dict[Cluster, list[int]]:
+        """Rows with a current answer, for each of ``clusters``."""
 
     def event(self, seq: int) -> Event | None:
         """The event of that number."""
@@ -185,12 +185,13 @@ def admit(event: Event, transaction: Transaction) -> None:
     if event.kind not in ON_CLUSTER:
         return
     assert event.cluster is not None and event.new_cluster is not None
-    holders = set(transaction.rows_voting(event.cluster))
+    voting = transaction.rows_voting([event.cluster, event.new_cluster])  # read together: it takes a while
+    holders = set(voting[event.cluster])
     if not holders:
         raise InvalidInput(
             f"Cannot {event.kind.value} {event.cluster!r}: no row is in a cluster of that name."
         )
-    taken = bool(transaction.rows_voting(event.new_cluster))
+    taken = bool(voting[event.new_cluster])
     if event.kind is Kind.RENAME and taken:
         raise InvalidInput(
             f"Cannot rename {event.cluster!r} to {event.new_cluster!r}: that name is in use. "
@@ -240,7 +241,9 @@ def _touched(event: Event, transaction: Transaction) -> list[int]:
     if event.row is not None:
         return [event.row]
     assert event.cluster is not None
-    return list(event.rows) if event.kind is Kind.SPLIT else transaction.rows_voting(event.cluster)
+    if event.kind is Kind.SPLIT:
+        return list(event.rows)
+    return transaction.rows_voting([event.cluster])[event.cluster]
 
 
 def _replayed(target: Event, transaction: Transaction) -> dict[int, RowState]:
@@ -260,7 +263,7 @@ def _put_back(target: Event, transaction: Transaction) -> dict[int, RowState]:
         if _follows(later, target.seq) and any(same(later.cluster, name) for name in names):
             assert later.new_cluster is not None
             names.append(later.new_cluster)
-    rows = {row for name in names for row in transaction.rows_voting(name)}
+    rows = {row for voting in transaction.rows_voting(names).values() for row in voting}
     states = transaction.states(rows)
     moved = [vote for state in states.values() for vote in state.votes.values() if vote.seq < target.seq]
     given = transaction.given([vote.seq for vote in moved if vote.cluster is not None])

@@ -1,5 +1,7 @@
 """A session says the same whatever was asked before it, and from whatever thread."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -55,6 +57,22 @@ def test_so_it_is_with_more_anchors_than_centres_and_columns_that_were_dropped(v
     assert np.array_equal(as_one(grown.posterior(rows, codes)), fresh)
     grown.posterior(rows[40:], codes[40:])
     assert np.array_equal(as_one(grown.posterior(rows, codes)), fresh)
+
+
+def test_nothing_of_a_posterior_stays_in_memory_until_the_next_collection(session):
+    """What refers to itself would: hundreds of megabytes with many answers."""
+    rows, codes = anchors(1)
+    gc.collect()
+    gc.disable()
+    try:
+        evidence = session.evidence(rows, codes)
+        evidence.at(torch.arange(100))
+        evidence.at(slice(0, 240))
+        gone = [weakref.ref(evidence), weakref.ref(evidence.anchors)]
+        del evidence
+        assert [of() for of in gone] == [None] * 2
+    finally:
+        gc.enable()
 
 
 def test_threads_on_one_session_do_not_disturb_one_another(session, views):

@@ -131,14 +131,19 @@ def select_votes(run_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
     )
 
 
-def rows_voting(connection: Connection, run_id: int, cluster: Cluster) -> list[int]:
-    """Rows of a run with a current answer ``cluster``, ascending."""
+def rows_voting(
+    connection: Connection, run_id: int, clusters: Collection[Cluster]
+) -> dict[Cluster, list[int]]:
+    """Rows of a run with a current answer, ascending, for each of ``clusters``, in one pass over the votes."""
     # +run_id prevents SQLite from using the index on runs and rows: it would read the lines one by one, which
-    # takes
-    # 25 times as long as reading the table where a run has 600,000 votes
+    # takes 25 times as long as reading the table where a run has 600,000 votes
     of_run = sa.literal_column(f"+{vote.name}.run_id", sa.BigInteger) == run_id
-    query = sa.select(vote.c.row).where(of_run, vote.c.cluster == cluster)
-    return sorted(set(connection.execute(query).scalars()))
+    found: dict[Cluster, set[int]] = {cluster: set() for cluster in clusters}
+    for some in chunks(found):
+        query = sa.select(vote.c.row, vote.c.cluster).where(of_run, vote.c.cluster.in_(some))
+        for row, cluster in connection.execute(query):
+            found[cluster].add(row)
+    return {cluster: sorted(rows) for cluster, rows in found.items()}
 
 
 def to_vote(line: Sequence[Any]) -> Vote:

@@ -84,8 +84,8 @@ class _Log:
         rows.update(item.row for item in self._events(moved) if item.row is not None)
         operations = self._operations()
         if wanted := {item.seq for item in operations} & moved:
-            for name in _names(operations, wanted):
-                rows.update(rows_voting(self._connection, self._run_id, name))
+            names = _names(operations, wanted)
+            rows.update(*rows_voting(self._connection, self._run_id, names).values())
         return rows
 
     def history(self, at: int, rows: Collection[int]) -> list[Event]:

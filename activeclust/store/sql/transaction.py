@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec, Vote
 from activeclust.store.checks import check_again, check_place
 from activeclust.store.outcomes import ON_CLUSTER, Outcome, Policy, RowState, admit, decide, numbered, record
-from activeclust.store.sql.bulk import write_lines
+from activeclust.store.sql.bulk import replace_lines, write_lines
 from activeclust.store.sql.checksums import (
     START,
     damaged,
@@ -119,6 +119,7 @@ class RunTransaction:
         self._states: dict[int, RowState] = {}
         self._before: dict[int, RowState] = {}  # states in the database
         self._changed: dict[int, None] = {}  # rows to be written
+        self._voting: dict[Cluster, list[int]] = {}  # rows with an answer, until one changes
         self._pending: dict[int, Event] = {}
         self._undone: dict[int, int] = {}
         self._taken_back: set[int] = set()
@@ -203,19 +204,15 @@ class RunTransaction:
             self._end_leases(pending)
             self._pending, self._undone = {}, {}
         changed, self._changed = list(self._changed), {}
-        for rows in chunks([row for row in changed if self._before[row].votes]):
-            for table in (vote, outcome):
-                where = (table.c.run_id == self._run_id) & table.c.row.in_(rows)
-                self._connection.execute(table.delete().where(where))
-        for table, name, gone, new in zip(
+        for table, name, before, new in zip(
             (vote, outcome),
             ("votes", "outcomes"),
             self._lines(self._before, changed),
             self._lines(self._states, changed),
             strict=True,
         ):
-            write_lines(self._connection, table, new)
-            difference = [*(line[-1] for line in new), *(-line[-1] for line in gone)]
+            replace_lines(self._connection, table, before, new)
+            difference = [*(line[-1] for line in new), *(-line[-1] for line in before)]
             self._sums[name] = summed(difference, self._sums[name])
         self._before.update((row, self._states[row]) for row in changed)
 
@@ -312,10 +309,12 @@ class RunTransaction:
         for row, votes in found.items():
             self._states[row] = RowState(votes, firsts[row])
 
-    def rows_voting(self, cluster: Cluster) -> list[int]:
+    def rows_voting(self, clusters: Collection[Cluster]) -> dict[Cluster, list[int]]:
         """See :class:`activeclust.store.outcomes.Transaction`."""
-        self.flush()
-        return rows_voting(self._connection, self._run_id, cluster)
+        if not self._voting.keys() >= set(clusters):
+            self.flush()
+            self._voting |= rows_voting(self._connection, self._run_id, clusters)
+        return {cluster: self._voting[cluster] for cluster in clusters}
 
     def event(self, seq: int) -> Event | None:
         """See :class:`activeclust.store.outcomes.Transaction`."""
@@ -362,6 +361,7 @@ class RunTransaction:
         if row not in self._states:
             self.states([row])  # so that it is known which rows are in the database
         self._states[row], self._changed[row] = state, None
+        self._voting.clear()
 
 
 def insert_run(
