@@ -1,9 +1,9 @@
-"""Products and solutions by blocks agree with torch's, at sizes around those of the blocks."""
+"""Products by blocks agree with torch's, at sizes around those of the blocks."""
 
 import pytest
 import torch
 
-from activeclust.pfn.triangular import inverse_lower, lower_square, solve_lower
+from activeclust.pfn.triangular import inverse_lower, lower_square
 
 
 @pytest.mark.parametrize("m", [1, 2, 95, 96, 97, 250])
@@ -13,8 +13,6 @@ def test_as_torch_does_it(m):
     square = B.T @ B + torch.eye(m, dtype=torch.float64)
     torch.testing.assert_close(lower_square(B).tril(), (B.T @ B).tril())
     root = torch.linalg.cholesky(square)
-    right = B[:50].T
-    torch.testing.assert_close(root @ solve_lower(root, right), right)
     inverse = inverse_lower(root)
     torch.testing.assert_close(inverse @ root, torch.eye(m, dtype=torch.float64))
     assert torch.equal(inverse, inverse.tril())

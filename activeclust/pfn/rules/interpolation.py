@@ -18,7 +18,7 @@ from torch import Tensor
 from activeclust.pfn.anchor_set import AnchorSet, LeaveOneOutRelations, Relations
 from activeclust.pfn.kernels import KERNELS
 from activeclust.pfn.rules.rule import Fitted, Rule, RuleScores
-from activeclust.pfn.triangular import inverse_lower, lower_square, solve_lower
+from activeclust.pfn.triangular import inverse_lower, lower_square
 
 _NOISE = 0.1  # s^2, relative to the kernel's mean diagonal at the anchors
 _RIDGE = 1e-4  # likewise, added to the centres' kernel: above what is rounded off it
@@ -32,31 +32,32 @@ class Interpolation(Rule):
 
     def fit(self, anchors: AnchorSet, earlier: Mapping[str, Fitted]) -> Fitted:
         """Fit by one Cholesky factorisation of m x m for m centres, at most 768."""
-        K = KERNELS[self.kernel].between(anchors, anchors.centre_rows)
-        noise = _NOISE * K.diagonal().mean()
         if anchors.m < anchors.k:
-            return self._regressed(anchors, K, noise)
-        A = K + noise * torch.eye(anchors.k, device=K.device)
-        root = torch.linalg.cholesky(A.double())
+            return self._regressed(anchors)
+        A = KERNELS[self.kernel].between(anchors, anchors.rows).double()
+        A.diagonal().add_(_NOISE * A.diagonal().mean())
+        root = torch.linalg.cholesky(A)
         weights = torch.cholesky_solve(anchors.onehot.double(), root)
         diagonal = inverse_lower(root).square().sum(0)  # of the inverse of A
         left_out = anchors.onehot - weights / _positive(diagonal)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
-    def _regressed(self, anchors: AnchorSet, K: Tensor, noise: Tensor) -> Fitted:
+    def _regressed(self, anchors: AnchorSet) -> Fitted:
         """The labels of all anchors regressed on the kernels of the centres.
 
         In double precision: products of kernels have the squares of their eigenvalues, and in single precision the
         smallest of them are rounding errors, which the solution would amplify.
         """
         beside = KERNELS[self.kernel].between(anchors, anchors.rows).double()  # (k, m)
-        small = _RIDGE * K.diagonal().mean() * torch.eye(anchors.m, device=K.device)
-        root = torch.linalg.cholesky((noise * (K + small)).double() + lower_square(beside))
         of_centres, onehot = beside[anchors.centres], anchors.onehot[anchors.centres]
+        scale = of_centres.diagonal().mean()
+        A = lower_square(beside).addcmul_(of_centres, _NOISE * scale)
+        A.diagonal().add_(_NOISE * scale * _RIDGE * scale)
+        root = torch.linalg.cholesky(A)
         weights = torch.cholesky_solve(beside.T @ anchors.onehot.double(), root)
         # leverage: share of a label in its own prediction
-        towards = solve_lower(root, of_centres.T)
-        own = towards.square().sum(0)[:, None]
+        towards = torch.linalg.solve_triangular(root, of_centres.T, upper=False)
+        own = towards.square_().sum(0)[:, None]
         left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
