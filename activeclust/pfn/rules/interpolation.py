@@ -36,10 +36,14 @@ class Interpolation(Rule):
             return self._regressed(anchors)
         A = KERNELS[self.kernel].between(anchors, anchors.rows).double()
         A.diagonal().add_(_NOISE * A.diagonal().mean())
-        root = torch.linalg.cholesky(A)
-        weights = torch.cholesky_solve(anchors.onehot.double(), root)
-        diagonal = inverse_lower(root).square().sum(0)  # of the inverse of A
-        left_out = anchors.onehot - weights / _positive(diagonal)
+        onehot = anchors.onehot.double()
+        root, indefinite = torch.linalg.cholesky_ex(A)
+        if indefinite:  # squared distances of rows far from the mean are rounded by more than they differ
+            inverse = torch.linalg.inv(A)
+            weights, diagonal = inverse @ onehot, inverse.diagonal()
+        else:
+            weights, diagonal = torch.cholesky_solve(onehot, root), inverse_lower(root).square().sum(0)
+        left_out = onehot - weights / diagonal[:, None].clamp_min(1e-9)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
     def _regressed(self, anchors: AnchorSet) -> Fitted:
@@ -53,11 +57,19 @@ class Interpolation(Rule):
         scale = of_centres.diagonal().mean()
         A = lower_square(beside).addcmul_(of_centres, _NOISE * scale)
         A.diagonal().add_(_NOISE * scale * _RIDGE * scale)
-        root = torch.linalg.cholesky(A)
-        weights = torch.cholesky_solve(beside.T @ anchors.onehot.double(), root)
-        # leverage: share of a label in its own prediction
-        towards = torch.linalg.solve_triangular(root, of_centres.T, upper=False)
-        own = towards.square_().sum(0)[:, None]
+        sums = beside.T @ anchors.onehot.double()
+        root, indefinite = torch.linalg.cholesky_ex(A)
+        if indefinite:
+            whole = A.tril() + A.tril(-1).T
+            weights, towards = torch.linalg.solve(whole, torch.cat([sums, of_centres.T], 1)).split(
+                [anchors.C, anchors.m], 1
+            )
+            own = (of_centres * towards.T).sum(1, keepdim=True)
+        else:
+            weights = torch.cholesky_solve(sums, root)
+            towards = torch.linalg.solve_triangular(root, of_centres.T, upper=False)
+            own = towards.square_().sum(0)[:, None]
+        # own is the leverage: the share of a label in its own prediction
         left_out = (of_centres @ weights - own * onehot) / (1.0 - own).clamp_min(1e-3)
         return _Interpolated(self.kernel, weights.float(), left_out.float())
 
@@ -80,7 +92,3 @@ class _Interpolated(Fitted):
 
 def _scores(score: Tensor) -> RuleScores:
     return RuleScores(score, score.clamp(-0.5, 1.5))
-
-
-def _positive(diagonal: Tensor) -> Tensor:
-    return diagonal[:, None].clamp_min(1e-9)
