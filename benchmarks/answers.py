@@ -1,4 +1,4 @@
-"""Seconds per answer and memory as answers grow: `python benchmarks/answers.py --out answers.csv`.
+"""Seconds per answer and memory as answers grow: `python benchmarks/answers.py`, then `python benchmarks/pages.py`.
 
 A loop with one question a round over rows of ten clusters that overlap, begun with so many answers. A row of the CSV
 for each number: processor seconds per further answer of the whole loop, of the posterior alone, and the memory in use.
@@ -64,13 +64,15 @@ def main() -> None:
     """Measure and write the CSV."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--answers", type=int, nargs="+", default=[1, 200, 600, 1000, 1950])
+    parser.add_argument(
+        "--answers", type=int, nargs="+", default=[1, 10, 100, 200, 400, 700, 1000, 1500, 1950]
+    )
     parser.add_argument("--strategy", default="random")
-    parser.add_argument("--out", type=Path, default=Path("answers.csv"))
+    parser.add_argument("--out", type=Path, default=Path("docs/figures/answers.csv"))
     given = parser.parse_args()
     found = measure(given.rows, given.answers, given.strategy)
     with given.out.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(found[0]))
+        table = csv.DictWriter(file, list(found[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(found)
     print(

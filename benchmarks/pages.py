@@ -404,6 +404,19 @@ def million() -> str:
     )
 
 
+def answers() -> str:
+    """Processor seconds per answer and memory as answers grow."""
+    return plain(
+        records("answers").rename(
+            columns={
+                "seconds_per_answer": "seconds per answer",
+                "posterior_seconds_per_answer": "the posterior's",
+                "memory_mb": "memory, MB",
+            }
+        )
+    )
+
+
 def plain(frame: pd.DataFrame) -> str:
     """A frame as a table, numbers at the right.
 
@@ -442,6 +455,7 @@ RESULTS: dict[str, Callable[..., str]] = {
     "damage": damage,
     "kills": kills,
     "million": million,
+    "answers": answers,
 }
 
 

@@ -10,7 +10,7 @@ Shapes: n rows, m centres (all anchors, or a part of them, see :class:`activeclu
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class Columns:
         Where in a block each centre's column is; by default they are its columns, in this order.
     """
 
-    def __init__(self, blocks: Mapping[Hashable, Tensor], places: Tensor | None = None) -> None:
+    def __init__(self, blocks: Mapping[Fixed | str, Tensor], places: Tensor | None = None) -> None:
         self._blocks, self._places = blocks, places
 
     @classmethod
@@ -42,10 +42,10 @@ class Columns:
         """The local parts of the graphs' kernels at ``rows`` (m,), for one posterior."""
         return cls({name: graph.local_columns(rows) for name, graph in basis.graphs.items()})
 
-    def __contains__(self, name: Hashable) -> bool:
+    def __contains__(self, name: Fixed | str) -> bool:
         return name in self._blocks
 
-    def at(self, name: Hashable, at: Where) -> Tensor:
+    def at(self, name: Fixed | str, at: Where) -> Tensor:
         """(b, m) values at the rows ``at``; not to be changed."""
         block = self._blocks[name][at]
         return block if self._places is None else block.index_select(1, self._places)
@@ -67,9 +67,9 @@ class ColumnCache:
     def __init__(self, basis: Basis, most: int | None = None) -> None:
         self.basis = basis
         self.most = kept_columns(basis.n) if most is None else most
-        self._names: Sequence[Hashable] = _FIXED if keeps_kernels(basis.n) else tuple(basis.graphs)
+        self._names: Sequence[Fixed | str] = _FIXED if keeps_kernels(basis.n) else tuple(basis.graphs)
         self._places: dict[int, int] = {}  # of each row's column, the most recently used one last
-        self._blocks: dict[Hashable, Tensor] = {}
+        self._blocks: dict[Fixed | str, Tensor] = {}
         self._lock = threading.Lock()
 
     @property
@@ -80,7 +80,8 @@ class ColumnCache:
     def at(self, rows: Tensor) -> Columns:
         """The columns at ``rows`` (m,)."""
         wanted = rows.tolist()
-        with self._lock:
+        # memory that was reserved in torch's inference mode can be written to in no other
+        with self._lock, torch.inference_mode():
             for row in wanted:  # now the most recently used
                 if row in self._places:
                     self._places[row] = self._places.pop(row)

@@ -71,8 +71,9 @@ class MemoryRun:
         """See :class:`activeclust.store.outcomes.Transaction`."""
         found: dict[Cluster, list[int]] = {cluster: [] for cluster in clusters}
         for row, state in self._states.items():
-            for cluster in {vote.cluster for vote in state.votes.values()} & found.keys():
-                found[cluster].append(row)
+            for cluster in {vote.cluster for vote in state.votes.values()}:
+                if cluster is not None and cluster in found:
+                    found[cluster].append(row)
         return found
 
     def event(self, seq: int) -> Event | None:

@@ -51,6 +51,17 @@ def test_what_was_given_out_stays_as_it_is(basis, names):
         assert torch.equal(given.at(name, slice(0, 180)), was)
 
 
+def test_in_and_out_of_inference_mode(basis, names):
+    cache = ColumnCache(basis)
+    cache.at(ROWS[:2])
+    with torch.inference_mode():
+        cache.at(ROWS[:4])
+    found = cache.at(ROWS)
+    for name in names:
+        alone = ColumnCache(basis).at(ROWS).at(name, slice(0, 180))
+        assert torch.equal(found.at(name, slice(0, 180)) * 1.0, alone)
+
+
 def test_each_column_is_computed_once(basis, names, monkeypatch):
     computed = []
     original = TorchGraph.local_columns
