@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from activeclust.store import open_store
 from activeclust.store.base import Event, Kind, RunSpec
@@ -47,3 +49,16 @@ def test_readers_among_threads_double_nothing(run):
     for thread in threads:
         thread.join()
     assert all([event.seq for event in events] == list(range(1, 21)) for events in seen)
+
+
+def test_notes_are_looked_for_in_the_order_in_which_events_lie(run, tmp_path):
+    """By the index on rows, SQLite takes eight times as long for a million events."""
+    run.extend([noted(0), Event(Kind.LABEL, row=1, cluster="cat"), noted(2)])
+    asked = []
+    sa.event.listen(run._engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    assert [event.seq for event in run.find(noted="check")] == [1, 3]
+    (statement, values), *more = [query for query in asked if "FROM activeclust_event" in query[0]]
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+    connection.close()
+    assert not more and "sqlite_autoindex_activeclust_event_1 (run_id=? AND seq>?)" in plan

@@ -190,7 +190,9 @@ def find_events(
         query = query.where(*_begins(connection, event.c.client_id, client_prefix))
     if noted is not None:
         text = sa.type_coerce(event.c.details, sa.Text)
-        query = query.where(text.contains(json.dumps(noted), autoescape=True))
+        # with seq > 0 SQLite reads by number, the order in which events lie; it takes any of the indexes on runs
+        # otherwise, and with the one on rows eight times as long
+        query = query.where(event.c.seq > 0, text.contains(json.dumps(noted), autoescape=True))
     parts = [query]
     for column, values in ((event.c.seq, seqs), (event.c.target, targets)):
         if values is not None:
