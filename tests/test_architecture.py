@@ -29,7 +29,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"errors", "resources"},
     "pfn": {"errors", "resources", "views"},
     "zeroshot": {"errors", "resources", "views", "pfn"},
-    "clusterer": {"errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot"},
+    "consensus": {"errors", "views", "pfn", "zeroshot"},
+    "clusterer": {
+        "errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot", "consensus",
+    },
     "store": {"errors", "labels", "identities", "files", "resources"},
     "annotators": {"errors", "labels", "files"},
     "datasets": {"errors", "labels", "identities", "files", "resources", "validation", "metrics"},
@@ -55,8 +58,8 @@ MAY_IMPORT["__main__"] = {"cli"}
 
 #: libraries that stay in their packages
 ONLY_IN = {
-    "torch": {"views", "pfn", "zeroshot", "clusterer"},
-    "safetensors": {"pfn", "zeroshot"},
+    "torch": {"views", "pfn", "zeroshot", "consensus", "clusterer"},
+    "safetensors": {"pfn", "zeroshot", "consensus"},
     "faiss": {"views"},
     "openTSNE": {"views"},
     "psutil": {"resources"},

@@ -39,6 +39,7 @@ HOMES = {
     "db": "activeclust.cli.db",
     "pretrain": "activeclust.cli.pretrain",
     "pretrain-zero-shot": "activeclust.cli.pretrain",
+    "pretrain-consensus": "activeclust.cli.pretrain",
 }
 
 

@@ -1,4 +1,4 @@
-"""``activeclust pretrain`` and ``pretrain-zero-shot``: train the networks on a prior of your own."""
+"""``activeclust pretrain``, ``pretrain-zero-shot``, ``pretrain-consensus``: train on a prior of your own."""
 
 from __future__ import annotations
 
@@ -98,53 +98,67 @@ def _left(trainer, loss: float) -> str:
     return f"step {trainer.step} · loss {loss:.3f} · {minutes:.0f} min left"
 
 
+def _drawn_options(default_datasets: int, default_epochs: int, least: int, out: str):
+    """The options of the networks that are trained in passes over data sets drawn before."""
+    options = [
+        click.option(
+            "--prior",
+            "prior_file",
+            type=click.Path(dir_okay=False),
+            help="JSON file with the fields of activeclust.pfn.prior.Prior that differ from their defaults.",
+        ),
+        click.option(
+            "--out",
+            "folder",
+            type=click.Path(file_okay=False),
+            default=out,
+            show_default=True,
+            help="Folder for data sets, checkpoint, weights and card. Data sets and checkpoints in it are used.",
+        ),
+        click.option(
+            "--datasets",
+            type=click.IntRange(least),
+            default=default_datasets,
+            show_default=True,
+            help="Number of data sets to draw.",
+        ),
+        click.option(
+            "--epochs",
+            type=click.IntRange(1),
+            default=default_epochs,
+            show_default=True,
+            help="Passes over the data sets.",
+        ),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option(
+            "--workers",
+            type=click.IntRange(0),
+            default=1,
+            show_default=True,
+            help="Number of processes that draw data sets.",
+        ),
+    ]
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 @click.command(
     "pretrain-zero-shot",
     epilog=examples("pretrain-zero-shot --prior mine.json --datasets 1000 --out my-selector"),
 )
-@click.option(
-    "--prior",
-    "prior_file",
-    type=click.Path(dir_okay=False),
-    help="JSON file with the fields of activeclust.pfn.prior.Prior that differ from their defaults.",
-)
-@click.option(
-    "--out",
-    "folder",
-    type=click.Path(file_okay=False),
-    default="pretrain-zero-shot-out",
-    show_default=True,
-    help="Folder for data sets, checkpoint, weights and card. Existing data sets and checkpoints in it are used.",
-)
-@click.option(
-    "--datasets",
-    type=click.IntRange(16),
-    default=1000,
-    show_default=True,
-    help="Number of data sets to draw.",
-)
-@click.option(
-    "--epochs", type=click.IntRange(1), default=20, show_default=True, help="Passes over the data sets."
-)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Number of processes that draw data sets.",
-)
+@_drawn_options(1000, 20, 16, "pretrain-zero-shot-out")
 def pretrain_zero_shot(prior_file, folder, datasets, epochs, seed, workers) -> None:
-    """Train the network that chooses a partition without answers.
+    """Train the network that judges candidate partitions and chooses one without answers.
 
     Use it as PFNClusterer(partition_weights=...). Ctrl-C keeps the data sets drawn and the last pass; the same
     command resumes from there.
     """
     from dataclasses import replace
-    from pathlib import Path
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from activeclust.pfn.prior import Prior
     from activeclust.zeroshot.train import SelectorOptions, SelectorTrainer
@@ -154,25 +168,63 @@ def pretrain_zero_shot(prior_file, folder, datasets, epochs, seed, workers) -> N
         prior = Prior.read(prior_file)
         options = replace(options, prior=prior, large=prior.rows)
     trainer = SelectorTrainer(options, folder)
+    _draw_and_train(trainer, lambda scores: f"held-out ARI {scores.get('held_out_ari', float('nan')):.3f}")
+    _export(trainer, folder, "partitions.safetensors")
+
+
+@click.command(
+    "pretrain-consensus",
+    epilog=examples("pretrain-consensus --prior mine.json --datasets 2000 --out my-consensus"),
+)
+@_drawn_options(2000, 6, 24, "pretrain-consensus-out")
+def pretrain_consensus(prior_file, folder, datasets, epochs, seed, workers) -> None:
+    """Train the network that combines posteriors with candidate partitions.
+
+    Use it as PFNClusterer(consensus=...). Ctrl-C keeps the data sets drawn and the last pass; the same command
+    resumes from there.
+    """
+    from dataclasses import replace
+
+    from activeclust.consensus.train import ConsensusOptions, ConsensusTrainer
+    from activeclust.pfn.prior import Prior
+
+    options = ConsensusOptions(datasets=datasets, epochs=epochs, seed=seed, workers=workers)
+    if prior_file:
+        options = replace(options, prior=Prior.read(prior_file), easier_share=0.0)
+    trainer = ConsensusTrainer(options, folder)
+    _draw_and_train(
+        trainer, lambda scores: f"held-out loss {scores.get('held_out_log_loss', float('nan')):.3f}"
+    )
+    _export(trainer, folder, "consensus.safetensors")
+
+
+def _draw_and_train(trainer, said) -> None:
+    """Draw the missing data sets and train to the last pass, with two progress bars; ``said(scores)`` is shown."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[said]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
+    options = trainer.options
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        drawing = bar.add_task("data sets", total=datasets, said="")
+        drawing = bar.add_task("data sets", total=options.datasets, said="")
         trainer.draw(lambda there: bar.update(drawing, completed=there, said=f"{there:,}"))
-        passes = bar.add_task("passes", total=epochs, completed=trainer.epoch, said="")
+        passes = bar.add_task("passes", total=options.epochs, completed=trainer.epoch, said="")
         trainer.run(
-            lambda t, loss: bar.update(
-                passes,
-                completed=t.epoch,
-                said=f"loss {loss:.3f}, held-out ARI {t.scores.get('held_out_ari', float('nan')):.3f}",
-            )
+            lambda t, loss: bar.update(passes, completed=t.epoch, said=f"loss {loss:.3f}, {said(t.scores)}")
         )
-    weights, card = trainer.export(Path(folder) / "partitions.safetensors")
+
+
+def _export(trainer, folder: str, name: str) -> None:
+    from pathlib import Path
+
+    weights, card = trainer.export(Path(folder) / name)
     click.echo(f"{weights}\n{card}")
 
 
-COMMANDS = [pretrain, pretrain_zero_shot]
+COMMANDS = [pretrain, pretrain_zero_shot, pretrain_consensus]

@@ -12,10 +12,11 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from activeclust.clusterer.anchors import checked_anchors
+from activeclust.clusterer.candidates import candidates_of, search_of
 from activeclust.clusterer.contradictions import contradictions
 from activeclust.clusterer.fit import fit_answers, fit_clusters
 from activeclust.clusterer.known import KnownClusters, weights_of
-from activeclust.clusterer.network import network_of, session_of
+from activeclust.clusterer.network import consensus_of, hash_of, network_of, session_of
 from activeclust.clusterer.new_rows import PredictsNewRows
 from activeclust.clusterer.posteriors import Posteriors
 from activeclust.clusterer.predictor import Predictor
@@ -53,13 +54,17 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     max_clusters : int, default=200
         Without anchors, only partitions of at most so many clusters are considered.
     partition_weights : path or None
-        A ``.safetensors`` file written by ``activeclust pretrain-zero-shot``, for clustering without
-        anchors; None for those in the package.
+        A ``.safetensors`` file written by ``activeclust pretrain-zero-shot``, which judges candidate partitions; None
+        for those in the package.
     landmarks : int or None
         Number of random rows with views of their own; other rows are weighted means of the landmarks near them.
         None for all rows up to 200,000, else 50,000.
     cache : bool, default=True
         Cache the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``).
+    consensus : str or path, default="auto"
+        Whether the network's posterior is combined with candidate partitions of the rows: ``"auto"`` does so with the
+        network in the package, ``"off"`` does not, and a ``.safetensors`` file written by ``activeclust
+        pretrain-consensus`` does so with any network.
     random_state : int, RandomState, Generator or None
         Used by :meth:`suspect_anchors` only; the posterior is deterministic.
 
@@ -109,6 +114,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         partition_weights: str | Path | None = None,
         n_clusters: int | None = None,
         classes: Sequence | None = None,
+        consensus: str | Path = "auto",
     ):
         self.device = device
         self.weights = weights
@@ -119,6 +125,7 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         self.cache = cache
         self.n_clusters = n_clusters
         self.classes = classes
+        self.consensus = consensus
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -378,23 +385,26 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     @property
     @under_own_settings
     def model_hash(self) -> str:
-        """The hash of the network's weights."""
-        return self._network().hash
+        """The hash of all weights that the posterior depends on."""
+        return hash_of(self._network(), consensus_of(self.consensus, self.weights), self.partition_weights)
 
     def _prepare(self, X: np.ndarray) -> Prepared:
         return prepare(X, self.landmarks, self.cache)
 
     def _posteriors(self, prepared: Prepared) -> Posteriors:
-        return Posteriors(prepared, self._session(prepared), self._known)
+        trained, session = consensus_of(self.consensus, self.weights), self._session(prepared)
+        if trained is None:
+            return Posteriors(prepared, session, self._known)
+        candidates = candidates_of(prepared, self.partition_weights)
+        return Posteriors(prepared, session, self._known, trained.model, candidates)
 
     def _discover(self, prepared: Prepared):
         from activeclust.zeroshot.discover import discover
-        from activeclust.zeroshot.selector import WEIGHTS, load_selector
 
         if self.max_clusters < 1:
             raise InvalidInput(f"max_clusters must be at least 1, got {self.max_clusters!r}.")
-        selector = load_selector(self.partition_weights or WEIGHTS)
-        return discover(self._session(prepared), selector, self.max_clusters, self._known.n)
+        told = search_of(prepared, self.partition_weights, self.max_clusters, self._known.n)
+        return discover(self._session(prepared), told, self._known.n)
 
     def _network(self) -> Network:
         return network_of(self.weights, self.device)

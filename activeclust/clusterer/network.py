@@ -1,13 +1,16 @@
-"""The network of an estimator's settings, and its session on prepared rows; torch is imported at the first call."""
+"""The networks of an estimator's settings, and its session on prepared rows; torch is imported at the first call."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activeclust.clusterer.prepared import Prepared
 
 if TYPE_CHECKING:
+    from activeclust.consensus.network import Trained
     from activeclust.pfn.inference import Network, Session
 
 
@@ -27,3 +30,35 @@ def session_of(prepared: Prepared, network: Network, device: str) -> Session:
     if prepared._session is None or prepared._session.network is not network:
         prepared._session = Session(prepared.source, network, pick_device(device))
     return prepared._session
+
+
+def consensus_of(consensus: str | Path, weights: str | Path | None) -> Trained | None:
+    """The consensus of the setting ``consensus`` beside the network of the file ``weights``; None for none.
+
+    Parameters
+    ----------
+    consensus : str or path
+        ``"auto"``: that of the package with the package's network, and none with another, which it was not trained
+        for. ``"off"``: none. Otherwise a file.
+    weights : path or None
+    """
+    from activeclust.consensus.network import WEIGHTS, load_consensus
+
+    if consensus == "off" or (consensus == "auto" and weights is not None):
+        return None
+    return load_consensus(WEIGHTS if consensus == "auto" else consensus)
+
+
+def hash_of(network: Network, consensus: Trained | None, partition_weights: str | Path | None) -> str:
+    """The hash of all weights that a posterior depends on: 16 hexadecimal digits."""
+    from activeclust.zeroshot.selector import WEIGHTS
+
+    if consensus is None:
+        return network.hash
+    parts = (network.hash, consensus.hash, _file_hash(str(partition_weights or WEIGHTS)))
+    return hashlib.blake2b(" ".join(parts).encode(), digest_size=8).hexdigest()
+
+
+@functools.lru_cache(maxsize=4)
+def _file_hash(path: str) -> str:
+    return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()

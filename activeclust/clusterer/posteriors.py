@@ -1,4 +1,4 @@
-"""The network's posteriors at prepared rows; equal rows are treated as one row and share their answers."""
+"""Posteriors at prepared rows: the network's, combined with candidate partitions; equal rows share their answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from activeclust.clusterer.known import KnownClusters
 from activeclust.clusterer.prepared import Prepared
 
 if TYPE_CHECKING:
-    from activeclust.pfn.inference import Session
+    from activeclust.consensus.candidates import Candidates
+    from activeclust.consensus.network import Consensus
+    from activeclust.pfn.inference import Posterior, Session
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,16 @@ class Posteriors:
         The network on the views of ``prepared``.
     known : KnownClusters
         Prior knowledge of the clusters.
+    consensus : Consensus or None
+        Combines the network's posteriors with ``candidates``; None for the network alone.
+    candidates : Candidates or None
     """
 
     prepared: Prepared
     session: Session
     known: KnownClusters
+    consensus: Consensus | None = None
+    candidates: Candidates | None = None
 
     def at_distinct_rows(
         self, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray
@@ -39,7 +46,7 @@ class Posteriors:
         C = int(codes.max()) + 1
         at, label = distinct_anchors(self.prepared, rows, codes)
         self.prepared.require_memory(len(at), C)
-        out = self.session.posterior(at, label)
+        out = self._combined(at, label, self.session.posterior(at, label))
         # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne and
         # Decaestecker, Neural Computation 14, 2002)
         known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
@@ -52,7 +59,7 @@ class Posteriors:
     ) -> np.ndarray:
         """(times, n, C) from passes that each see a random part of the views' coordinates."""
         at, label = distinct_anchors(self.prepared, rows, codes)
-        passes = self.session.resample(at, label, times, rng)
+        passes = [self._combined(at, label, p) for p in self.session.resample(at, label, times, rng)]
         ones = np.ones(len(rows))
         shared = (shared_by_copies(self.prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
         return np.stack([self.prepared.source.spread(known) for known in shared])
@@ -60,7 +67,10 @@ class Posteriors:
     def hypothetical(
         self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
     ) -> np.ndarray:
-        """(H, m, C + 2) at the rows ``at`` (m,), had each of ``tried`` (H,) been given the cluster in ``answers``."""
+        """(H, m, C + 2) at the rows ``at`` (m,), had each of ``tried`` (H,) been given the cluster in ``answers``.
+
+        By the network alone: a consensus needs the posterior of all rows for each hypothesis.
+        """
         inverse = self.prepared.source.inverse
         at_rows, label = distinct_anchors(self.prepared, rows, codes)
         tried, at = inverse[tried], inverse[at]
@@ -74,6 +84,13 @@ class Posteriors:
         h, m = np.nonzero(tried[:, None] == at)
         out[h, m] = certain[answers[h]]
         return self.known.hypothetical(out, answers)
+
+    def _combined(self, at: np.ndarray, label: np.ndarray, posterior: Posterior) -> Posterior:
+        from activeclust.consensus.combine import combined
+
+        if self.consensus is None or self.candidates is None:
+            return posterior
+        return combined(self.consensus, self.candidates, at, label, posterior)
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, row: int) -> list[tuple[int, float]]:
         """The places in ``rows`` of the distinct anchors, with their shares of the attention of ``row``.

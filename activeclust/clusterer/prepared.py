@@ -22,7 +22,7 @@ CACHED_FROM = 5_000  #: rows; for fewer, computing the views takes no longer tha
 
 @dataclass
 class Prepared:
-    """A prepared data set: its views, and the device state that later posteriors reuse.
+    """A prepared data set: its views, and the device state and candidate partitions that later posteriors reuse.
 
     Attributes
     ----------
@@ -32,6 +32,7 @@ class Prepared:
 
     source: Views
     _session: Any = field(default=None, repr=False, compare=False)
+    _searched: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -98,12 +99,14 @@ class Prepared:
             A name for them.
         """
         return Prepared(
-            replace(self.source, first=first, inverse=inverse, data_hash=data_hash), self._session
+            replace(self.source, first=first, inverse=inverse, data_hash=data_hash),
+            self._session,
+            self._searched,
         )
 
     def __getstate__(self) -> dict:
         # tensors on a device are created again after unpickling
-        return {"source": self.source, "_session": None}
+        return {"source": self.source, "_session": None, "_searched": {}}
 
     def require_memory(self, anchors: int, clusters: int) -> None:
         """Raise :class:`NotEnoughMemory` where a posterior (k ``anchors``, C ``clusters``) would not fit."""

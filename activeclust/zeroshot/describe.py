@@ -190,30 +190,31 @@ def _valley_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
     log_density = np.log(views.density.astype(float))
     smooth = (log_density + log_density[near].sum(axis=1)) / (1 + near.shape[1])
     i, j = np.repeat(np.arange(c.m), near.shape[1]), near.ravel()
-    cross = c.labels[i] != c.labels[j]
-    share = cross.mean(axis=0)
     low = np.minimum(smooth[i], smooth[j])
+    labels, ids = c.labels.astype(np.int16), c.id
+    cross = labels[i] != labels[j]
+    share = cross.mean(axis=0)
     peak = np.full(c.G, -np.inf)
-    np.maximum.at(peak, c.id.ravel(), np.broadcast_to(smooth[:, None], c.id.shape).ravel())
+    np.maximum.at(peak, c.id.ravel(), np.repeat(smooth, c.p))
     saddle = np.full(c.G, -12.0)
-    at = c.id[i][cross]
-    np.maximum.at(saddle, at, np.broadcast_to(low[:, None], cross.shape)[cross])
+    at, edge = ids[i][cross], np.repeat(low, cross.sum(axis=1))
+    np.maximum.at(saddle, at, edge)
     prominence = np.minimum(peak - saddle, 6.0)
     middle = c.sums(smooth) / c.size
-    touching = np.bincount(at, np.broadcast_to(low[:, None], cross.shape)[cross], minlength=c.G)
+    touching = np.bincount(at, edge, minlength=c.G)
     count = np.bincount(at, minlength=c.G)
     valley = np.where(count > 0, middle - touching / np.maximum(count, 1), 3.0)
-    boundary = np.stack([cross[s :: near.shape[1]] for s in range(near.shape[1])])
+    boundary = cross.reshape(c.m, near.shape[1], c.p)
     own = views.neighbors[:, :1].ravel()
     wide = views.neighbors
     far = np.repeat(np.arange(c.m), wide.shape[1] - near.shape[1])
     wide_cross = (
-        (c.labels[far] != c.labels[wide[:, near.shape[1] :].ravel()]).mean(axis=0) if len(far) else share
+        (labels[far] != labels[wide[:, near.shape[1] :].ravel()]).mean(axis=0) if len(far) else share
     )
     return [
-        share, _log(share), _log((c.labels != c.labels[own]).mean(axis=0)), _log(wide_cross),
-        _log(boundary.any(axis=0).mean(axis=0)),
-        _log((boundary.sum(axis=0) > near.shape[1] / 2).mean(axis=0)),
+        share, _log(share), _log((labels != labels[own]).mean(axis=0)), _log(wide_cross),
+        _log(boundary.any(axis=1).mean(axis=0)),
+        _log((boundary.sum(axis=1) > near.shape[1] / 2).mean(axis=0)),
         c.mean(prominence), c.least(prominence), c.plain(prominence),
         c.mean(valley), c.least(valley), c.plain((prominence < 0.2).astype(float)),
     ]  # fmt: skip

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activeclust.errors import InvalidInput
 from activeclust.pfn.inference import Posterior, Session
 from activeclust.views.views import Views
-from activeclust.zeroshot.describe import describe
 from activeclust.zeroshot.one_body import is_one_body
-from activeclust.zeroshot.partitions import SAMPLE, Partition, Sample, candidates, draw_sample
-from activeclust.zeroshot.selector import Selector, load_selector
+from activeclust.zeroshot.partitions import Partition, Sample
+from activeclust.zeroshot.search import Search
 
-MAX_CLUSTERS = 200
 ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
 PARTITION_SHARE = 0.6  # weight in the posterior; above 0.5, so that the partition decides
 LEAST_CLUSTER = 3  # number of rows of the sample
@@ -70,77 +67,51 @@ class Discovery:
     chosen: Chosen
 
 
-def discover(
-    session: Session, selector: Selector, max_clusters: int = MAX_CLUSTERS, n_clusters: int | None = None
-) -> Discovery:
+def discover(session: Session, told: Search, n_clusters: int | None = None) -> Discovery:
     """Clusters of the session's rows, and the posterior over them.
 
     Parameters
     ----------
     session : Session
-    selector : Selector
-    max_clusters : int
-        Maximum number of clusters.
+    told : Search
+        Of the session's views.
     n_clusters : int or None
-        The exact number of clusters, if known; ``max_clusters`` is then ignored.
+        The exact number of clusters that the candidates have, if it was given.
     """
-    views = session.views
-    chosen = choose_partition(views, selector, max_clusters, n_clusters)
-    rows, codes = typical_rows(views, chosen.labels)
+    chosen = choose_partition(told, n_clusters)
+    rows, codes = typical_rows(session.views, chosen.labels)
     posterior = session.posterior(rows, codes)
     known = (1 - PARTITION_SHARE) * posterior.known
     known[np.arange(len(known)), chosen.labels] += PARTITION_SHARE
     return Discovery(rows, codes, Posterior(known, posterior.new), chosen)
 
 
-def choose_partition(
-    views: Views,
-    selector: Selector | None = None,
-    max_clusters: int = MAX_CLUSTERS,
-    n_clusters: int | None = None,
-) -> Chosen:
+def choose_partition(told: Search, n_clusters: int | None = None) -> Chosen:
     """The candidate that is expected to agree most with the truth, extended to every distinct row.
 
     Parameters
     ----------
-    views : Views
-    selector : Selector or None
-        None for the weights in the package.
-    max_clusters : int
-        At least 1.
+    told : Search
     n_clusters : int or None
-        The exact number of clusters, if known.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer rows than ``n_clusters``, or if ``n_clusters`` is too large.
+        The exact number of clusters that the candidates have, if it was given.
 
     Examples
     --------
     >>> from activeclust.views.views import make_views
+    >>> from activeclust.zeroshot.search import search
     >>> rng = np.random.default_rng(0)
     >>> views = make_views(np.repeat([[0.0, 0], [20, 0], [0, 20]], 60, axis=0) + rng.normal(size=(180, 2)))
-    >>> np.bincount(choose_partition(views).labels).tolist()
+    >>> np.bincount(choose_partition(search(views)).labels).tolist()
     [60, 60, 60]
     """
-    selector = load_selector() if selector is None else selector
-    sample = draw_sample(views, SAMPLE)
-    if n_clusters is not None and n_clusters > sample.m:
-        raise InvalidInput(
-            f"{n_clusters:,} clusters cannot be found among {sample.m:,} distinct rows (n_clusters={n_clusters}); "
-            f"at most {SAMPLE:,} rows are looked at."
-        )
-    one, *others = candidates(sample, n_clusters)
-    found = [one, *(p for p in others if (max_clusters >= p.K if n_clusters is None else n_clusters == p.K))]
+    found, sample = told.found, told.sample
     probability, taken = np.eye(len(found))[0], 0
-    several = n_clusters is not None or not is_one_body(views.pca)
+    several = n_clusters is not None or not is_one_body(sample.whole.pca)
     if len(found) > 1 and n_clusters != 1 and several:
-        description = describe(sample, found)
-        probability = selector.probabilities(description)
+        probability = told.probability.copy()
         probability[0] = 0.0  # a single cluster is excluded here
         probability /= max(probability.sum(), 1e-300)
-        taken = take(probability, description.agreement)
+        taken = take(probability, told.description.agreement)
     best = found[taken]
     sampled = best.labels if n_clusters is not None else without_specks(best.labels, sample.views)
     labels = _by_size(_to_all_rows(sample, sampled, best))

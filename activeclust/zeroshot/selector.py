@@ -108,13 +108,16 @@ class Selector(nn.Module):
         return torch.stack([member(x, agreement, mask) for member in self.members])
 
     @torch.inference_mode()
-    def probabilities(self, description: Description) -> np.ndarray:
-        """(p,) probability of each candidate of one data set to be the best of them, mean of the members."""
+    def judge(self, description: Description) -> tuple[np.ndarray, np.ndarray]:
+        """(p,) probability of each candidate of one data set to be the best, and (p,) its expected adjusted Rand index.
+
+        Means of the members; the probabilities sum to 1.
+        """
         features = torch.as_tensor(description.features)[None]
         agreement = torch.as_tensor(description.agreement)[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool)
-        out = self(features, agreement, mask)[:, 0]
-        return out[..., 0].double().softmax(-1).mean(0).numpy()
+        out = self(features, agreement, mask)[:, 0].double()
+        return out[..., 0].softmax(-1).mean(0).numpy(), torch.sigmoid(out[..., 1]).mean(0).numpy()
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,0 +1,1 @@
+"""The posterior combined with candidate partitions of the rows, by a small trained network."""

@@ -1,0 +1,207 @@
+"""The network that combines a posterior with candidate partitions.
+
+A partition says of a row what the anchors in its part say. Two sums over the candidates use that: a product of experts,
+each candidate raised to a power that depends on the candidate and the part, and a mixture of experts, which averages
+over the candidates by how likely they are given the rows and the anchors. The powers, the weights, and how far both
+change the posterior of a row are computed by small networks from :mod:`activeclust.consensus.support`. Combining
+classifiers with partitions of the same rows is known as consensus between classification and clustering (C3E: Acharya,
+Hruschka, Ghosh and Acharyya, Multiple Classifier Systems 2011); there the weights are set by hand.
+
+Shapes: b rows, C clusters, P candidates, G parts of all candidates.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from activeclust.consensus.support import N_CANDIDATE, N_PART, N_TASK, Support
+from activeclust.errors import WeightsError
+
+WEIGHTS = Path(__file__).parent / "weights" / "consensus.safetensors"
+_N_ROW = 14
+_BEGIN = -2.0  # before softplus: the powers with which training begins are small
+_LIMIT = 3.0  # largest logarithm of a factor
+_STANDARD = 5.0  # features are clipped to this many standard deviations
+
+
+@dataclass(frozen=True)
+class ConsensusConfig:
+    """Size of the network."""
+
+    width: int = 32
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain numbers, for the model card."""
+        return asdict(self)
+
+
+class Consensus(nn.Module):
+    """Combines a posterior with candidate partitions.
+
+    Parameters
+    ----------
+    config : ConsensusConfig
+    """
+
+    candidate_mean: Tensor
+    candidate_spread: Tensor
+    part_mean: Tensor
+    part_spread: Tensor
+
+    def __init__(self, config: ConsensusConfig = ConsensusConfig()) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        for name, size in (("candidate", N_CANDIDATE + N_TASK), ("part", N_PART)):
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_spread", torch.ones(size))
+        self.candidate = nn.Sequential(
+            nn.Linear(N_CANDIDATE + N_TASK, width), nn.GELU(), nn.Linear(width, width), nn.GELU()
+        )
+        self.weight = _zero(nn.Linear(width, 2))  # of a candidate in the product and in the mixture
+        self.before = nn.Parameter(torch.tensor([[0.5, 0.5], [0.5, 1.0]]))
+        self.part = _layers(N_PART + width, width, 3)
+        self.row = _layers(N_TASK + _N_ROW, width, 5)
+
+    def tables(self, support: Support) -> Tensor:
+        """(G, 2 C + 2) what each part says: log-score of each cluster and of none of them, share of each, whether
+        it is covered; each times the weight of its candidate, so that a row's sum over its parts is the result."""
+        features = torch.cat([support.candidate, support.task.expand(len(support.candidate), -1)], 1)
+        z = self.candidate(_standard(features, self.candidate_mean, self.candidate_spread))
+        weight = (self.weight(z) + support.before @ self.before).softmax(0)[support.of_part]
+        part = torch.cat([_standard(support.part, self.part_mean, self.part_spread), z[support.of_part]], 1)
+        anchors, mean, new = self.part(part).split(1, dim=1)
+        score = nn.functional.softplus(anchors + _BEGIN) * _centred(support.anchors)
+        score = score + nn.functional.softplus(mean + _BEGIN) * _centred(support.mean)
+        product = torch.cat([score, new], 1) * weight[:, :1]
+        mixture = torch.cat([support.anchors.exp(), support.covered[:, None]], 1) * weight[:, 1:]
+        return torch.cat([product, mixture], 1)
+
+    def forward(
+        self, tables: Tensor, task: Tensor, parts: Tensor, known: Tensor, new: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The combined posterior of b rows, which are independent of each other.
+
+        Parameters
+        ----------
+        tables : Tensor (G, 2 C + 2)
+            From :meth:`tables`.
+        task : Tensor (N_TASK,)
+        parts : Tensor (b, P) of int64
+            From :meth:`activeclust.consensus.candidates.Candidates.parts`.
+        known : Tensor (b, C)
+            Log-posterior over the clusters.
+        new : Tensor (b,)
+            Logit of none of the clusters.
+
+        Returns
+        -------
+        known, new : Tensor (b, C), (b,)
+            As the arguments.
+        """
+        C = known.shape[1]
+        told = nn.functional.embedding_bag(parts, tables, mode="sum")
+        product, other, share, covered = told.split([C, 1, C, 1], dim=1)
+        mixture = _centred(share.clamp_min(1e-12).log())
+        row = self._row_features(known, new, product, other, share, covered)
+        factors = self.row(torch.cat([row, task.expand(len(row), -1)], 1))
+        own, of_product, of_new = factors[:, :3].clamp(-_LIMIT, _LIMIT).exp().split(1, dim=1)
+        shift, of_mixture = factors[:, 3:4], nn.functional.softplus(factors[:, 4:] + _BEGIN)
+        score = own * known + of_product * product + of_mixture * mixture
+        return torch.log_softmax(score, 1), new + (of_new * other + shift).squeeze(1)
+
+    def _row_features(
+        self, known: Tensor, new: Tensor, product: Tensor, other: Tensor, share: Tensor, covered: Tensor
+    ) -> Tensor:
+        C = known.shape[1]
+        scale = math.log(max(C, 1.5))
+        p, log_q = known.exp(), torch.log_softmax(product, 1)
+        q = log_q.exp()
+        top = p.topk(min(2, C), dim=1).values
+        best = p.argmax(1, keepdim=True)
+        columns = [
+            top[:, :1], top[:, :1] - (top[:, 1:] if C > 1 else 0.0), -(p * known).sum(1, keepdim=True) / scale,
+            new[:, None] / 4, q.amax(1, keepdim=True), -(q * log_q).sum(1, keepdim=True) / scale, q.gather(1, best),
+            other, (p * q).sum(1, keepdim=True), (product.amax(1, keepdim=True) / 3).clamp(-3, 3),
+            covered, share.amax(1, keepdim=True), share.gather(1, best), (p * share).sum(1, keepdim=True),
+        ]  # fmt: skip
+        return torch.cat(columns, 1)
+
+
+def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    last = _zero(nn.Linear(width, outputs))
+    return nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), last)
+
+
+def _zero(layer: nn.Linear) -> nn.Linear:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _standard(features: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+    return ((features - mean) / spread).clamp(-_STANDARD, _STANDARD)
+
+
+def _centred(scores: Tensor) -> Tensor:
+    return scores - scores.mean(1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights in memory.
+
+    Attributes
+    ----------
+    model : Consensus
+        In evaluation mode.
+    card : dict
+        The model card.
+    hash : str
+        First 16 hexadecimal digits of the weight file's BLAKE2b hash.
+    """
+
+    model: Consensus
+    card: dict
+    hash: str
+
+
+@functools.lru_cache(maxsize=4)
+def load_consensus(path: str | Path = WEIGHTS) -> Trained:
+    """The network at ``path``, read once per process.
+
+    Raises
+    ------
+    WeightsError
+        If the file or its card is missing, or is of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    card_path = path.with_suffix(".json")
+    try:
+        card = json.loads(card_path.read_text())
+        state = load_file(path)
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        raise WeightsError(
+            f"Could not read the weights {path} with their card {card_path.name}: {error}. Expected a .safetensors "
+            "file and a .json file of the same name, as `activeclust pretrain-consensus` writes them."
+        ) from error
+    try:
+        model = Consensus(ConsensusConfig(**card["config"]))
+        model.load_state_dict(state)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"The weights {path} do not fit this version's consensus: {str(error).splitlines()[0]}"
+        ) from error
+    return Trained(model.eval().requires_grad_(False), card, digest)

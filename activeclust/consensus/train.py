@@ -1,0 +1,409 @@
+"""Training of the consensus: data sets of the prior in, weights out.
+
+First the data sets are drawn, their candidates computed, and the posterior network applied to several sets of anchors;
+each data set is a file, so an interrupted drawing resumes. Then the consensus is trained in passes over them, with a
+checkpoint after each. The posterior network and the selector stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from activeclust.consensus.candidates import Candidates
+from activeclust.consensus.combine import log_of, logit_of
+from activeclust.consensus.network import Consensus, ConsensusConfig
+from activeclust.consensus.support import Support, support
+from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.pfn.inference import Network, Session, load_network
+from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
+from activeclust.pfn.tasks import distinct_labels, draw_anchors
+from activeclust.views.views import Views, make_views
+from activeclust.zeroshot.search import search
+from activeclust.zeroshot.train import PARTITION_PRIOR
+
+#: data sets whose clusters can be recognised, so that partitions are right more often
+EASIER_PRIOR = replace(PARTITION_PRIOR, rows=(60, 1000))
+TASKS = 7  #: sets of anchors per data set
+_QUERIES = 160  # number of rows per task in the loss
+_LEAST_ROWS, _MOST_ROWS = 16, 1500  # distinct rows of a data set
+_HELD_EVERY = 12  # one data set in this many is held out
+_WRONG = 0.15  # share of tasks with wrong labels
+_FRESH = 0.05  # minimum standard deviation of a feature
+_AVERAGE = 0.998  # decay of the running average of the weights per step
+
+
+@dataclass(frozen=True)
+class ConsensusOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    prior : Prior
+        With its numbers of rows limited to 1,400.
+    easier : Prior
+        A second prior, of data sets whose clusters can be recognised.
+    easier_share : float
+        Share of the data sets that are drawn from it.
+    config : ConsensusConfig
+    datasets : int
+        Total number of data sets, including those already in the folder.
+    epochs : int
+        Passes over them.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate falls to zero along a cosine.
+    batch : int
+        Tasks per step.
+    seed : int
+    workers : int
+        Processes that draw data sets.
+    """
+
+    prior: Prior = PACKAGE_PRIOR
+    easier: Prior = EASIER_PRIOR
+    easier_share: float = 0.4
+    config: ConsensusConfig = field(default_factory=ConsensusConfig)
+    datasets: int = 2000
+    epochs: int = 6
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    batch: int = 16
+    seed: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.datasets < 2 * _HELD_EVERY:
+            raise InvalidInput(
+                f"datasets must be at least {2 * _HELD_EVERY}, as one in {_HELD_EVERY} is held out; "
+                f"got {self.datasets}."
+            )
+
+
+@dataclass
+class Task:
+    """One task: the support of the likely candidates, and q rows whose clusters are to be predicted.
+
+    Attributes
+    ----------
+    support : Support
+    parts : Tensor (q, P) of int32
+    known, new : Tensor (q, C), (q,)
+        Log-posterior over the clusters and logit of none of them, without the candidates.
+    target : Tensor (q,) of int64
+        0 to C - 1, or C for none of the clusters that have an anchor.
+    """
+
+    support: Support
+    parts: Tensor
+    known: Tensor
+    new: Tensor
+    target: Tensor
+
+
+def draw_judged(
+    options: ConsensusOptions, index: int, network: Network | None = None
+) -> dict[str, np.ndarray]:
+    """Data set ``index`` of a training, as the arrays of a file."""
+    network = load_network() if network is None else network
+    rng = np.random.default_rng([options.seed, index])
+    views, truth = _drawn(options, rng)
+    told = search(views)
+    candidates = Candidates.of(told)
+    arrays: dict[str, np.ndarray] = {"truth": truth.astype(np.int16)}
+    if candidates is not None:
+        arrays |= {name: getattr(candidates, name).numpy() for name in _KEPT}
+        arrays["single"] = np.array(candidates.single, dtype=np.float32)
+    session = Session(views, network, torch.device("cpu"))
+    for t in range(TASKS):
+        rows = draw_anchors(views, truth, rng)
+        names, codes = np.unique(_mistaken(truth[rows], rng), return_inverse=True)
+        posterior = session.posterior(rows, codes)
+        arrays |= {
+            f"rows{t}": rows.astype(np.int16), f"codes{t}": codes.astype(np.int16),
+            f"names{t}": names.astype(np.int16), f"known{t}": posterior.known.astype(np.float16),
+            f"new{t}": posterior.new.astype(np.float32),
+        }  # fmt: skip
+    return arrays
+
+
+_KEPT = ("labels", "rows", "nearest", "counts", "probability", "expected", "agreement")
+
+
+def _drawn(options: ConsensusOptions, rng: np.random.Generator) -> tuple[Views, np.ndarray]:
+    """Views of a data set, and the true cluster of each distinct row."""
+    easier = rng.random() < options.easier_share
+    while True:
+        prior = options.easier if easier else _shorter(options.prior, rng)
+        X, y = draw_dataset(prior, rng)
+        views = make_views(X)
+        if _LEAST_ROWS <= views.n_rows <= _MOST_ROWS:
+            return views, distinct_labels(views, y)
+
+
+def _shorter(prior: Prior, rng: np.random.Generator) -> Prior:
+    """One of the prior's variants, with at most 1,400 rows."""
+    weights, variants = prior.variants()
+    chosen = variants[rng.choice(len(weights), p=weights)]
+    return replace(chosen, rows=(min(chosen.rows[0], 1400), min(chosen.rows[1], 1400)))
+
+
+def _mistaken(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    names = np.unique(codes)
+    if len(names) > 1 and rng.random() < _WRONG:
+        wrong = rng.random(len(codes)) < rng.uniform(0.02, 0.25)
+        codes = np.where(wrong, rng.choice(names, len(codes)), codes)
+    return codes
+
+
+def read_tasks(file: Path, rng: np.random.Generator, queries: int = _QUERIES) -> Iterator[Task]:
+    """The tasks of a file of :func:`draw_judged`, each with at most ``queries`` random rows that are not anchors."""
+    with np.load(file) as z:
+        if "labels" not in z:
+            return
+        tensors = {name: torch.as_tensor(z[name]) for name in _KEPT}
+        candidates = Candidates(**tensors, single=float(z["single"]))
+        truth = z["truth"].astype(np.int64)
+        for t in range(TASKS):
+            rows, codes = (z[f"{name}{t}"].astype(np.int64) for name in ("rows", "codes"))
+            names = z[f"names{t}"].astype(np.int64)
+            column = np.full(int(truth.max()) + 1, len(names))
+            column[names] = np.arange(len(names))
+            others = np.setdiff1d(np.arange(len(truth)), rows)
+            at = torch.as_tensor(rng.choice(others, min(queries, len(others)), replace=False))
+            known = torch.as_tensor(z[f"known{t}"].astype(np.float32))
+            yield task_of(
+                candidates, torch.as_tensor(rows), torch.as_tensor(codes), known, torch.as_tensor(z[f"new{t}"]), at,
+                torch.as_tensor(column[truth])[at],
+            )  # fmt: skip
+
+
+def task_of(
+    candidates: Candidates,
+    rows: Tensor,
+    codes: Tensor,
+    known: Tensor,
+    new: Tensor,
+    at: Tensor,
+    target: Tensor,
+) -> Task:
+    """The task of predicting ``target`` (q,) at the rows ``at`` (q,), from anchors and their posterior of all rows."""
+    likely = candidates.likely(rows, codes)
+    told = support(likely, rows, codes, known[likely.rows], new[likely.rows])
+    return Task(told, likely.parts(at).to(torch.int32), log_of(known[at]), logit_of(new[at]), target)
+
+
+def loss_of(known: Tensor, new: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-loss of rows of known clusters, and that of *none of the clusters*; each a mean over all rows."""
+    unseen = target == known.shape[1]
+    seen = ~unseen
+    nll = -known[seen].gather(1, target[seen][:, None]).sum()
+    none = torch.nn.functional.binary_cross_entropy_with_logits(new, unseen.float())
+    return nll / len(target), none
+
+
+class _Drawing(torch.utils.data.Dataset):
+    def __init__(self, options: ConsensusOptions, folder: Path, indices: list[int]) -> None:
+        self.options, self.folder, self.indices = options, folder, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> int:
+        index = self.indices[i]
+        temporary = self.folder / f"{index:06d}.part.npz"
+        np.savez(temporary, allow_pickle=False, **draw_judged(self.options, index))
+        temporary.replace(self.folder / f"{index:06d}.npz")
+        return index
+
+
+class ConsensusTrainer:
+    """A training run in a folder; :meth:`export` writes weights.
+
+    Parameters
+    ----------
+    options : ConsensusOptions
+    folder : path
+        Created if it does not exist; data sets and a checkpoint in it are used.
+    """
+
+    def __init__(self, options: ConsensusOptions, folder: str | Path) -> None:
+        self.options, self.folder = options, Path(folder)
+        self.datasets = self.folder / "datasets"
+        self.datasets.mkdir(parents=True, exist_ok=True)
+        with torch.random.fork_rng():
+            torch.manual_seed(options.seed)
+            self.model = Consensus(options.config)
+        self.average = Consensus(options.config)
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.scores: dict[str, float] = {}
+        if self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that keeps the state for the next start."""
+        return self.folder / "checkpoint.ckpt"
+
+    def files(self) -> list[Path]:
+        """The data sets drawn so far."""
+        return sorted(f for f in self.datasets.glob("*.npz") if not f.stem.endswith(".part"))
+
+    def draw(self, report: Callable[[int], None] | None = None) -> None:
+        """Draw the missing data sets; ``report(number of data sets)`` is called after each."""
+        there = {int(file.stem) for file in self.files()}
+        missing = [i for i in range(self.options.datasets) if i not in there]
+        missing = missing[: max(0, self.options.datasets - len(there))]
+        stream = torch.utils.data.DataLoader(
+            _Drawing(self.options, self.datasets, missing), batch_size=None, num_workers=self.options.workers
+        )
+        for done, _ in enumerate(stream, start=1):
+            if report is not None:
+                report(len(there) + done)
+
+    def run(self, report: Callable[[ConsensusTrainer, float], None] | None = None) -> None:
+        """Train to the last epoch; ``report(trainer, loss)`` is called after each."""
+        rng = np.random.default_rng([self.options.seed, 1])
+        training: list[Task] = []
+        held: list[Task] = []
+        for file in self.files():
+            (training if int(file.stem) % _HELD_EVERY else held).extend(read_tasks(file, rng))
+        if self.epoch == 0:
+            self._standardise(training, rng)
+        while self.epoch < self.options.epochs:
+            began = time.monotonic()
+            loss = self._pass(training)
+            self.epoch += 1
+            self.seconds += time.monotonic() - began
+            self.scores = self._scored(held)
+            self.save()
+            if report is not None:
+                report(self, loss)
+
+    def _standardise(self, training: list[Task], rng: np.random.Generator) -> None:
+        candidate = [torch.cat([t.support.candidate, t.support.task.expand(len(t.support.candidate), -1)], 1)
+                     for t in training]  # fmt: skip
+        part = [t.support.part[torch.as_tensor(rng.integers(len(t.support.part), size=64))] for t in training]
+        for model in (self.model, self.average):
+            for name, of in (("candidate", torch.cat(candidate)), ("part", torch.cat(part))):
+                getattr(model, f"{name}_mean").copy_(of.mean(0))
+                getattr(model, f"{name}_spread").copy_(of.std(0).clamp_min(_FRESH))
+
+    def _pass(self, training: list[Task]) -> float:
+        options = self.options
+        order = np.random.default_rng([options.seed, 2, self.epoch]).permutation(len(training))
+        steps = math.ceil(len(order) / options.batch)
+        losses = []
+        for at in np.array_split(order, steps):
+            done = self.step / (options.epochs * steps)
+            rate = options.learning_rate * min(1.0, (self.step + 1) / 100)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+            loss = torch.stack([torch.stack(self._loss(self.model, training[i])).sum() for i in at]).mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.step += 1
+            decay = min(_AVERAGE, (self.step + 1) / (self.step + 10))
+            with torch.no_grad():
+                for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                    mean.lerp_(now, 1 - decay)
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
+
+    @staticmethod
+    def _loss(model: Consensus, task: Task) -> tuple[Tensor, Tensor]:
+        tables = model.tables(task.support)
+        known, new = model(tables, task.support.task, task.parts.long(), task.known, task.new)
+        return loss_of(known, new, task.target)
+
+    def _scored(self, held: list[Task]) -> dict[str, float]:
+        """Log-losses on the held-out data sets, without and with the consensus."""
+        with torch.inference_mode():
+            ours = np.mean([[float(x) for x in self._loss(self.average, t)] for t in held], axis=0)
+            base = np.mean([[float(x) for x in loss_of(t.known, t.new, t.target)] for t in held], axis=0)
+        return {
+            "held_out_tasks": len(held),
+            "held_out_log_loss": round(float(ours[0]), 4), "held_out_none_of_these": round(float(ours[1]), 4),
+            "held_out_log_loss_before": round(float(base[0]), 4),
+            "held_out_none_of_these_before": round(float(base[1]), 4),
+        }  # fmt: skip
+
+    def save(self) -> None:
+        """Write the checkpoint; after an interrupted write the previous one remains."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "scores": self.scores,
+            "config": self.options.config.as_dict(),
+        }
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        if state["config"] != self.options.config.as_dict():
+            raise RunMismatch(
+                f"The checkpoint {self.checkpoint} is of a consensus with {state['config']}, not with "
+                f"{self.options.config.as_dict()}: take another folder."
+            )
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.scores = state["scores"]
+
+    def export(self, path: str | Path, scores: dict | None = None) -> tuple[Path, Path]:
+        """Write the running average of the weights as safetensors, and the model card as JSON in the same folder.
+
+        Parameters
+        ----------
+        path : path
+            File of the weights, with the extension ``.safetensors``.
+        scores : dict, optional
+            Further scores for the model card.
+        """
+        from safetensors.torch import save_file
+
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: p.contiguous() for name, p in self.average.state_dict().items()}, path)
+        path.chmod(0o644)
+        options = {k: v for k, v in asdict(self.options).items() if k not in ("prior", "easier", "config")}
+        card = {
+            "config": self.options.config.as_dict(),
+            "prior": self.options.prior.as_dict(),
+            "easier": self.options.easier.as_dict(),
+            "posterior": load_network().hash,
+            "data_sets": len(self.files()),
+            "epochs": self.epoch,
+            "training_minutes": round(self.seconds / 60, 1),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+            "torch": torch.__version__,
+            "options": options,
+            "scores": {**self.scores, **(scores or {})},
+        }
+        card_path = path.with_suffix(".json")
+        card_path.write_text(json.dumps(card, indent=2) + "\n")
+        return path, card_path
