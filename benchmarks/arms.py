@@ -1,4 +1,4 @@
-"""The network's own rules without the network: each alone, their mean, and the one that leave-one-out picks."""
+"""Parts of ours alone: the network without partitions; each of its rules, their mean, the one leave-one-out picks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from activeclust import PFNClusterer
 from activeclust.clusterer import Prepared
 
 MEAN, CHOSEN = "mean of the rules", "rule by leave-one-out"
+ALONE = "network alone"  # its posterior, not combined with candidate partitions
 _CHUNK = 4096  # rows
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
-from arms import CHOSEN, MEAN
+from arms import ALONE, CHOSEN, MEAN
 from scores import half_width, signed_rank
 from summary import (
     BEST_RIVAL,
@@ -35,6 +35,7 @@ PLACE = re.compile(r"(<!-- results: (?P<what>[^>]+?) -->\n).*?(\n?<!-- end of re
 
 NAMES = {
     OURS: "**activeclust**",
+    ALONE: "its network alone, without partitions",
     MEAN: "mean of its rules",
     CHOSEN: "rule chosen by leave-one-out",
     BEST_RULE: "*best rule of each data set, known afterwards*",
@@ -138,7 +139,7 @@ def against(name: str, *groups: str) -> str:
     several = frame["data"].nunique() > 1
     unit, anchors = ("data" if several else "draw"), list(dict.fromkeys(frame["anchors"]))
     order = table(frame, "accuracy").index
-    methods = [m for m in (MEAN, CHOSEN) if m in order]
+    methods = [m for m in (ALONE, MEAN, CHOSEN) if m in order]
     methods += [m for m in order if m not in NAMES and "told" not in m][:RIVALS]
     note = ", p of Wilcoxon's signed-rank test, sets on which ours is worse" if several else ""
     lines = [

@@ -13,7 +13,7 @@ clustering/*.npz and modern/*.npz; without it, `mnist` runs on the 5,000 digits 
 OMP_NUM_THREADS says how many threads. A run that was killed resumes when it is started again. A method that gives NaN
 stops the benchmark.
 
-After a change of the network alone, `--ours-again` measures ours and the arms without a network on the same rows and
+After a change of ours alone, `--ours-again` measures ours and its parts on the same rows and
 anchors; the rivals' records stay. Tabular networks are rivals where their weights are on the machine:
 `pip install tabicl` and `--tabicl FILE.ckpt`, `pip install tabpfn` and `--tabpfn FILE.ckpt`.
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from arms import network_free
+from arms import ALONE, network_free
 from data import COLLECTIONS
 from draws import SEED, anchor_draws
 from methods import ESTIMATED, BrokenRival, Rival, answer, rivals, tabular_networks
@@ -36,6 +36,7 @@ from problem import Problem
 from records import FIGURES, KEY, Progress, Records, read
 from rows import Collection
 from scores import of_labels, of_posterior
+from sklearn.base import clone
 from summary import OURS, figure, is_rule, report
 
 from activeclust import PFNClusterer
@@ -99,7 +100,7 @@ def measure(
 
 
 def of_ours(problem: Problem, anchors: np.ndarray, model: PFNClusterer) -> list[dict]:
-    """Records of the arms without a network, and last of ours: a killed run has all of them or none."""
+    """Records of parts of ours alone, and last of ours: a killed run has all of them or none."""
     names, codes = np.unique(problem.rows.y[anchors], return_inverse=True)
     at = np.setdiff1d(problem.rows.scored, anchors)
     truth = problem.rows.y[at]
@@ -107,6 +108,8 @@ def of_ours(problem: Problem, anchors: np.ndarray, model: PFNClusterer) -> list[
     for name, known in network_free(model, problem.prepared, anchors, codes).items():
         scores = of_posterior(known[at], names, truth)
         records.append({"method": name} | {k: v for k, v in scores.items() if k in OF_KNOWN})
+    alone, none = clone(model).set_params(consensus="off").posterior(problem.prepared, anchors, codes)
+    records.append({"method": ALONE} | of_posterior(alone[at], names, truth, none[at]))
     began = time.perf_counter()
     posterior, new = model.posterior(problem.prepared, anchors, codes)
     seconds = time.perf_counter() - began

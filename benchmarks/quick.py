@@ -4,7 +4,7 @@
     python benchmarks/quick.py --data DIR --weights pretrain-out/pfn.safetensors
 
 One draw on parts of four collections: ours alone, no rivals, no files. What ships is measured by
-`posterior.py`, over ten draws. `--rules` adds the arms without a network, which the network has to beat.
+`posterior.py`, over ten draws. `--rules` adds its parts alone, which it has to beat.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from arms import network_free
+from arms import ALONE, network_free
 from data import COLLECTIONS
 from draws import anchor_draws
 from rows import Rows, sample_of
 from scores import of_posterior
+from sklearn.base import clone
 from tables import keel
 
 from activeclust import PFNClusterer
@@ -80,6 +81,8 @@ def check(parts: list[Part], data: Path, model: PFNClusterer, draws: int, rules:
                     posterior, new = model.posterior(prepared, anchors, codes)
                     arms = {"activeclust": (posterior, new)}
                     if rules:
+                        alone = clone(model).set_params(consensus="off")
+                        arms[ALONE] = alone.posterior(prepared, anchors, codes)
                         arms |= {
                             n: (p, None) for n, p in network_free(model, prepared, anchors, codes).items()
                         }
@@ -126,7 +129,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("ACTIVECLUST_DATA"))
     parser.add_argument("--weights", type=Path, help="a .safetensors file; those of the package if not given")
     parser.add_argument("--draws", type=int, default=1)
-    parser.add_argument("--rules", action="store_true", help="beside it the arms without a network")
+    parser.add_argument("--rules", action="store_true", help="beside it its parts alone")
     parser.add_argument("--each-set", action="store_true", help="a line a data set too")
     options = parser.parse_args()
     if not options.data:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from arms import CHOSEN, MEAN
+from arms import ALONE, CHOSEN, MEAN
 from methods import TOLD
 from scores import half_width, signed_rank
 
@@ -33,7 +33,7 @@ def is_rule(methods: pd.Series) -> pd.Series:
 
 def is_rival(methods: pd.Series) -> pd.Series:
     """Which are rivals that know no more than ours."""
-    return ~is_rule(methods) & ~methods.isin([OURS, MEAN, CHOSEN]) & ~methods.str.contains(TOLD)
+    return ~is_rule(methods) & ~methods.isin([OURS, ALONE, MEAN, CHOSEN]) & ~methods.str.contains(TOLD)
 
 
 def by_set(frame: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def table(frame: pd.DataFrame, value: str) -> pd.DataFrame:
     methods = pd.Series(sets.index.get_level_values("method").unique())
     means = sets.groupby("method").mean().where(sets.groupby("method").count() == whole)
     means = means.dropna(how="all")
-    rows = [means.loc[[name]] for name in (OURS, MEAN, CHOSEN) if name in means.index]
+    rows = [means.loc[[name]] for name in (OURS, ALONE, MEAN, CHOSEN) if name in means.index]
     for title, which in ((BEST_RULE, is_rule(methods)), (BEST_RIVAL, is_rival(methods))):
         best = best_of_each(sets, methods[which], value)
         if len(best):

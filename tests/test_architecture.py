@@ -29,10 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"errors", "resources"},
     "pfn": {"errors", "resources", "views"},
     "zeroshot": {"errors", "resources", "views", "pfn"},
-    "consensus": {"errors", "views", "pfn", "zeroshot"},
-    "clusterer": {
-        "errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot", "consensus",
-    },
+    "clusterer": {"errors", "labels", "resources", "validation", "datasets", "views", "pfn", "zeroshot"},
     "store": {"errors", "labels", "identities", "files", "resources"},
     "annotators": {"errors", "labels", "files"},
     "datasets": {"errors", "labels", "identities", "files", "resources", "validation", "metrics"},
@@ -58,8 +55,8 @@ MAY_IMPORT["__main__"] = {"cli"}
 
 #: libraries that stay in their packages
 ONLY_IN = {
-    "torch": {"views", "pfn", "zeroshot", "consensus", "clusterer"},
-    "safetensors": {"pfn", "zeroshot", "consensus"},
+    "torch": {"views", "pfn", "zeroshot", "clusterer"},
+    "safetensors": {"pfn", "zeroshot"},
     "faiss": {"views"},
     "openTSNE": {"views"},
     "psutil": {"resources"},

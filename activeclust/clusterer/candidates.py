@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activeclust.clusterer.prepared import Prepared
+from activeclust.resources.cache import cached
+from activeclust.views.packing import code_hash
 
 if TYPE_CHECKING:
-    from activeclust.consensus.candidates import Candidates
+    from activeclust.zeroshot.consensus.candidates import Candidates
     from activeclust.zeroshot.search import Search
 
 
@@ -35,9 +39,32 @@ def search_of(
 
 def candidates_of(prepared: Prepared, weights: str | Path | None) -> Candidates | None:
     """The candidates as the consensus reads them; None where all rows are one part in each."""
-    from activeclust.consensus.candidates import Candidates
+    from activeclust.zeroshot.consensus.candidates import Candidates
+
+    def make() -> Candidates | None:
+        return Candidates.of(search_of(prepared, weights))
+
+    def packed() -> dict:
+        found = make()
+        return {} if found is None else found.pack()
 
     key = ("candidates", str(weights))
     if key not in prepared._searched:
-        prepared._searched[key] = Candidates.of(search_of(prepared, weights))
+        if prepared.cached and weights is None:
+            arrays = cached(f"candidates-{prepared.data_hash}-{prepared.source.n_rows}-{_code()}", packed)
+            prepared._searched[key] = Candidates.unpack(arrays) if arrays else None
+        else:
+            prepared._searched[key] = make()
     return prepared._searched[key]
+
+
+@functools.cache
+def _code() -> str:
+    """A hash of the code and weights that candidates depend on."""
+    from activeclust import zeroshot
+    from activeclust.zeroshot.selector import WEIGHTS
+
+    folder = Path(str(zeroshot.__file__)).parent
+    files = [*sorted(folder.rglob("*.py")), WEIGHTS]
+    content = code_hash().encode() + b"".join(file.read_bytes() for file in files)
+    return hashlib.blake2b(content, digest_size=4).hexdigest()

@@ -30,6 +30,7 @@ from activeclust.views.identity import content_hash, distinct_rows
 
 if TYPE_CHECKING:
     from activeclust.pfn.inference import Network, Session
+    from activeclust.zeroshot.consensus.network import Trained
 
 
 class PFNClusterer(ClusterMixin, PredictsNewRows):
@@ -63,8 +64,8 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
         Cache the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``).
     consensus : str or path, default="auto"
         Whether the network's posterior is combined with candidate partitions of the rows: ``"auto"`` does so with the
-        network in the package, ``"off"`` does not, and a ``.safetensors`` file written by ``activeclust
-        pretrain-consensus`` does so with any network.
+        weights in the package, ``"off"`` does not, and a ``.safetensors`` file written by ``activeclust
+        pretrain-consensus`` does so with any weights.
     random_state : int, RandomState, Generator or None
         Used by :meth:`suspect_anchors` only; the posterior is deterministic.
 
@@ -386,13 +387,13 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     @under_own_settings
     def model_hash(self) -> str:
         """The hash of all weights that the posterior depends on."""
-        return hash_of(self._network(), consensus_of(self.consensus, self.weights), self.partition_weights)
+        return hash_of(self._network(), self._consensus(), self.partition_weights)
 
     def _prepare(self, X: np.ndarray) -> Prepared:
         return prepare(X, self.landmarks, self.cache)
 
     def _posteriors(self, prepared: Prepared) -> Posteriors:
-        trained, session = consensus_of(self.consensus, self.weights), self._session(prepared)
+        trained, session = self._consensus(), self._session(prepared)
         if trained is None:
             return Posteriors(prepared, session, self._known)
         candidates = candidates_of(prepared, self.partition_weights)
@@ -405,6 +406,9 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
             raise InvalidInput(f"max_clusters must be at least 1, got {self.max_clusters!r}.")
         told = search_of(prepared, self.partition_weights, self.max_clusters, self._known.n)
         return discover(self._session(prepared), told, self._known.n)
+
+    def _consensus(self) -> Trained | None:
+        return consensus_of(self.consensus, self.weights, self.partition_weights)
 
     def _network(self) -> Network:
         return network_of(self.weights, self.device)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from activeclust.clusterer.prepared import Prepared
 
 if TYPE_CHECKING:
-    from activeclust.consensus.network import Trained
     from activeclust.pfn.inference import Network, Session
+    from activeclust.zeroshot.consensus.network import Trained
 
 
 def network_of(weights: str | Path | None, device: str) -> Network:
@@ -32,19 +32,20 @@ def session_of(prepared: Prepared, network: Network, device: str) -> Session:
     return prepared._session
 
 
-def consensus_of(consensus: str | Path, weights: str | Path | None) -> Trained | None:
-    """The consensus of the setting ``consensus`` beside the network of the file ``weights``; None for none.
+def consensus_of(consensus: str | Path, *weights: str | Path | None) -> Trained | None:
+    """The consensus of the setting ``consensus``; None for none.
 
     Parameters
     ----------
     consensus : str or path
-        ``"auto"``: that of the package with the package's network, and none with another, which it was not trained
-        for. ``"off"``: none. Otherwise a file.
-    weights : path or None
+        ``"auto"``: that of the package with the package's other networks, and none with others, which it was not
+        trained for. ``"off"``: none. Otherwise a file.
+    *weights : path or None
+        Files of the other networks; None for those in the package.
     """
-    from activeclust.consensus.network import WEIGHTS, load_consensus
+    from activeclust.zeroshot.consensus.network import WEIGHTS, load_consensus
 
-    if consensus == "off" or (consensus == "auto" and weights is not None):
+    if consensus == "off" or (consensus == "auto" and any(file is not None for file in weights)):
         return None
     return load_consensus(WEIGHTS if consensus == "auto" else consensus)
 

@@ -12,9 +12,9 @@ from activeclust.clusterer.known import KnownClusters
 from activeclust.clusterer.prepared import Prepared
 
 if TYPE_CHECKING:
-    from activeclust.consensus.candidates import Candidates
-    from activeclust.consensus.network import Consensus
     from activeclust.pfn.inference import Posterior, Session
+    from activeclust.zeroshot.consensus.candidates import Candidates
+    from activeclust.zeroshot.consensus.network import Consensus
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Posteriors:
         return self.known.hypothetical(out, answers)
 
     def _combined(self, at: np.ndarray, label: np.ndarray, posterior: Posterior) -> Posterior:
-        from activeclust.consensus.combine import combined
+        from activeclust.zeroshot.consensus.combine import combined
 
         if self.consensus is None or self.candidates is None:
             return posterior

@@ -28,9 +28,12 @@ class Prepared:
     ----------
     source : Views
         Of the distinct rows.
+    cached : bool
+        Whether what is computed from the rows is cached on disk.
     """
 
     source: Views
+    cached: bool = False
     _session: Any = field(default=None, repr=False, compare=False)
     _searched: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -100,13 +103,14 @@ class Prepared:
         """
         return Prepared(
             replace(self.source, first=first, inverse=inverse, data_hash=data_hash),
+            self.cached,
             self._session,
             self._searched,
         )
 
     def __getstate__(self) -> dict:
         # tensors on a device are created again after unpickling
-        return {"source": self.source, "_session": None, "_searched": {}}
+        return {"source": self.source, "cached": self.cached, "_session": None, "_searched": {}}
 
     def require_memory(self, anchors: int, clusters: int) -> None:
         """Raise :class:`NotEnoughMemory` where a posterior (k ``anchors``, C ``clusters``) would not fit."""
@@ -151,7 +155,7 @@ def prepare(X: np.ndarray, landmarks: int | None = None, cache: bool = True) -> 
 
     if not cache or len(X) < CACHED_FROM:
         return Prepared(make())
-    return Prepared(unpack(cached(key_of(X, landmarks), lambda: pack(make()))))
+    return Prepared(unpack(cached(key_of(X, landmarks), lambda: pack(make()))), cached=True)
 
 
 def _ask_for_views(n: int, d: int, landmarks: int | None) -> None:

@@ -29,11 +29,12 @@ def key_of(X: np.ndarray, landmarks: int | None) -> str:
     >>> key_of(np.eye(2), None) == key_of(np.eye(2), None) != key_of(np.eye(2), 1)
     True
     """
-    return f"views-{content_hash(X)}-{landmarks or 'all'}-{_code()}"
+    return f"views-{content_hash(X)}-{landmarks or 'all'}-{code_hash()}"
 
 
 @functools.cache
-def _code() -> str:
+def code_hash() -> str:
+    """A hash of the code that computes views, for the keys of what depends on them."""
     # changed code gives other keys, so no version number has to be increased by hand
     modules = (extension, identity, neighbors, order, projection, spectrum, views)
     files = [str(module.__file__) for module in modules]

@@ -1,1 +1,1 @@
-"""Clustering without anchors: candidate partitions, their descriptions, and a learned choice among them."""
+"""Candidate partitions: a learned choice among them without anchors, and their consensus with the posterior."""

@@ -208,9 +208,7 @@ def _valley_columns(sample: Sample, c: _Clusters) -> list[np.ndarray]:
     own = views.neighbors[:, :1].ravel()
     wide = views.neighbors
     far = np.repeat(np.arange(c.m), wide.shape[1] - near.shape[1])
-    wide_cross = (
-        (labels[far] != labels[wide[:, near.shape[1] :].ravel()]).mean(axis=0) if len(far) else share
-    )
+    wide_cross = (labels[far] != labels[wide[:, near.shape[1] :].ravel()]).mean(axis=0) if len(far) else share
     return [
         share, _log(share), _log((labels != labels[own]).mean(axis=0)), _log(wide_cross),
         _log(boundary.any(axis=1).mean(axis=0)),

@@ -15,7 +15,13 @@ from sklearn.datasets import load_iris
 from activeclust.cli import cli, main
 
 #: examples that serve until Ctrl-C or train for an hour: they are parsed
-PARSED = ("pretrain", "pretrain-zero-shot", "label-studio rows.csv", "annotate rows.csv")
+PARSED = (
+    "pretrain",
+    "pretrain-zero-shot",
+    "pretrain-consensus",
+    "label-studio rows.csv",
+    "annotate rows.csv",
+)
 TYPED = "n setosa\nn virginica\nn setosa\nn versicolor\n"  #: what is typed where a command asks; then the input ends
 
 

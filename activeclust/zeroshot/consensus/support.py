@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from activeclust.consensus.candidates import PSEUDO, Candidates, anchors_of_parts, left_out
+from activeclust.zeroshot.consensus.candidates import PSEUDO, Candidates, anchors_of_parts, left_out
 
 N_CANDIDATE, N_PART, N_TASK = 18, 13, 9
 _FLOOR = 1e-4  # lower bound of a mean probability before the logarithm

@@ -6,7 +6,8 @@ then say which of them are likely: :meth:`Candidates.likely`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -72,6 +73,17 @@ class Candidates:
             torch.as_tensor((search.description.agreement @ weight)[1:]).float(),
             float(search.probability[0]),
         )
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """As named arrays."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray]) -> Candidates:
+        """The candidates that :meth:`pack` converted; other arrays are left out."""
+        given = {field.name: arrays[field.name] for field in fields(cls)}
+        single = float(given.pop("single"))
+        return cls(**{name: torch.as_tensor(array) for name, array in given.items()}, single=single)
 
     def likely(self, rows: Tensor, codes: Tensor, most: int = LIKELY) -> Candidates:
         """The ``most`` candidates that are likeliest given that ``rows`` (k,) are of clusters ``codes`` (k,)."""

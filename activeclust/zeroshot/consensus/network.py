@@ -3,9 +3,9 @@
 A partition says of a row what the anchors in its part say. Two sums over the candidates use that: a product of experts,
 each candidate raised to a power that depends on the candidate and the part, and a mixture of experts, which averages
 over the candidates by how likely they are given the rows and the anchors. The powers, the weights, and how far both
-change the posterior of a row are computed by small networks from :mod:`activeclust.consensus.support`. Combining
-classifiers with partitions of the same rows is known as consensus between classification and clustering (C3E: Acharya,
-Hruschka, Ghosh and Acharyya, Multiple Classifier Systems 2011); there the weights are set by hand.
+change the posterior of a row are computed by small networks from :mod:`activeclust.zeroshot.consensus.support`.
+Combining classifiers with partitions of the same rows is known as consensus between classification and clustering (C3E:
+Acharya, Hruschka, Ghosh and Acharyya, Multiple Classifier Systems 2011); there the weights are set by hand.
 
 Shapes: b rows, C clusters, P candidates, G parts of all candidates.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from activeclust.consensus.support import N_CANDIDATE, N_PART, N_TASK, Support
 from activeclust.errors import WeightsError
+from activeclust.zeroshot.consensus.support import N_CANDIDATE, N_PART, N_TASK, Support
 
 WEIGHTS = Path(__file__).parent / "weights" / "consensus.safetensors"
 _N_ROW = 14
@@ -96,7 +96,7 @@ class Consensus(nn.Module):
             From :meth:`tables`.
         task : Tensor (N_TASK,)
         parts : Tensor (b, P) of int64
-            From :meth:`activeclust.consensus.candidates.Candidates.parts`.
+            From :meth:`activeclust.zeroshot.consensus.candidates.Candidates.parts`.
         known : Tensor (b, C)
             Log-posterior over the clusters.
         new : Tensor (b,)

@@ -19,15 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.consensus.candidates import Candidates
-from activeclust.consensus.combine import log_of, logit_of
-from activeclust.consensus.network import Consensus, ConsensusConfig
-from activeclust.consensus.support import Support, support
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.pfn.inference import Network, Session, load_network
 from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels, draw_anchors
 from activeclust.views.views import Views, make_views
+from activeclust.zeroshot.consensus.candidates import Candidates
+from activeclust.zeroshot.consensus.combine import log_of, logit_of
+from activeclust.zeroshot.consensus.network import Consensus, ConsensusConfig
+from activeclust.zeroshot.consensus.support import Support, support
 from activeclust.zeroshot.search import search
 from activeclust.zeroshot.train import PARTITION_PRIOR
 
@@ -123,8 +123,7 @@ def draw_judged(
     candidates = Candidates.of(told)
     arrays: dict[str, np.ndarray] = {"truth": truth.astype(np.int16)}
     if candidates is not None:
-        arrays |= {name: getattr(candidates, name).numpy() for name in _KEPT}
-        arrays["single"] = np.array(candidates.single, dtype=np.float32)
+        arrays |= candidates.pack()
     session = Session(views, network, torch.device("cpu"))
     for t in range(TASKS):
         rows = draw_anchors(views, truth, rng)
@@ -136,9 +135,6 @@ def draw_judged(
             f"new{t}": posterior.new.astype(np.float32),
         }  # fmt: skip
     return arrays
-
-
-_KEPT = ("labels", "rows", "nearest", "counts", "probability", "expected", "agreement")
 
 
 def _drawn(options: ConsensusOptions, rng: np.random.Generator) -> tuple[Views, np.ndarray]:
@@ -172,8 +168,7 @@ def read_tasks(file: Path, rng: np.random.Generator, queries: int = _QUERIES) ->
     with np.load(file) as z:
         if "labels" not in z:
             return
-        tensors = {name: torch.as_tensor(z[name]) for name in _KEPT}
-        candidates = Candidates(**tensors, single=float(z["single"]))
+        candidates = Candidates.unpack(z)
         truth = z["truth"].astype(np.int64)
         for t in range(TASKS):
             rows, codes = (z[f"{name}{t}"].astype(np.int64) for name in ("rows", "codes"))

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.consensus.candidates import Candidates
-from activeclust.consensus.network import Consensus
-from activeclust.consensus.support import support
 from activeclust.pfn.inference import Posterior
+from activeclust.zeroshot.consensus.candidates import Candidates
+from activeclust.zeroshot.consensus.network import Consensus
+from activeclust.zeroshot.consensus.support import support
 
 _LEAST = 1e-7  # lower bound of a probability before the logarithm
 _MOST = 1 - 1e-4  # upper bound of the probability of none of the clusters
