@@ -71,14 +71,14 @@ def test_a_page_says_what_its_records_say(experiment):
 def test_a_page_of_other_weights_says_so_in_its_head(experiment):
     from plumbing import read, whole_page
 
-    from activeclust.pfn.inference import WEIGHTS, load_network
+    from activeclust import PFNClusterer
 
     frame = read(PAGES / f"{experiment.name}.csv")
     frame.attrs["weights"] = "0123456789abcdef"
     assert "> Measured with the weights `0123456789abcdef`, which are not those that ship" in whole_page(
         experiment, frame
     )
-    frame.attrs["weights"] = load_network(WEIGHTS).hash
+    frame.attrs["weights"] = PFNClusterer(consensus=experiment.consensus).model_hash
     assert "which are not those that ship" not in whole_page(experiment, frame)
 
 

@@ -273,7 +273,9 @@ network may be smaller, since other parts learn to replace it, or larger, if the
 """
 
 
-EXPERIMENT = Experiment("ablation", "Ablation: the contribution of each part", measure, draw, page)
+EXPERIMENT = Experiment(
+    "ablation", "Ablation: the contribution of each part", measure, draw, page, consensus="off"
+)
 
 if __name__ == "__main__":
     main(EXPERIMENT)

@@ -149,7 +149,7 @@ def _pictures(run: Run) -> None:
     order = run.rng(1).permutation(len(y))
     anchors, at = order[: 12 if run.quick else 50], order[60:210]
     given = [int(c) if i in set(anchors) else None for i, c in enumerate(y)]
-    model = PFNClusterer(device="cpu", weights=run.model.weights).fit(X, given)
+    model = PFNClusterer(device="cpu", weights=run.model.weights, consensus="off").fit(X, given)
     right = model.labels_[at].astype(int) == y[at]
     shown = [*at[right][:3], *at[~right][:3]]
     figure, axes = plt.subplots(len(shown), SHOWN + 1, figsize=(1.5 * (SHOWN + 1), 1.75 * len(shown)),
@@ -307,7 +307,7 @@ def _share(fall: pd.DataFrame) -> float:
     return (mean["attention"] - mean["random"]) / max(mean["deletion"] - mean["random"], 1e-9)
 
 
-EXPERIMENT = Experiment("explanation", "Attention as explanation", measure, draw, page)
+EXPERIMENT = Experiment("explanation", "Attention as explanation", measure, draw, page, consensus="off")
 
 if __name__ == "__main__":
     main(EXPERIMENT)

@@ -33,7 +33,6 @@ from activeclust import PFNClusterer
 from activeclust.clusterer import Prepared
 from activeclust.datasets import load
 from activeclust.metrics import mean_interval
-from activeclust.pfn.inference import WEIGHTS, load_network
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))  # its data sets and tests of significance are ours too
@@ -92,13 +91,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment; ``name`` is the stem of its files."""
+    """An experiment; ``name`` is the stem of its files, ``consensus`` that of ``PFNClusterer``."""
 
     name: str
     title: str
     measure: Callable[[Run], pd.DataFrame]
     draw: Callable[[pd.DataFrame, Path], None]
     page: Callable[[pd.DataFrame], str]
+    consensus: str = "auto"
 
 
 # ------------------------------------------------------------------------------------- data
@@ -247,9 +247,9 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def stale(about: dict) -> str:
+def stale(about: dict, consensus: str = "auto") -> str:
     """What a page says in its head where other weights ship than those it was measured with."""
-    if about["quick"] or about["weights"] == load_network(WEIGHTS).hash:
+    if about["quick"] or about["weights"] == PFNClusterer(consensus=consensus).model_hash:
         return ""
     return (
         f"> Measured with the weights `{about['weights']}`, which are not those that ship now, and not measured again yet: see "
@@ -266,9 +266,11 @@ def whole_page(experiment: Experiment, frame: pd.DataFrame) -> str:
         f"`{about['weights']}`, {about['cpu_seconds']:.0f} s of processor time on {about['threads']} thread(s), "
         f"{about['machine']}, {about['versions']}. The records: [{experiment.name}.csv]({experiment.name}.csv)."
     )
+    if experiment.consensus == "off":
+        foot = f"Of the posterior network alone, without candidate partitions. {foot}"
     picture = f"![{experiment.title}]({experiment.name}.png)"
     body = experiment.page(frame).strip().replace("{figure}", picture)
-    return f"# {experiment.title}\n\n{stale(about)}{body}\n\n---\n\n{foot}\n"
+    return f"# {experiment.title}\n\n{stale(about, experiment.consensus)}{body}\n\n---\n\n{foot}\n"
 
 
 def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> Path:
@@ -291,7 +293,9 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> Path
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{experiment.name}.csv"
     if not options.from_csv:
-        model = PFNClusterer(device="cpu", weights=options.weights, random_state=options.seed)
+        model = PFNClusterer(
+            device="cpu", weights=options.weights, random_state=options.seed, consensus=experiment.consensus
+        )
         run = Run(options.quick, out, options.seed, model, options.draws)
         began = time.process_time()
         frame = experiment.measure(run)

@@ -454,7 +454,7 @@ cluster: {harm or "nothing"}. {diagnosis} {STEPS} steps are short; the rules tha
 """
 
 
-EXPERIMENT = Experiment("prior_mismatch", "Prior mismatch", measure, draw, page)
+EXPERIMENT = Experiment("prior_mismatch", "Prior mismatch", measure, draw, page, consensus="off")
 
 if __name__ == "__main__":
     main(EXPERIMENT)

@@ -235,7 +235,9 @@ def _slope(part: pd.DataFrame) -> float:
     return float(np.polyfit(np.log(by.index.to_numpy(float)), np.log(by.to_numpy().clip(1e-4)), 1)[0])
 
 
-EXPERIMENT = Experiment("sparse_attention", "Sparse against dense attention", measure, draw, page)
+EXPERIMENT = Experiment(
+    "sparse_attention", "Sparse against dense attention", measure, draw, page, consensus="off"
+)
 
 if __name__ == "__main__":
     main(EXPERIMENT)

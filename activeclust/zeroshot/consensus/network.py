@@ -28,6 +28,9 @@ from activeclust.zeroshot.consensus.support import N_CANDIDATE, N_PART, N_TASK, 
 WEIGHTS = Path(__file__).parent / "weights" / "consensus.safetensors"
 _N_ROW = 14
 _BEGIN = -2.0  # before softplus: the powers with which training begins are small
+#: the logit of none of the clusters rises by at most this: a part without anchors may be a cluster of its own, or one
+#: of several parts of a cluster that has an anchor, and partitions cannot tell
+_MOST_RISE = 0.5
 _LIMIT = 3.0  # largest logarithm of a factor
 _STANDARD = 5.0  # features are clipped to this many standard deviations
 
@@ -116,7 +119,8 @@ class Consensus(nn.Module):
         own, of_product, of_new = factors[:, :3].clamp(-_LIMIT, _LIMIT).exp().split(1, dim=1)
         shift, of_mixture = factors[:, 3:4], nn.functional.softplus(factors[:, 4:] + _BEGIN)
         score = own * known + of_product * product + of_mixture * mixture
-        return torch.log_softmax(score, 1), new + (of_new * other + shift).squeeze(1)
+        change = (of_new * other + shift).squeeze(1).clamp_max(_MOST_RISE)
+        return torch.log_softmax(score, 1), new + change
 
     def _row_features(
         self, known: Tensor, new: Tensor, product: Tensor, other: Tensor, share: Tensor, covered: Tensor
