@@ -127,6 +127,11 @@ def run_all(options: argparse.Namespace) -> pd.DataFrame:
     if options.arms:
         names = options.arms.split(";")
         chosen = {name: chosen.get(name) or Arm(name) for name in names}
+    if options.kept:
+        own = {name for name, arm in chosen.items() if arm.clusterer is not None}
+        old = read(options.kept, KEY)
+        old = old[old["arm"].isin(own) & (old["batch"] == options.batch) & (old["repeat"] < options.repeats)]
+        records.add(old.to_dict("records"))
     work = [
         (collection, name, repeat)
         for repeat in range(options.repeats)
@@ -153,6 +158,8 @@ def run_all(options: argparse.Namespace) -> pd.DataFrame:
         f"{options.repeats - 1})",
         f"auto's constants were chosen on: {', '.join(CHOSEN_ON)}",
     ]
+    if options.kept:
+        about.append(f"arms with models of their own: from {options.kept.name}")
     records.finish(records.frame(), about)
     return frame
 
@@ -357,6 +364,10 @@ def main() -> None:
     parser.add_argument("--batch", default="C", help="questions a round; C for the number of clusters")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--rows", type=int, default=MOST_ROWS, help="at most so many rows of each set")
+    parser.add_argument(
+        "--kept", type=Path,
+        help="a CSV of other weights: the arms with models of their own do not depend on ours, and are taken from it",
+    )  # fmt: skip
     parser.add_argument("--keep-part", action="store_true", help="do not write the CSV yet: more runs follow")
     parser.add_argument("--out", type=Path, default=FIGURES)
     report(run_all(parser.parse_args()))

@@ -69,12 +69,12 @@ class Posteriors:
     ) -> np.ndarray:
         """(H, m, C + 2) at the rows ``at`` (m,), had each of ``tried`` (H,) been given the cluster in ``answers``.
 
-        By the network alone: a consensus needs the posterior of all rows for each hypothesis.
+        A consensus needs the posterior of the candidates' sample, too, for each hypothesis.
         """
         inverse = self.prepared.source.inverse
         at_rows, label = distinct_anchors(self.prepared, rows, codes)
         tried, at = inverse[tried], inverse[at]
-        out = self.session.hypothetical(at_rows, label, tried, answers, at)
+        out = self._hypothetical(at_rows, label, tried, answers, at)
         # a hypothetical answer, too, applies to all copies of its row
         certain = np.eye(out.shape[2])
         given = np.full(len(self.prepared.source.first), -1)
@@ -85,12 +85,36 @@ class Posteriors:
         out[h, m] = certain[answers[h]]
         return self.known.hypothetical(out, answers)
 
-    def _combined(self, at: np.ndarray, label: np.ndarray, posterior: Posterior) -> Posterior:
+    def _combined(
+        self, at: np.ndarray, label: np.ndarray, posterior: Posterior, places: np.ndarray | None = None
+    ) -> Posterior:
         from activeclust.zeroshot.consensus.combine import combined
 
         if self.consensus is None or self.candidates is None:
             return posterior
-        return combined(self.consensus, self.candidates, at, label, posterior)
+        return combined(self.consensus, self.candidates, at, label, posterior, places)
+
+    def _hypothetical(
+        self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
+    ) -> np.ndarray:
+        """As :meth:`hypothetical`, of distinct rows."""
+        if self.consensus is None or self.candidates is None:
+            return self.session.hypothetical(rows, codes, tried, answers, at)
+        from activeclust.pfn.inference import Posterior
+
+        places = np.union1d(at, self.candidates.rows.numpy())
+        out = self.session.hypothetical(rows, codes, tried, answers, places)
+        shown = np.searchsorted(places, at)
+        combined = np.zeros((len(tried), len(at), out.shape[2]))
+        for h, (row, code) in enumerate(zip(tried, answers, strict=True)):
+            anchors, given = np.append(rows, row), np.append(codes, code)
+            C = int(given.max()) + 1
+            share = out[h, :, :C].sum(axis=1, keepdims=True)
+            before = Posterior(out[h, :, :C] / np.maximum(share, 1e-12), out[h, :, -1])
+            after = self._combined(anchors, given, before, places)
+            combined[h, :, :C] = (after.known * (1 - after.new[:, None]))[shown]
+            combined[h, :, -1] = after.new[shown]
+        return combined
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, row: int) -> list[tuple[int, float]]:
         """The places in ``rows`` of the distinct anchors, with their shares of the attention of ``row``.

@@ -121,8 +121,8 @@ def test_one_row_that_occurs_often_has_no_candidates():
 @st.composite
 def cases(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n, C, P = draw(st.integers(4, 30)), draw(st.integers(1, 5)), draw(st.integers(1, 5))
-    k = draw(st.integers(C, n - 1)) if n - 1 >= C else C
+    n, C, P = draw(st.integers(7, 30)), draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    k = draw(st.integers(C, n - 1))
     labels = [
         np.unique(rng.integers(0, draw(st.integers(2, 6)), n), return_inverse=True)[1] for _ in range(P)
     ]

@@ -17,8 +17,9 @@ _CHUNK_ELEMENTS = 4_000_000  # maximum size of a chunk: rows x (clusters + candi
 
 
 def combined(
-    network: Consensus, candidates: Candidates, rows: np.ndarray, codes: np.ndarray, posterior: Posterior
-) -> Posterior:
+    network: Consensus, candidates: Candidates, rows: np.ndarray, codes: np.ndarray, posterior: Posterior,
+    places: np.ndarray | None = None,
+) -> Posterior:  # fmt: skip
     """The posterior given the anchors and the candidate partitions.
 
     Parameters
@@ -29,19 +30,23 @@ def combined(
     rows, codes : ndarray (k,) of int
         The anchors and their clusters, 0 to C - 1, each with at least one anchor.
     posterior : Posterior
-        Of the n distinct rows, given the anchors alone.
+        Given the anchors alone; of the n distinct rows, or of ``places``.
+    places : ndarray (m,) of int, optional
+        Ascending distinct rows, among them all of ``candidates.rows``.
     """
     with torch.inference_mode():
         at, label = torch.as_tensor(rows), torch.as_tensor(codes)
         likely = candidates.likely(at, label)
         known = torch.as_tensor(posterior.known).float()
         new = torch.as_tensor(posterior.new).float()
-        told = support(likely, at, label, known[likely.rows], new[likely.rows])
+        whole = torch.arange(len(known)) if places is None else torch.as_tensor(places)
+        sampled = torch.searchsorted(whole, likely.rows)
+        told = support(likely, at, label, known[sampled], new[sampled])
         tables = network.tables(told)
         chunk = max(64, _CHUNK_ELEMENTS // (known.shape[1] + len(likely.counts)))
         parts = [slice(start, start + chunk) for start in range(0, len(known), chunk)]
         out = [
-            network(tables, told.task, likely.parts(part), log_of(known[part]), logit_of(new[part]))
+            network(tables, told.task, likely.parts(whole[part]), log_of(known[part]), logit_of(new[part]))
             for part in parts
         ]
         log_known = torch.cat([o[0] for o in out]).double()
