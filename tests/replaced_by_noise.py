@@ -26,10 +26,11 @@ from activeclust.pfn.rules import RULES
 ROOT = Path(__file__).resolve().parents[1]
 CHOICES, PARTS = "tests/strategies/test_choices.py", "tests/strategies/test_scores_and_selections.py"
 RULE_TESTS, METRICS = "tests/pfn/test_rules.py", "tests/test_metrics.py"
-VIEWS, MODELS, ZERO_SHOT = (
+VIEWS, MODELS, ZERO_SHOT, CONSENSUS = (
     "tests/views/test_graphs.py",
     "tests/clusterer/test_estimator.py",
     "tests/zeroshot/test_zeroshot.py",
+    "tests/zeroshot/test_consensus.py",
 )
 ANNOTATORS = "tests/annotators"
 STOPPING, ORACLES = "tests/loop/test_stopping.py", "tests/annotators/test_oracles.py"
@@ -84,6 +85,16 @@ def targets() -> dict[str, tuple[str, str]]:
     found["activeclust.annotators.prompt:read_reply"] = (f"{ANNOTATORS}/test_language_model.py", "")
     found["model:pfn"] = (MODELS, "blobs or unseen or many_clusters")
     found["model:selector"] = (ZERO_SHOT, "are_found")
+    found["model:consensus"] = (CONSENSUS, "better_than")
+    found |= {
+        f"activeclust.zeroshot.consensus.{name}": (CONSENSUS, "anchor or candidates or support or order")
+        for name in (
+            "candidates:anchors_of_parts",
+            "candidates:left_out",
+            "support:support",
+            "combine:combined",
+        )
+    }
     return found
 
 

@@ -38,9 +38,13 @@ def anchored(blobs):
     return X, y, given
 
 
-def test_a_few_anchors_label_separated_blobs(anchored):
+CONSENSUS = pytest.mark.parametrize("consensus", ["auto", "off"])
+
+
+@CONSENSUS
+def test_a_few_anchors_label_separated_blobs(anchored, consensus):
     X, y, given = anchored
-    model = PFNClusterer(device="cpu").fit(X, given)
+    model = PFNClusterer(device="cpu", consensus=consensus).fit(X, given)
     assert (model.labels_ == y).mean() > 0.99
     assert model.posterior_.shape == (240, 4)
     np.testing.assert_allclose(model.posterior_.sum(axis=1), 1, atol=1e-6)
@@ -66,10 +70,11 @@ def test_the_wrong_anchor_is_the_most_suspect(anchored):
     assert suspects[0][2] > 0.5
 
 
-def test_an_unseen_cluster_is_new(anchored):
+@CONSENSUS
+def test_an_unseen_cluster_is_new(anchored, consensus):
     X, y, given = anchored
     seen = np.where(given == 3, -1, given)
-    new = PFNClusterer(device="cpu").fit(X, seen).new_cluster_proba_
+    new = PFNClusterer(device="cpu", consensus=consensus).fit(X, seen).new_cluster_proba_
     assert new[y == 3].mean() > 0.5 > new[(y != 3) & (seen == -1)].mean()
 
 
@@ -227,12 +232,13 @@ def test_equal_anchors_are_explained_as_one(anchored):
     assert len(X) not in [row for row, _, _ in told]
 
 
-def test_many_clusters(rng):
+@CONSENSUS
+def test_many_clusters(rng, consensus):
     centres = rng.uniform(-60, 60, size=(120, 2))
     y = np.repeat(np.arange(120), 8)
     X = centres[y] + 0.1 * rng.normal(size=(960, 2))
     given = np.where(np.arange(960) % 8 == 0, y, -1)
-    assert (PFNClusterer(device="cpu").fit(X, given).labels_ == y).mean() > 0.9
+    assert (PFNClusterer(device="cpu", consensus=consensus).fit(X, given).labels_ == y).mean() > 0.9
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A pytest plugin that replaces one function or rule by noise; ``tests/replaced_by_noise.py`` uses it.
 
 ACTIVECLUST_NOISE="KIND TARGET", KIND being ``random`` or ``constant``. A target is ``strategy:NAME``, ``rule:NAME``,
-``stop:NAME``, ``oracle:CLASS``, ``annotator:CLASS``, ``model:pfn`` or ``model:selector`` (their weights), or
+``stop:NAME``, ``oracle:CLASS``, ``annotator:CLASS``, ``model:NAME`` (the weights of a network), or
 ``MODULE:FUNCTION``, with ``[KEY]`` for one value of the dict that it returns.
 """
 
@@ -40,6 +40,11 @@ def noise(value: Any) -> Any:
                 RNG.permutation(value.ravel()).reshape(value.shape) if drawn else np.full_like(value, first)
             )
         return RNG.random(value.shape) if drawn else np.full(value.shape, 0.5)
+    if type(value).__module__ == "torch":
+        import torch
+
+        drawn_as = noise(value.numpy()).astype(value.numpy().dtype)
+        return torch.as_tensor(drawn_as)
     if isinstance(value, str):
         return "".join(RNG.choice(list("abcdefgh"), 5)) if drawn else "noise"
     if isinstance(value, sp.csr_array):
@@ -160,13 +165,14 @@ def replace_model(name: str) -> None:
     home, function = {
         "pfn": ("activeclust.pfn.inference", "load_network"),
         "selector": ("activeclust.zeroshot.selector", "load_selector"),
+        "consensus": ("activeclust.zeroshot.consensus.network", "load_consensus"),
     }[name]
     old = getattr(importlib.import_module(home), function)
 
     @functools.lru_cache
     def new(*args: Any) -> Any:
         loaded = old(*args)
-        for weights in (loaded.model if name == "pfn" else loaded).parameters():
+        for weights in getattr(loaded, "model", loaded).parameters():
             weights.data = torch.randn_like(weights) if KIND == "random" else torch.full_like(weights, 0.01)
         return loaded
 

@@ -192,8 +192,9 @@ def hidden_in_noise(rng):
     return X + rng.normal(size=X.shape), y
 
 
-@pytest.mark.parametrize("make", [rings, hidden_in_noise])
-def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make):
+@pytest.mark.parametrize(("make", "least"), [(rings, 0.1), (hidden_in_noise, 0.02)])
+def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, least):
+    # weights that are all equal gain 0.08 on the rings, which is the merit of the candidates alone
     rng = np.random.default_rng(5)
     gains = []
     for _ in range(4):
@@ -203,7 +204,7 @@ def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(ma
         prepared = ours.prepare(X)
         right = [m.posterior(prepared, rows, y[rows])[0][np.arange(len(y)), y] for m in (ours, alone)]
         gains.append(np.log(right[0] + 1e-3).mean() - np.log(right[1] + 1e-3).mean())
-    assert np.mean(gains) > 0.01
+    assert np.mean(gains) > least
 
 
 def test_settings_and_hashes():
