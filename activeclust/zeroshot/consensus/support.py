@@ -65,68 +65,127 @@ def support(candidates: Candidates, rows: Tensor, codes: Tensor, known: Tensor, 
     new : Tensor (m,)
         Their probability of none of the clusters.
     """
-    C, P, G = known.shape[1], len(candidates.counts), int(candidates.counts.sum())
-    of_part, parts = candidates.of_part, candidates.parts(candidates.rows)
-    m = len(parts)
-    size = torch.bincount(parts.reshape(-1), minlength=G).float()
-    share = size / m
-    both = torch.cat([known, new[:, None]], 1)
-    total = torch.zeros(G, C + 1)
-    for column in range(P):
-        total.index_add_(0, parts[:, column], both)
-    mean, mean_new = (total / size.clamp_min(1.0)[:, None]).split([C, 1], dim=1)
-    mean_new = mean_new.squeeze(1)
-    N = anchors_of_parts(candidates, rows, codes)
-    count = N.sum(1)
-    log_share = ((N + PSEUDO) / (count + PSEUDO * C)[:, None]).log()
-    covered = (count > 0).float()
+    parts = _Parts.of(candidates, rows, codes, known, new)
     log_likelihood, company, right = left_out(candidates, rows, codes)
-    together = company.float().sum(0)
-
-    def over_parts(values: Tensor) -> Tensor:
-        return torch.zeros(P).index_add_(0, of_part, values)
-
-    scale = math.log(max(C, 1.5))
-    overall = known.mean(0)
-    entropy = float(-torch.xlogy(overall, overall).sum())
-    within = -torch.xlogy(mean, mean).sum(1)
-    information = entropy - over_parts(share * within)
-    parts_entropy = -over_parts(torch.xlogy(share, share))
-    k, K = len(rows), candidates.counts.float()
-    task = torch.tensor(
-        [
-            math.log(k) / 5, math.log(C) / 3, math.log(k / C) / 3, math.log(m) / 7, candidates.single,
-            entropy / scale, float(-torch.xlogy(known, known).sum(1).mean()) / scale, float(new.mean()),
-            float(known.amax(1).mean()),
-        ]
-    )  # fmt: skip
     log_probability = candidates.probability.clamp_min(1e-6).log()
-    expected = candidates.expected.clamp(1e-3, 1 - 1e-3)
-    candidate = torch.stack(
-        [
-            log_probability / 5 + 1, candidates.probability / candidates.probability.amax().clamp_min(1e-12),
-            torch.logit(expected) / 3, expected, candidates.agreement,
-            K.log() / 4, (K / C).log() / 3,
-            log_likelihood.mean(0) / scale, log_likelihood.sum(0) / together.clamp_min(1) / scale,
-            together / k, right.float().sum(0) / together.clamp_min(1),
-            over_parts(share * covered), over_parts(covered) / K,
-            over_parts(share * mean.amax(1)), information / max(entropy, 0.05),
-            information / parts_entropy.clamp_min(0.05),
-            over_parts(share * covered * mean_new), over_parts(share * (1 - covered) * mean_new),
-        ],
-        dim=1,
-    )  # fmt: skip
-    anchor_share = log_share.exp()
-    most = N.amax(1) / count.clamp_min(1)
-    part = torch.stack(
-        [
-            torch.log1p(count) / 2, covered, anchor_share.amax(1), -(anchor_share * log_share).sum(1) / scale,
-            share.clamp_min(1e-6).log() / 4, (share * K[of_part]).clamp_min(1e-6).log() / 2,
-            mean.amax(1), within / scale, mean_new,
-            ((anchor_share * (log_share - mean.clamp_min(_FLOOR).log())).sum(1) / scale).clamp(-3, 3),
-            (mean * anchor_share).sum(1), most, (1 - most) * covered,
-        ],
-        dim=1,
-    )  # fmt: skip
     before = torch.stack([log_probability, log_likelihood.sum(0).clamp(-30, 30)], dim=1)
-    return Support(candidate, part, task, before, of_part, log_share, mean.clamp_min(_FLOOR).log(), covered)
+    return Support(
+        _candidate_features(candidates, parts, known, log_likelihood, company.float(), right.float()),
+        _part_features(candidates, parts),
+        _task_features(candidates, len(rows), known, new),
+        before,
+        parts.candidate,
+        parts.log_share,
+        parts.mean.clamp_min(_FLOOR).log(),
+        parts.covered,
+    )
+
+
+@dataclass
+class _Parts:
+    """What is in the G parts: m rows divided by each of the candidates."""
+
+    candidate: Tensor  # (G,) of int64
+    share: Tensor  # (G,) of the rows
+    mean: Tensor  # (G, C) posterior
+    mean_new: Tensor  # (G,)
+    count: Tensor  # (G,) number of anchors
+    most: Tensor  # (G,) share of the most frequent cluster among them; 0 without anchors
+    log_share: Tensor  # (G, C) of each cluster among the anchors and the pseudo-anchors
+    covered: Tensor  # (G,) 1 with an anchor, else 0
+
+    @classmethod
+    def of(cls, candidates: Candidates, rows: Tensor, codes: Tensor, known: Tensor, new: Tensor) -> _Parts:
+        C, G = known.shape[1], int(candidates.counts.sum())
+        parts = candidates.parts(candidates.rows)
+        size = torch.bincount(parts.reshape(-1), minlength=G).float()
+        both = torch.cat([known, new[:, None]], 1)
+        total = torch.zeros(G, C + 1)
+        for column in range(parts.shape[1]):
+            total.index_add_(0, parts[:, column], both)
+        mean, mean_new = (total / size.clamp_min(1.0)[:, None]).split([C, 1], dim=1)
+        N = anchors_of_parts(candidates, rows, codes)
+        count = N.sum(1)
+        return cls(
+            candidates.of_part,
+            size / len(parts),
+            mean,
+            mean_new.squeeze(1),
+            count,
+            N.amax(1) / count.clamp_min(1),
+            ((N + PSEUDO) / (count + PSEUDO * C)[:, None]).log(),
+            (count > 0).float(),
+        )
+
+    @property
+    def entropy(self) -> Tensor:
+        """(G,) of the mean posterior."""
+        return -torch.xlogy(self.mean, self.mean).sum(1)
+
+    def over(self, values: Tensor, candidates: int) -> Tensor:
+        """(candidates,) sums of the values (G,) of each candidate's parts."""
+        return torch.zeros(candidates).index_add_(0, self.candidate, values)
+
+
+def _scale(C: int) -> float:
+    """Largest entropy of C clusters."""
+    return math.log(max(C, 1.5))
+
+
+def _overall_entropy(known: Tensor) -> float:
+    overall = known.mean(0)
+    return float(-torch.xlogy(overall, overall).sum())
+
+
+def _task_features(candidates: Candidates, k: int, known: Tensor, new: Tensor) -> Tensor:
+    m, C = known.shape
+    numbers = [
+        math.log(k) / 5, math.log(C) / 3, math.log(k / C) / 3, math.log(m) / 7, candidates.single,
+        _overall_entropy(known) / _scale(C), float(-torch.xlogy(known, known).sum(1).mean()) / _scale(C),
+        float(new.mean()), float(known.amax(1).mean()),
+    ]  # fmt: skip
+    return torch.tensor(numbers)
+
+
+def _candidate_features(
+    candidates: Candidates,
+    parts: _Parts,
+    known: Tensor,
+    log_likelihood: Tensor,
+    company: Tensor,
+    right: Tensor,
+) -> Tensor:
+    k, P = log_likelihood.shape
+    C, K = known.shape[1], candidates.counts.float()
+    expected = candidates.expected.clamp(1e-3, 1 - 1e-3)
+    entropy, together = _overall_entropy(known), company.sum(0)
+    information = entropy - parts.over(parts.share * parts.entropy, P)
+    parts_entropy = -parts.over(torch.xlogy(parts.share, parts.share), P)
+    columns = [
+        candidates.probability.clamp_min(1e-6).log() / 5 + 1,
+        candidates.probability / candidates.probability.amax().clamp_min(1e-12),
+        torch.logit(expected) / 3, expected, candidates.agreement,
+        K.log() / 4, (K / C).log() / 3,
+        log_likelihood.mean(0) / _scale(C), log_likelihood.sum(0) / together.clamp_min(1) / _scale(C),
+        together / k, right.sum(0) / together.clamp_min(1),
+        parts.over(parts.share * parts.covered, P), parts.over(parts.covered, P) / K,
+        parts.over(parts.share * parts.mean.amax(1), P), information / max(entropy, 0.05),
+        information / parts_entropy.clamp_min(0.05),
+        parts.over(parts.share * parts.covered * parts.mean_new, P),
+        parts.over(parts.share * (1 - parts.covered) * parts.mean_new, P),
+    ]  # fmt: skip
+    return torch.stack(columns, dim=1)
+
+
+def _part_features(candidates: Candidates, parts: _Parts) -> Tensor:
+    C = parts.mean.shape[1]
+    anchors = parts.log_share.exp()
+    apart = (anchors * (parts.log_share - parts.mean.clamp_min(_FLOOR).log())).sum(1) / _scale(C)
+    columns = [
+        torch.log1p(parts.count) / 2, parts.covered, anchors.amax(1),
+        -(anchors * parts.log_share).sum(1) / _scale(C), parts.share.clamp_min(1e-6).log() / 4,
+        (parts.share * candidates.counts.float()[parts.candidate]).clamp_min(1e-6).log() / 2,
+        parts.mean.amax(1), parts.entropy / _scale(C), parts.mean_new, apart.clamp(-3, 3),
+        (parts.mean * anchors).sum(1), parts.most, (1 - parts.most) * parts.covered,
+    ]  # fmt: skip
+    return torch.stack(columns, dim=1)
