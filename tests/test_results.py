@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 
 #: pages whose figures depend on the posterior's weights
 RESULTS = [
-    "posterior.md", "how-good.md", "strategies.md", "scaling.md",
+    "posterior.md", "how-good.md", "release-benchmarks.md", "strategies.md", "scaling.md",
     *(f"experiments/{path.name}" for path in sorted((DOCS / "experiments").glob("*.md")) if path.name != "index.md"),
 ]  # fmt: skip
 HEAD = 2500  # characters in which a page says which weights it is of
