@@ -167,7 +167,8 @@ def _first_wrong(file: BinaryIO, encoding: str) -> int | None:
             decoder.decode(b"", final=True)
         except UnicodeError:
             return line
-        return None
+        # Python's decoder of utf-8-sig ends without an error within a byte order mark
+        return line if decoder.getstate()[0] else None
     finally:
         file.seek(0)
 

@@ -103,6 +103,8 @@ def _fits(text, encoding):
 
 @settings(max_examples=60, deadline=None)
 @given(raw=st.binary(max_size=200))
+@example(raw=b"\xef")
+@example(raw=b"\xef\xbb")
 def test_any_bytes_are_text_or_a_sentence(raw):
     try:
         found = find_encoding(io.BytesIO(raw), "t.csv")
