@@ -51,9 +51,7 @@ class Preparation:
         frame = _frame(X)
         if frame is None:
             return False
-        import pandas as pd
-
-        plain = all(pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes)
+        plain = all(_is_number(dtype) for dtype in frame.dtypes)
         return not plain or bool(frame.isna().to_numpy().any())
 
     def fit(self, X: Any) -> np.ndarray:
@@ -101,6 +99,15 @@ class Preparation:
                 f"The table has two columns {twice[0]!r}: rename one of them, or leave it out."
             )
         return frame
+
+
+def _is_number(dtype: Any) -> bool:
+    """Whether a column of this type holds numbers; truth values are, in every library's type, 0 and 1."""
+    import pandas as pd
+
+    if isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
 def _is_sparse(X: Any) -> bool:
