@@ -7,8 +7,6 @@ not change the result, and memory does not grow with the number of rows.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.errors import WeightsError
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.batches import batch_of, numbers_per_row
 from activeclust.pfn.chunks import in_chunks
@@ -24,6 +21,7 @@ from activeclust.pfn.columns import ColumnCache
 from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.hypothetical import posteriors
 from activeclust.pfn.model import PFN, Config, Context
+from activeclust.pfn.weights_file import WeightsFile
 from activeclust.views.views import Views
 
 WEIGHTS = Path(__file__).parent / "weights" / "pfn.safetensors"
@@ -62,28 +60,9 @@ def load_network(path: str | Path = WEIGHTS, device: str = "cpu") -> Network:
     WeightsError
         If the file or its card is missing, or is of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(path)
-    card_path = path.with_suffix(".json")
-    try:
-        card = json.loads(card_path.read_text())
-        state = load_file(path)
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
-        raise WeightsError(
-            f"Could not read the weights {path} with their card {card_path.name}: {error}. "
-            "Expected a .safetensors file and a .json file of the same name, as `pretrain` writes them."
-        ) from error
-    try:
-        model = PFN(Config(**card["config"]))
-        model.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"The weights {path} do not fit this version's network: {str(error).splitlines()[0]}"
-        ) from error
-    return Network(model.to(device).eval().requires_grad_(False), card, digest)
+    file = WeightsFile.read(path, "pretrain")
+    model = file.into(lambda config: PFN(Config(**config)), "network")
+    return Network(model.to(device), file.card, file.hash)
 
 
 @dataclass

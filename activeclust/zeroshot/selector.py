@@ -9,7 +9,6 @@ candidates does not matter.
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from activeclust.errors import WeightsError
+from activeclust.pfn.weights_file import WeightsFile
 from activeclust.zeroshot.describe import N_FEATURES, Description
 
 WEIGHTS = Path(__file__).parent / "weights" / "partitions.safetensors"
@@ -129,24 +128,6 @@ def load_selector(path: str | Path = WEIGHTS) -> Selector:
     WeightsError
         If the file or its card is missing, or is of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(path)
-    try:
-        card = json.loads(path.with_suffix(".json").read_text())
-        state = load_file(path)
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
-        raise WeightsError(
-            f"Could not read the weights {path} with their card {path.with_suffix('.json').name}: {error}. "
-            "Expected a .safetensors file and a .json file of the same name, as "
-            "`activeclust pretrain-zero-shot` writes them."
-        ) from error
-    try:
-        selector = Selector(SelectorConfig(**card["config"]))
-        selector.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"The weights {path} do not fit this version's selector: {str(error).splitlines()[0]}"
-        ) from error
-    return selector.eval().requires_grad_(False)
+    return WeightsFile.read(path, "pretrain-zero-shot").into(
+        lambda config: Selector(SelectorConfig(**config)), "selector"
+    )

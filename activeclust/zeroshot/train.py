@@ -6,6 +6,7 @@ an interrupted drawing resumes. Then the network is trained in passes over them,
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import platform
@@ -24,6 +25,7 @@ from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels
 from activeclust.views.views import make_views
 from activeclust.zeroshot.describe import N_FEATURES, describe
+from activeclust.zeroshot.drawn import DrawnDataSets
 from activeclust.zeroshot.partitions import SAMPLE, candidates, draw_sample
 from activeclust.zeroshot.selector import Selector, SelectorConfig
 
@@ -143,22 +145,6 @@ def draw_scored(options: SelectorOptions, index: int) -> dict[str, np.ndarray]:
     }
 
 
-class _Drawing(torch.utils.data.Dataset):
-    def __init__(self, options: SelectorOptions, folder: Path, indices: list[int]) -> None:
-        self.options, self.folder, self.indices = options, folder, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, i: int) -> int:
-        index = self.indices[i]
-        arrays = draw_scored(self.options, index)
-        temporary = self.folder / f"{index:06d}.part.npz"
-        np.savez(temporary, allow_pickle=False, **arrays)
-        temporary.replace(self.folder / f"{index:06d}.npz")
-        return index
-
-
 class SelectorTrainer:
     """A training run in a folder; :meth:`export` writes weights.
 
@@ -171,8 +157,7 @@ class SelectorTrainer:
 
     def __init__(self, options: SelectorOptions, folder: str | Path) -> None:
         self.options, self.folder = options, Path(folder)
-        self.datasets = self.folder / "datasets"
-        self.datasets.mkdir(parents=True, exist_ok=True)
+        self.datasets = DrawnDataSets(self.folder / "datasets")
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             self.model = Selector(options.config, options.dropout)
@@ -190,19 +175,12 @@ class SelectorTrainer:
 
     def files(self) -> list[Path]:
         """The data sets drawn so far."""
-        return sorted(f for f in self.datasets.glob("*.npz") if not f.stem.endswith(".part"))
+        return self.datasets.files()
 
     def draw(self, report: Callable[[int], None] | None = None) -> None:
         """Draw the missing data sets; ``report(number of data sets)`` is called after each."""
-        there = {int(file.stem) for file in self.files()}
-        missing = [i for i in range(self.options.datasets) if i not in there]
-        missing = missing[: max(0, self.options.datasets - len(there))]
-        stream = torch.utils.data.DataLoader(
-            _Drawing(self.options, self.datasets, missing), batch_size=None, num_workers=self.options.workers
-        )
-        for done, _ in enumerate(stream, start=1):
-            if report is not None:
-                report(len(there) + done)
+        draw = functools.partial(draw_scored, self.options)
+        self.datasets.draw(draw, self.options.datasets, self.options.workers, report)
 
     def run(self, report: Callable[[SelectorTrainer, float], None] | None = None) -> None:
         """Train to the last epoch; ``report(trainer, loss)`` is called after each."""

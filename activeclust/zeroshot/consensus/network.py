@@ -13,8 +13,6 @@ Shapes: b rows, C clusters, P candidates, G parts of all candidates.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from activeclust.errors import WeightsError
+from activeclust.pfn.weights_file import WeightsFile
 from activeclust.zeroshot.consensus.support import N_CANDIDATE, N_PART, N_TASK, Support
 
 WEIGHTS = Path(__file__).parent / "weights" / "consensus.safetensors"
@@ -187,25 +185,7 @@ def load_consensus(path: str | Path = WEIGHTS) -> Trained:
     WeightsError
         If the file or its card is missing, or is of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(path)
-    card_path = path.with_suffix(".json")
-    try:
-        card = json.loads(card_path.read_text())
-        state = load_file(path)
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
-        raise WeightsError(
-            f"Could not read the weights {path} with their card {card_path.name}: {error}. Expected a .safetensors "
-            "file and a .json file of the same name, as `activeclust pretrain-consensus` writes them."
-        ) from error
-    try:
-        model = Consensus(ConsensusConfig(**card["config"]))
-        model.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"The weights {path} do not fit this version's consensus: {str(error).splitlines()[0]}"
-        ) from error
-    return Trained(model.eval().requires_grad_(False), card, digest)
+    file = WeightsFile.read(path, "pretrain-consensus")
+    return Trained(
+        file.into(lambda config: Consensus(ConsensusConfig(**config)), "consensus"), file.card, file.hash
+    )

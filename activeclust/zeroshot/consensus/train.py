@@ -7,6 +7,7 @@ checkpoint after each. The posterior network and the selector stay as they are.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import platform
@@ -28,6 +29,7 @@ from activeclust.zeroshot.consensus.candidates import Candidates
 from activeclust.zeroshot.consensus.combine import log_of, logit_of
 from activeclust.zeroshot.consensus.network import Consensus, ConsensusConfig
 from activeclust.zeroshot.consensus.support import Support, support
+from activeclust.zeroshot.drawn import DrawnDataSets
 from activeclust.zeroshot.search import search
 from activeclust.zeroshot.train import PARTITION_PRIOR
 
@@ -208,21 +210,6 @@ def loss_of(known: Tensor, new: Tensor, target: Tensor) -> tuple[Tensor, Tensor]
     return nll / len(target), none
 
 
-class _Drawing(torch.utils.data.Dataset):
-    def __init__(self, options: ConsensusOptions, folder: Path, indices: list[int]) -> None:
-        self.options, self.folder, self.indices = options, folder, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, i: int) -> int:
-        index = self.indices[i]
-        temporary = self.folder / f"{index:06d}.part.npz"
-        np.savez(temporary, allow_pickle=False, **draw_judged(self.options, index))
-        temporary.replace(self.folder / f"{index:06d}.npz")
-        return index
-
-
 class ConsensusTrainer:
     """A training run in a folder; :meth:`export` writes weights.
 
@@ -235,8 +222,7 @@ class ConsensusTrainer:
 
     def __init__(self, options: ConsensusOptions, folder: str | Path) -> None:
         self.options, self.folder = options, Path(folder)
-        self.datasets = self.folder / "datasets"
-        self.datasets.mkdir(parents=True, exist_ok=True)
+        self.datasets = DrawnDataSets(self.folder / "datasets")
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             self.model = Consensus(options.config)
@@ -257,19 +243,12 @@ class ConsensusTrainer:
 
     def files(self) -> list[Path]:
         """The data sets drawn so far."""
-        return sorted(f for f in self.datasets.glob("*.npz") if not f.stem.endswith(".part"))
+        return self.datasets.files()
 
     def draw(self, report: Callable[[int], None] | None = None) -> None:
         """Draw the missing data sets; ``report(number of data sets)`` is called after each."""
-        there = {int(file.stem) for file in self.files()}
-        missing = [i for i in range(self.options.datasets) if i not in there]
-        missing = missing[: max(0, self.options.datasets - len(there))]
-        stream = torch.utils.data.DataLoader(
-            _Drawing(self.options, self.datasets, missing), batch_size=None, num_workers=self.options.workers
-        )
-        for done, _ in enumerate(stream, start=1):
-            if report is not None:
-                report(len(there) + done)
+        draw = functools.partial(draw_judged, self.options)
+        self.datasets.draw(draw, self.options.datasets, self.options.workers, report)
 
     def run(self, report: Callable[[ConsensusTrainer, float], None] | None = None) -> None:
         """Train to the last epoch; ``report(trainer, loss)`` is called after each."""
