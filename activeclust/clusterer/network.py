@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activeclust.clusterer.prepared import Prepared
+from activeclust.errors import InvalidInput
 
 if TYPE_CHECKING:
     from activeclust.pfn.inference import Network, Session
@@ -42,11 +43,18 @@ def consensus_of(consensus: str | Path, *weights: str | Path | None) -> Trained 
         trained for. ``"off"``: none. Otherwise a file.
     *weights : path or None
         Files of the other networks; None for those in the package.
+
+    Raises
+    ------
+    InvalidInput
+        For another word, which is not the name of a ``.safetensors`` file either.
     """
     from activeclust.zeroshot.consensus.network import WEIGHTS, load_consensus
 
     if consensus == "off" or (consensus == "auto" and any(file is not None for file in weights)):
         return None
+    if consensus != "auto" and Path(consensus).suffix != ".safetensors":
+        raise InvalidInput(f"consensus is 'auto', 'off' or a .safetensors file, got {str(consensus)!r}.")
     return load_consensus(WEIGHTS if consensus == "auto" else consensus)
 
 

@@ -218,6 +218,10 @@ def test_settings_and_hashes():
     assert PFNClusterer(device="cpu", consensus=WEIGHTS).model_hash == models["auto"].model_hash
     with pytest.raises(WeightsError, match=r"nothing\.json"):
         PFNClusterer(device="cpu", consensus="nothing.safetensors").fit(X, given)
+    with pytest.raises(
+        InvalidInput, match=r"consensus is 'auto', 'off' or a \.safetensors file, got 'maybe'"
+    ):
+        PFNClusterer(device="cpu", consensus="maybe").fit(X, given)
 
 
 # -- training --------------------------------------------------------------------------------------
