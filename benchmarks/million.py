@@ -30,8 +30,9 @@ import sqlalchemy as sa
 
 from activeclust.loop.anchors import Anchors
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, Run, RunSpec
+from activeclust.store.base import Run
 from activeclust.store.export import FORMATS, export_run
+from activeclust.store.records import Event, Kind, Round, RunSpec
 from activeclust.store.sql.schema import metadata
 
 EVENTS, ROWS, CLUSTERS, PEOPLE, ROUNDS = 1_000_000, 600_000, 397, 10, 5_000

@@ -24,7 +24,7 @@ from records import FIGURES, write
 
 from activeclust import ActiveLoop, LabelOracle, PFNClusterer
 from activeclust.metrics import mean_interval
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 from activeclust.web.service import AnnotationService
 
 WANT = 3  # rows that one page holds, the one on the screen included

@@ -36,8 +36,8 @@ from activeclust.errors import ActiveClustError, StoreUnavailable
 from activeclust.identities import RowIds
 from activeclust.loop.resume import open_run
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, RunSpec
 from activeclust.store.export import import_run
+from activeclust.store.records import Event, Kind, Round, RunSpec
 from activeclust.store.sql.backup import backup_database
 from activeclust.store.sql.check import check
 from activeclust.store.sql.repair import repair

@@ -26,7 +26,8 @@ import sqlalchemy as sa
 
 from activeclust.loop.anchors import Anchors
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, Run, RunSpec
+from activeclust.store.base import Run
+from activeclust.store.records import Event, Kind, Round, RunSpec
 
 N_EVENTS = 100_000
 METRICS = ("accuracy", "v_measure", "ari", "nmi", "ece", "expected_accuracy", "agreement", "expected_gain")

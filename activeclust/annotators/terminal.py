@@ -21,7 +21,7 @@ from activeclust.annotators.terminal_view import can_show, item_view
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from activeclust.store.base import Cluster
+    from activeclust.store.records import Cluster
 
 SIGNALS = {"s": SKIP, "?": UNSURE, "u": UNDO, "q": STOP, "\x04": STOP}
 SHOWN = 3  #: suggestions with a bar

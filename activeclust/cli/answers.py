@@ -19,8 +19,9 @@ from activeclust.errors import DataFileError, InvalidInput, RunMismatch
 from activeclust.resources.output import write_atomically
 
 if TYPE_CHECKING:
-    from activeclust.store.base import Cluster, Run, Store
+    from activeclust.store.base import Run, Store
     from activeclust.store.log import LogLine
+    from activeclust.store.records import Cluster
 
 FORMATS = click.Choice(["csv", "jsonl", "parquet", "label-studio"])
 
@@ -276,14 +277,14 @@ def _named(run: Run, text: str, as_text: bool) -> Cluster:
 
 
 def _decide(run: Run, row: int, cluster: Cluster, annotator: str) -> None:
-    from activeclust.store.base import Event, Kind
+    from activeclust.store.records import Event, Kind
 
     event = run.append(Event(Kind.REVIEW, row=row, cluster=cluster, annotator=annotator))
     say(f"Row {row} counts as {cluster!r} now (event {event.seq}).")
 
 
 def _show_disputes(run: Run, as_json: bool) -> None:
-    from activeclust.store.base import Kind
+    from activeclust.store.records import Kind
 
     anchors = {anchor.row: anchor.cluster for anchor in run.anchors()}
     rows: dict[int, list[Any]] = {}

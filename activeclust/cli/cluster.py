@@ -25,7 +25,7 @@ from activeclust.validation import counted
 
 if TYPE_CHECKING:
     from activeclust.datasets.dataset import Dataset
-    from activeclust.store.base import Cluster, RunSpec
+    from activeclust.store.records import Cluster, RunSpec
 
     #: row -> cluster, and by whom
     Answers = dict[int, tuple[Cluster, str]]

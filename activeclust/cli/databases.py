@@ -13,7 +13,8 @@ from activeclust.resources.cache import folder
 from activeclust.store import DATABASE
 
 if TYPE_CHECKING:
-    from activeclust.store.base import RunInfo, Store
+    from activeclust.store.base import Store
+    from activeclust.store.records import RunInfo
 
 _REMEMBERED = 30  #: databases, the newest first
 

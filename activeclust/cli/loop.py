@@ -33,7 +33,8 @@ from activeclust.errors import InvalidInput, RunNotFound
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop
     from activeclust.loop.history import History
-    from activeclust.store.base import RunSpec, Store
+    from activeclust.store.base import Store
+    from activeclust.store.records import RunSpec
 
 
 @click.command(

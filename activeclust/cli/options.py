@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from activeclust.clusterer.estimator import PFNClusterer
     from activeclust.datasets.dataset import Dataset
     from activeclust.loop.active_loop import ActiveLoop
-    from activeclust.store.base import RunSpec
+    from activeclust.store.records import RunSpec
 
 _DATA = (
     click.option(
@@ -181,7 +181,7 @@ def begin_with_answers(loop: ActiveLoop, data: Dataset, given: Mapping[str, Any]
     """
     from activeclust.datasets.given_answers import GivenAnswer, read_answers
     from activeclust.store.answers import Answer, begin_with
-    from activeclust.store.base import Kind
+    from activeclust.store.records import Kind
     from activeclust.validation import counted
 
     sources: list[tuple[str, list[GivenAnswer]]] = []

@@ -14,7 +14,8 @@ from activeclust.cli.say import say
 
 if TYPE_CHECKING:
     from activeclust.loop.history import History
-    from activeclust.store.base import Run, RunInfo
+    from activeclust.store.base import Run
+    from activeclust.store.records import RunInfo
 
 
 @click.command("runs", epilog=examples("runs"))

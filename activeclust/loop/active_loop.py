@@ -31,7 +31,8 @@ from activeclust.loop.questions import Questions
 from activeclust.loop.resume import find_seed, find_store, open_run
 from activeclust.loop.rounds import Rounds
 from activeclust.loop.stopping import StopRule
-from activeclust.store.base import Cluster, Event, Kind, RunSpec, Store
+from activeclust.store.base import Store
+from activeclust.store.records import Cluster, Event, Kind, RunSpec
 from activeclust.strategy.state import PoolState
 from activeclust.validation import check_new_rows
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from activeclust.labels import label
-from activeclust.store.base import Cluster, Event, Kind, Run, Snapshot
+from activeclust.store.base import Run
+from activeclust.store.records import Cluster, Event, Kind, Snapshot
 
 
 class Anchors:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from activeclust.loop.report import HEADINGS, plot_history, shown, spread
-from activeclust.store.base import Round
+from activeclust.store.records import Round
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from activeclust.errors import RunMismatch
 from activeclust.identities import moved
 from activeclust.store.answers import current_answers, settled, to_events
-from activeclust.store.base import Run, RunSpec, Store
+from activeclust.store.base import Run, Store
 from activeclust.store.checks import NAME_LIMIT
+from activeclust.store.records import RunSpec
 from activeclust.validation import counted
 
 

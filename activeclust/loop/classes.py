@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.labels import labels_of
-from activeclust.store.base import Cluster, RunSpec
+from activeclust.store.records import Cluster, RunSpec
 
 
 def distinct_classes(classes: Sequence[Cluster]) -> list[Cluster]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from activeclust.annotators.query import SKIP, Answer, Signal
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 
 
 def event_of(

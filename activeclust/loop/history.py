@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from activeclust.metrics import area_under_budget_curve
 from activeclust.resources.output import write_text
-from activeclust.store.base import Round
+from activeclust.store.records import Round
 
 if TYPE_CHECKING:
     import pandas as pd

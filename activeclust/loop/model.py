@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import RunSpec
+from activeclust.store.records import RunSpec
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer

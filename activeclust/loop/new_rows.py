@@ -9,7 +9,7 @@ import numpy as np
 
 from activeclust.errors import InvalidInput
 from activeclust.loop.posteriors import NamedPosterior
-from activeclust.store.base import Cluster
+from activeclust.store.records import Cluster
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer, PreparedRows

@@ -9,7 +9,7 @@ import numpy as np
 
 from activeclust.errors import InvalidInput
 from activeclust.loop.anchors import Anchors
-from activeclust.store.base import Cluster
+from activeclust.store.records import Cluster
 from activeclust.strategy.state import PoolState, one_by_one
 from activeclust.validation import counted
 

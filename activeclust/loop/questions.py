@@ -13,7 +13,7 @@ from activeclust.loop.anchors import Anchors
 from activeclust.loop.history import Ended
 from activeclust.loop.limits import UNLIMITED, Limits
 from activeclust.loop.rounds import Rounds
-from activeclust.store.base import Cluster
+from activeclust.store.records import Cluster
 
 #: maximum number of answered rows shown as examples with a question: per cluster, and in all
 EXAMPLES, MOST_EXAMPLES = 3, 24

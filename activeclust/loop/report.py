@@ -14,7 +14,7 @@ import numpy as np
 from activeclust.annotators.printable import printable
 from activeclust.loop.stopping import GOAL
 from activeclust.resources.output import write_atomically
-from activeclust.store.base import Round, RunInfo
+from activeclust.store.records import Round, RunInfo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,8 @@ from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
 from activeclust.identities import moved
 from activeclust.loop.carry import CarriedOver, carry_over
 from activeclust.store import DATABASE, open_store
-from activeclust.store.base import Run, RunSpec, Store
+from activeclust.store.base import Run, Store
+from activeclust.store.records import RunSpec
 from activeclust.validation import counted, generator_of
 
 #: settings that must agree, so that a resumed run asks what an uninterrupted one would have asked

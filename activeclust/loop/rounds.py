@@ -14,7 +14,8 @@ from activeclust.loop.posteriors import NamedPosterior, PosteriorCache
 from activeclust.loop.stopping import StopRule, answers_to, expected_gain, expected_interval
 from activeclust.metrics import agreement, evaluate
 from activeclust.store import LEASE_SECONDS
-from activeclust.store.base import Round, Run
+from activeclust.store.base import Run
+from activeclust.store.records import Round
 from activeclust.strategy.state import PoolState, Strategy
 
 

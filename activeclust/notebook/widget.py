@@ -15,7 +15,7 @@ from activeclust.annotators.keys import ClusterKeys
 from activeclust.annotators.query import SKIP, UNSURE, Answer
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.loop.limits import positive
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 from activeclust.web.items import is_picture
 from activeclust.web.layout import Layout
 from activeclust.web.page_state import OPEN, PageState

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from activeclust.errors import MissingDependency
-from activeclust.store.base import Cluster, Kind, Vote
+from activeclust.store.records import Cluster, Kind, Vote
 
 
 @dataclass(frozen=True)

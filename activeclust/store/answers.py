@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from activeclust.errors import DataFileError
-from activeclust.store.base import Answer, Event, Kind, Run
+from activeclust.store.base import Run
 from activeclust.store.checks import NAME_LIMIT, shown
 from activeclust.store.outcomes import same
+from activeclust.store.records import Answer, Event, Kind
 
 _Key = tuple[int, str, bool]  #: an annotator has one answer and one review per row
 
@@ -18,7 +19,7 @@ def current_answers(run: Run) -> list[Answer]:
     Examples
     --------
     >>> from activeclust.store import open_store
-    >>> from activeclust.store.base import RunSpec
+    >>> from activeclust.store.records import RunSpec
     >>> run = open_store().create_run(RunSpec("mine", "entropy", 0, 9, "", ""))
     >>> _ = run.append(Event(Kind.LABEL, row=3, cluster="cat", annotator="eva"))
     >>> [(answer.row, answer.cluster, answer.annotator) for answer in current_answers(run)]
@@ -75,7 +76,7 @@ def begin_with(run: Run, answers: Iterable[Answer]) -> int:
     Examples
     --------
     >>> from activeclust.store import open_store
-    >>> from activeclust.store.base import RunSpec
+    >>> from activeclust.store.records import RunSpec
     >>> run = open_store().create_run(RunSpec("mine", "entropy", 0, 9, "", ""))
     >>> begin_with(run, [Answer(3, Kind.LABEL, "cat")]), begin_with(run, [Answer(3, Kind.LABEL, "dog")])
     (1, 0)

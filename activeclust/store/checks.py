@@ -15,8 +15,8 @@ from typing import Any
 
 from activeclust.errors import InvalidInput, RoundTaken, RunMismatch
 from activeclust.identities import RowIds
-from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.outcomes import ON_ROW, Policy
+from activeclust.store.records import Cluster, Event, Kind, Round, RunSpec
 from activeclust.store.secrets import masked
 
 NAME_LIMIT = 200  #: characters of a run's, annotator's or client's name; PostgreSQL indexes them

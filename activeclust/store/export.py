@@ -27,7 +27,7 @@ from activeclust.errors import (
 from activeclust.files.delimited import decoded
 from activeclust.identities import RowIds
 from activeclust.store.answers import add_answers, settled, to_events
-from activeclust.store.base import Answer, Event, Run, RunSpec, Store
+from activeclust.store.base import Run, Store
 from activeclust.store.checks import check_event, check_spec
 from activeclust.store.formats import (
     Archive,
@@ -41,6 +41,7 @@ from activeclust.store.formats import (
     write_parquet,
 )
 from activeclust.store.label_studio import Suggestions, from_tasks, tasks, write_tasks
+from activeclust.store.records import Answer, Event, RunSpec
 
 FORMATS = ("csv", "jsonl", "parquet", "label-studio")
 _ENDINGS = {

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, TextIO
 from activeclust.errors import DataFileError, MissingDependency
 from activeclust.identities import RowIds
 from activeclust.labels import as_integer, is_missing, label
-from activeclust.store.base import Answer, Cluster, Event, Kind, Round, Run, RunSpec
+from activeclust.store.base import Run
 from activeclust.store.checks import check_cluster, shown
 from activeclust.store.outcomes import ON_ROW
+from activeclust.store.records import Answer, Cluster, Event, Kind, Round, RunSpec
 
 COLUMNS = ("row", "kind", "cluster", "cluster_type", "annotator", "at", "counts")
 #: name of a column -> a text for each row

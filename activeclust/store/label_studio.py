@@ -19,9 +19,9 @@ from xml.sax.saxutils import quoteattr
 
 from activeclust.errors import DataFileError, InvalidInput
 from activeclust.identities import RowIds
-from activeclust.store.base import Answer, Cluster, Kind
 from activeclust.store.checks import check_cluster, shown
 from activeclust.store.formats import places_of, row_number, row_of
+from activeclust.store.records import Answer, Cluster, Kind
 
 CONTROL, UNSURE_CONTROL, OBJECT = "cluster", "unsure", "item"
 #: fields that Label Studio adds in JSON_MIN; the other fields are the task's data and the controls

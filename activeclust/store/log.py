@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from activeclust.store.base import Event, Kind, Run
+from activeclust.store.base import Run
 from activeclust.store.outcomes import ON_ROW
+from activeclust.store.records import Event, Kind
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class LogReader:
     Examples
     --------
     >>> from activeclust.store import open_store
-    >>> from activeclust.store.base import RunSpec
+    >>> from activeclust.store.records import RunSpec
     >>> run = open_store(None).create_run(RunSpec("mine", "random", 0, 10, "hash", "model"))
     >>> reader = LogReader(run, "check")
     >>> written = run.extend([Event(Kind.LABEL, row=1, cluster="cat", details={"check": "1-eva"}),

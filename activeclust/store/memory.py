@@ -7,12 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from activeclust.errors import RunExists, RunNotFound
-from activeclust.store.base import (
-    Event,
-    Round,
-    RunInfo,
-    RunSpec,
-)
 from activeclust.store.checks import (
     NAME_LIMIT,
     check_spec,
@@ -20,6 +14,7 @@ from activeclust.store.checks import (
     check_text,
 )
 from activeclust.store.memory_run import MemoryRun
+from activeclust.store.records import Event, Round, RunInfo, RunSpec
 
 
 class MemoryStore:
@@ -27,7 +22,7 @@ class MemoryStore:
 
     Examples
     --------
-    >>> from activeclust.store.base import Event, Kind
+    >>> from activeclust.store.records import Event, Kind
     >>> spec = RunSpec("mine", "entropy", seed=0, n_rows=3, data_hash="", model_hash="")
     >>> run = MemoryStore().create_run(spec)
     >>> run.append(Event(Kind.LABEL, row=2, cluster="cat")).seq

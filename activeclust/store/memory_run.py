@@ -10,18 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from activeclust.errors import RunNotFound
-from activeclust.store.base import (
-    Anchor,
-    Answer,
-    Cluster,
-    Event,
-    Kind,
-    Round,
-    RunInfo,
-    RunSpec,
-    Snapshot,
-    Vote,
-)
 from activeclust.store.checks import (
     check_again,
     check_event,
@@ -40,6 +28,18 @@ from activeclust.store.outcomes import (
     admit,
     numbered,
     record,
+)
+from activeclust.store.records import (
+    Anchor,
+    Answer,
+    Cluster,
+    Event,
+    Kind,
+    Round,
+    RunInfo,
+    RunSpec,
+    Snapshot,
+    Vote,
 )
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Anchor, Cluster, Event, Kind, Vote
+from activeclust.store.records import Anchor, Cluster, Event, Kind, Vote
 
 ANSWERS = (Kind.LABEL, Kind.SKIP, Kind.UNSURE)
 ON_ROW = (*ANSWERS, Kind.REVIEW)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.store.base import Event, Kind, Run, RunSpec
+from activeclust.store.base import Run
+from activeclust.store.records import Event, Kind, RunSpec
 
 N_ROWS = 50
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from activeclust.errors import InvalidInput, RoundTaken
-from activeclust.store.base import Event, Kind, Round, Store
+from activeclust.store.base import Store
+from activeclust.store.records import Event, Kind, Round
 from activeclust.testing.store_cases import N_ROWS, label, spec
 
 

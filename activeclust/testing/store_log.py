@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Event, Kind, Store
+from activeclust.store.base import Store
+from activeclust.store.records import Event, Kind
 from activeclust.testing.store_cases import LABELS, N_ROWS, REFUSED, clusters, label, spec, undo
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from activeclust.errors import InvalidInput, RoundTaken, RunExists, RunMismatch, RunNotFound
 from activeclust.identities import RowIds
-from activeclust.store.base import Event, Kind, Round, RunSpec, Store
+from activeclust.store.base import Store
+from activeclust.store.records import Event, Kind, Round, RunSpec
 from activeclust.testing.store_cases import N_ROWS, clusters, label, spec
 
 

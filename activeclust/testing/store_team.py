@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Event, Kind, Store
+from activeclust.store.base import Store
+from activeclust.store.records import Event, Kind
 from activeclust.testing.store_cases import N_ROWS, clusters, label, spec, undo
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from activeclust.audit import Audit, estimate
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Cluster, Kind
 from activeclust.store.log import Noted
+from activeclust.store.records import Cluster, Kind
 from activeclust.web.page_state import OPEN
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def newest(log: Noted) -> Checked | None:
 
     Examples
     --------
-    >>> from activeclust.store.base import Event, Kind
+    >>> from activeclust.store.records import Event, Kind
     >>> kept = Check("1-", "", {3: "cat", 5: "dog"}, rows=100, answered=20)
     >>> log = [Event(Kind.LABEL, row=row, cluster="cat", details=kept.details(row), seq=row) for row in (3, 5)]
     >>> found = newest(Noted(tuple(log), frozenset()))

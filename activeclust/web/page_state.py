@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.loop.stopping import converged
-from activeclust.store.base import Cluster
+from activeclust.store.records import Cluster
 
 if TYPE_CHECKING:
     from activeclust.loop.active_loop import ActiveLoop

@@ -9,9 +9,9 @@ import numpy as np
 from starlette.requests import Request
 from starlette.routing import Route
 
-from activeclust.store.base import Event
 from activeclust.store.log import sentence
 from activeclust.store.outcomes import ON_CLUSTER, ON_ROW
+from activeclust.store.records import Event
 from activeclust.web.payload import cluster_id, number_of
 from activeclust.web.tiles import Tiles
 

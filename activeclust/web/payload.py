@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from activeclust.annotators.query import SUGGESTIONS
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Cluster, Kind
 from activeclust.store.checks import check_cluster
+from activeclust.store.records import Cluster, Kind
 
 LONGEST_NAME = 200  #: characters of a cluster's name typed on the page
 LONGEST_ID = 100_000  #: characters of a cluster's id: names that were not typed here may be longer

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from activeclust.errors import InvalidInput, MissingDependency
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 from activeclust.web.checks import newest
 from activeclust.web.items import shown_name
 from activeclust.web.page_state import OPEN

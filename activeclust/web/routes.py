@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from activeclust.annotators.query import SUGGESTIONS
 from activeclust.errors import ActiveClustError, InvalidInput
-from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.export import FORMATS, export_run
+from activeclust.store.records import Cluster, Event, Kind
 from activeclust.web import payload
 from activeclust.web.checks import CHECKED, Checks
 from activeclust.web.items import KEPT, Pictures, is_picture, item_json

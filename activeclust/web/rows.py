@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Kind, Vote
+from activeclust.store.records import Kind, Vote
 from activeclust.web.page_state import ANSWERED, ASIDE, OPEN, PageState
 from activeclust.web.payload import cluster_id, number_of, to_cluster
 from activeclust.web.search import RowTexts

@@ -17,9 +17,9 @@ from activeclust.annotators.keys import ClusterKeys
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.loop.stopping import parse_stop
 from activeclust.store import LEASE_SECONDS
-from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.log import LogReader
 from activeclust.store.outcomes import ANSWERS, Policy
+from activeclust.store.records import Cluster, Event, Kind
 from activeclust.web.checks import checked_rows
 from activeclust.web.page_state import OPEN, PageState
 from activeclust.web.worker import AHEAD, PosteriorWorker

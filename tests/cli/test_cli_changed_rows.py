@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 
 
 @pytest.fixture

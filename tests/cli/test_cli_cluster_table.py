@@ -12,7 +12,7 @@ import pytest
 
 from activeclust.datasets import load
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 
 
 @pytest.fixture

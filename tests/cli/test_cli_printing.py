@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, RunSpec
+from activeclust.store.records import Event, Kind, Round, RunSpec
 
 HOSTILE = "data[/old]$x_$\x1b[31m\u202ecat"
 

@@ -11,7 +11,7 @@ import pytest
 
 from activeclust.cli import main
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from activeclust.datasets import Dataset
 from activeclust.errors import InvalidInput, UnknownName
 from activeclust.integrations.classifier import Classifier
 from activeclust.store import open_store
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 
 
 def blobs(n: int = 60, seed: int = 0) -> Dataset:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from activeclust.errors import ActiveClustError
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, RunSpec
 from activeclust.store.export import FORMATS, export_run, import_run
+from activeclust.store.records import Event, Kind, Round, RunSpec
 
 CORPUS = Path(__file__).parent / "corpus"
 HURTFUL = (

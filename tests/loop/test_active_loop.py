@@ -12,7 +12,7 @@ from activeclust.errors import (
     InvalidInput,
     UnknownName,
 )
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 
 
 def test_a_run_starts_from_nothing_and_finds_the_clusters(make, blobs):

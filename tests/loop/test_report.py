@@ -15,7 +15,7 @@ from activeclust.annotators.terminal_view import fit, half_blocks, item_view, sh
 from activeclust.files.pictures import unit_range
 from activeclust.loop.history import History
 from activeclust.loop.report import HEADINGS, plot_history, rounds_table, spread
-from activeclust.store.base import Round
+from activeclust.store.records import Round
 
 
 def rounds(n: int) -> list[Round]:

@@ -15,7 +15,7 @@ from activeclust import SKIP, UNDO, UNSURE, ActiveLoop
 from activeclust.errors import InvalidInput, RunExists, RunMismatch, RunNotFound
 from activeclust.identities import by_content
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 
 
 def scripted(blobs, script, loop_of):

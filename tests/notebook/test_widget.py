@@ -146,7 +146,7 @@ def test_answers_of_others_are_seen(front):
 
 
 def _label(row, cluster):
-    from activeclust.store.base import Event, Kind
+    from activeclust.store.records import Event, Kind
 
     return Event(Kind.LABEL, row=row, cluster=cluster, annotator="bob")
 

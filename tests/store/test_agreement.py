@@ -9,7 +9,7 @@ pytest.importorskip("krippendorff", reason="agreement needs pip install 'activec
 pytest.importorskip("statsmodels", reason="agreement needs pip install 'activeclust[agreement]'")
 
 from activeclust.store.agreement import agreement
-from activeclust.store.base import Kind, Vote
+from activeclust.store.records import Kind, Vote
 
 
 def votes(table) -> list[Vote]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from activeclust.cli import main
 from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 from activeclust.store.sql import file as sqlite_file
 from activeclust.store.sql.backup import backup_database
 from activeclust.store.sql.check import check
@@ -330,7 +330,7 @@ def test_a_database_on_read_only_media_is_read_and_copied(path, tmp_path, wal):
             "from pathlib import Path\n"
             "from activeclust.errors import StoreUnavailable\n"
             "from activeclust.store import open_store\n"
-            "from activeclust.store.base import Event\n"
+            "from activeclust.store.records import Event\n"
             "from activeclust.store.export import export_run\n"
             "from activeclust.store.sql.backup import backup_database\n"
             "from activeclust.store.sql.check import check\n"

@@ -16,9 +16,9 @@ from activeclust.errors import DataFileError, InvalidInput, RunExists, RunMismat
 from activeclust.identities import RowIds
 from activeclust.store import open_store
 from activeclust.store.answers import Answer, add_answers, current_answers
-from activeclust.store.base import Event, Kind, Round, RunSpec
 from activeclust.store.export import FORMATS, export_run, format_of, import_run
 from activeclust.store.label_studio import from_tasks, label_config, to_tasks
+from activeclust.store.records import Event, Kind, Round, RunSpec
 from activeclust.testing.store_cases import LABELS
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "fixtures/store/label-studio.schema.json").read_text())

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from activeclust.errors import ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 from activeclust.store.sql.check import check
 from activeclust.store.sql.upgrade import upgrade
 

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
 from activeclust.store.log import LogReader
+from activeclust.store.records import Event, Kind, RunSpec
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from activeclust.errors import InvalidInput
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 
 ROWS, PEOPLE, NAMES = 6, ["", "eva", "bob"], ["cat", "dog", 1, "1"]
 _number = itertools.count()

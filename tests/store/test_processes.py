@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from activeclust.store import open_store
-from activeclust.store.base import RunSpec
+from activeclust.store.records import RunSpec
 from activeclust.store.sql.check import check
 
 WORKER = Path(__file__).with_name("worker.py")

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from activeclust.errors import SchemaMismatch, StoreError
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind, RunSpec
 from activeclust.store.sql import check as checking
 from activeclust.store.sql import schema, upgrade
 from activeclust.store.sql import store as sql

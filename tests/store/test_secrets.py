@@ -13,7 +13,7 @@ import pytest
 
 from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store import open_store
-from activeclust.store.base import RunSpec
+from activeclust.store.records import RunSpec
 from activeclust.store.secrets import masked
 
 SECRET = "hunter2"

@@ -6,7 +6,7 @@ import pytest
 
 from activeclust.errors import ForeignDatabase
 from activeclust.store import open_store
-from activeclust.store.base import Anchor, AnchorColumns, Event, Kind, RunSpec, Snapshot
+from activeclust.store.records import Anchor, AnchorColumns, Event, Kind, RunSpec, Snapshot
 from activeclust.store.sql import standing
 
 

@@ -17,7 +17,8 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 
 from activeclust.errors import RoundTaken, RunExists
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind, Round, Run, RunSpec
+from activeclust.store.base import Run
+from activeclust.store.records import Event, Kind, Round, RunSpec
 
 N_ROWS = 1000
 

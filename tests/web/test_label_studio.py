@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from activeclust.cli.label_studio import label_studio_command
 from activeclust.loop import ActiveLoop
 from activeclust.store import open_store
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 from activeclust.web.label_studio.app import make_backend
 from activeclust.web.label_studio.backend import AHEAD
 from activeclust.web.service import AnnotationService

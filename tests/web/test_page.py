@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from activeclust.store.base import Event, Kind
+from activeclust.store.records import Event, Kind
 from activeclust.web.security import LARGEST_BODY, MOST_AT_ONCE
 
 HOST = "127.0.0.1:8999"

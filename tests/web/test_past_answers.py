@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from activeclust.store.base import Event, Kind
 from activeclust.store.log import explain
+from activeclust.store.records import Event, Kind
 
 
 @pytest.fixture

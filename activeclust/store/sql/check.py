@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from activeclust.errors import ForeignDatabase
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 from activeclust.store.sql.checksums import of_outcome, of_vote
 from activeclust.store.sql.engine import shown, transaction
 from activeclust.store.sql.opened import file_problems, opened

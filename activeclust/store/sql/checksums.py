@@ -17,7 +17,7 @@ from zlib import crc32
 
 from activeclust.errors import ForeignDatabase
 from activeclust.identities import RowIds
-from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec
+from activeclust.store.records import Cluster, Event, Kind, Round, RunSpec
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _SUM = 2**62  #: sums are taken modulo this, so that they fit a signed integer of 64 bits

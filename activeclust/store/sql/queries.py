@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Cluster, Event, Round, Vote
+from activeclust.store.records import Cluster, Event, Round, Vote
 from activeclust.store.sql.checksums import START, damaged, of_event, of_name, of_round, of_vote
 from activeclust.store.sql.schema import annotator, event, outcome, round_, vote
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection
 
 from activeclust.errors import ForeignDatabase, SchemaMismatch, StoreError, StoreUnavailable
 from activeclust.resources.unfinished import beside, clear_beside
-from activeclust.store.base import Round
+from activeclust.store.records import Round
 from activeclust.store.sql.check import check
 from activeclust.store.sql.checksums import of_name
 from activeclust.store.sql.engine import make_engine, shown, transaction, translated

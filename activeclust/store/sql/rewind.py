@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Cluster, Event, Kind
 from activeclust.store.outcomes import ON_CLUSTER, Policy, decide, replay_rows
+from activeclust.store.records import Cluster, Event, Kind
 from activeclust.store.sql.checksums import damaged
 from activeclust.store.sql.queries import chunks, given_events, rows_voting
 from activeclust.store.sql.schema import event

@@ -12,9 +12,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import StoreUnavailable
-from activeclust.store.base import Anchor, AnchorColumns, Answer, Event, Kind, Round, RunSpec, Snapshot, Vote
 from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_text, described
 from activeclust.store.outcomes import ANSWERS, Policy
+from activeclust.store.records import (
+    Anchor,
+    AnchorColumns,
+    Answer,
+    Event,
+    Kind,
+    Round,
+    RunSpec,
+    Snapshot,
+    Vote,
+)
 from activeclust.store.sql.checksums import damaged, summed
 from activeclust.store.sql.engine import transaction
 from activeclust.store.sql.leases import give_back, held, take, wants

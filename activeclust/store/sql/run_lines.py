@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import RunNotFound
-from activeclust.store.base import RunSpec
+from activeclust.store.records import RunSpec
 from activeclust.store.sql.checksums import (
     damaged,
     of_run,

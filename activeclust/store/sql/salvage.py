@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput
-from activeclust.store.base import Event, Round, RunSpec
 from activeclust.store.checks import NAME_LIMIT, check_event, check_round, check_spec, check_text
 from activeclust.store.log import sentence
 from activeclust.store.memory_run import MemoryRun
+from activeclust.store.records import Event, Round, RunSpec
 from activeclust.store.sql.checksums import START, of_event, of_name, of_round, of_row_ids, summed
 from activeclust.store.sql.run_lines import sound_spec
 from activeclust.store.sql.schema import annotator, dataset, event, round_, row_ids, run

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.identities import RowIds
-from activeclust.store.base import RunSpec
+from activeclust.store.records import RunSpec
 from activeclust.store.sql.checksums import damaged, of_row_ids
 from activeclust.store.sql.queries import insert
 from activeclust.store.sql.schema import dataset, row_ids, run

@@ -9,7 +9,7 @@ from zlib import crc32
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Cluster, Kind
+from activeclust.store.records import Cluster, Kind
 from activeclust.store.sql.checksums import damaged, summed, typed
 from activeclust.store.sql.queries import check_name, chunks
 from activeclust.store.sql.schema import annotator, outcome

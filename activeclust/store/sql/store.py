@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from activeclust.errors import ForeignDatabase, RunExists, RunNotFound, SchemaMismatch, StoreUnavailable
-from activeclust.store.base import Event, Kind, Round, RunInfo, RunSpec
 from activeclust.store.checks import (
     NAME_LIMIT,
     check_event,
@@ -21,6 +20,7 @@ from activeclust.store.checks import (
     check_superseded,
     check_text,
 )
+from activeclust.store.records import Event, Kind, Round, RunInfo, RunSpec
 from activeclust.store.sql.engine import make_engine, parse_url, shown, transaction, translated, url_of
 from activeclust.store.sql.leases import held
 from activeclust.store.sql.run import SqlRun

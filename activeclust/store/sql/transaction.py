@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from activeclust.store.base import Cluster, Event, Kind, Round, RunSpec, Vote
 from activeclust.store.checks import check_again, check_place
 from activeclust.store.outcomes import ON_CLUSTER, Outcome, Policy, RowState, admit, decide, numbered, record
+from activeclust.store.records import Cluster, Event, Kind, Round, RunSpec, Vote
 from activeclust.store.sql.bulk import replace_lines, write_lines
 from activeclust.store.sql.checksums import (
     START,

@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, LargeBinary, String, Text, TypeDecorator
 
 from activeclust.errors import ForeignDatabase
 from activeclust.identities import RowIds
-from activeclust.store.base import Kind
+from activeclust.store.records import Kind
 
 _REMEMBERED = 1000  #: cluster names, which may be 10,000 characters long
 _KINDS = {kind.value: kind for kind in Kind}

@@ -17,9 +17,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from activeclust.errors import DataFileError, InvalidInput
-from activeclust.store.base import Event, Kind
 from activeclust.store.label_studio import CONTROL, UNSURE_CONTROL, from_tasks
 from activeclust.store.log import LogReader
+from activeclust.store.records import Event, Kind
 from activeclust.web import payload
 from activeclust.web.label_studio.project import Control, find_control
 

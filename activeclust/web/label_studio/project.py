@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from activeclust.errors import InvalidInput
-from activeclust.store.base import Cluster
 from activeclust.store.label_studio import CONTROL, OBJECT, UNSURE_CONTROL, label_config
+from activeclust.store.records import Cluster
 from activeclust.web.items import is_picture, item_json, picture
 
 WIDEST = 512  #: pixels of a picture within a task
