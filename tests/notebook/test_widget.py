@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from person import FLAGS, wait
+from person import CHROMIUM, DRIVER, chromium, wait
 
 from activeclust.errors import InvalidInput, MissingDependency
 from activeclust.notebook import annotate
 
 pytest.importorskip("anywidget", reason="the widget needs activeclust[notebook]")
 from activeclust.notebook import widget as module
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 
 class Front:
@@ -203,8 +200,7 @@ def browser(front, tmp_path):
     """Chromium with the widget, over the loop of ``front``."""
     if not (CHROMIUM and DRIVER):
         pytest.skip("chromium and chromedriver are not installed (.ci/browser)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
+    pytest.importorskip("selenium", reason="selenium drives the browser")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -236,12 +232,7 @@ def browser(front, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver = chromium(tmp_path / "profile")
     driver.get(f"http://127.0.0.1:{server.server_port}/")
     yield driver
     driver.quit()

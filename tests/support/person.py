@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+from served import Served
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 PATIENCE = 60  #: seconds until something that should happen has not
@@ -28,6 +30,32 @@ FLAGS = [
     "--disable-sync",
     "--window-size=1280,860",
 ]
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+
+def needs_chromium() -> pytest.MarkDecorator:
+    """The mark of tests with a browser; without selenium their whole file is skipped."""
+    pytest.importorskip("selenium", reason="selenium drives the browser")
+    return pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed (.ci/browser)"
+    )
+
+
+def chromium(profile: Path, *, webgl: bool = False) -> Any:
+    """Selenium's driver of a new browser with a profile of its own; ``webgl`` draws without a graphics card."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    software = ["--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"] + software if webgl else FLAGS
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*flags, f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(PATIENCE)
+    return driver
 
 
 def wait(truth: Callable[[], Any], what: str, patience: float | None = None) -> Any:
@@ -51,23 +79,11 @@ class Server:
 
     def start(self) -> None:
         words = f"annotate {self.data} --ui web --no-browser --port {self.port} --seed 0 --db a.db"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "activeclust", *words.split()],
-            cwd=self.folder,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if found := re.search(r"http://\S+", line):
-                self.url = found[0]
-                return
-        raise AssertionError("the server ended")
+        self.command = Served(words.split(), self.folder)
+        self.url = self.command.url
 
     def end(self, how: signal.Signals) -> None:
-        self.process.send_signal(how)
-        self.process.communicate(timeout=30)
+        self.command.end(how)
 
 
 class Person:
@@ -140,13 +156,20 @@ class Person:
             self.js("document.getElementById('toasts').replaceChildren()")
             self.browser.save_screenshot(str(Path(folder) / f"page-{name}.png"))
 
-    def faults(self) -> list[str]:
-        """What axe-core finds wrong with the page as it stands; nothing where it is not installed (npm ci)."""
+    def faults(self, *rules: str) -> list[str]:
+        """What axe-core finds wrong with the page as it stands, by all its rules or by those that are named.
+
+        Nothing where it is not installed (npm ci).
+        """
         if not AXE.is_file():
             return []
+        if not self.js("return Boolean(window.axe)"):
+            self.js(AXE.read_text(encoding="utf-8"))
         found = self.later(
-            f"{AXE.read_text(encoding='utf-8')}; return (await axe.run(document, {{resultTypes: ['violations']}}))"
-            ".violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)}`)"
+            "const [rules] = given; const only = rules.length ? { runOnly: rules } : {};"
+            "return (await axe.run(document, { resultTypes: ['violations'], preload: false, ...only }))"
+            ".violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)}`)",
+            rules,
         )
         assert isinstance(found, list), found
         return found

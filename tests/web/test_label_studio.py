@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import signal
 import urllib.request
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import warm
 from person import wait
+from served import Served
 
 pytest.importorskip("starlette", reason="the back end needs activeclust[web]")
 from click.testing import CliRunner
@@ -216,13 +215,9 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
     image = base64.b64decode(tasks[0]["data"]["image"].partition(",")[2])
     assert len(tasks) == 40 and image.startswith(b"\x89PNG")
     config = (tmp_path / "project/config.xml").read_text()
-    command = ["-m", "activeclust", "label-studio", "d.npz", "--port", "9391"]
-    said, saying = os.pipe()
-    server = warm.start(command, cwd=tmp_path, stderr=saying)
-    os.close(saying)
-    lines = open(said)  # noqa: PTH123, SIM115 (a pipe, closed at the end)
+    server = Served(["label-studio", "d.npz", "--port", "9391"], tmp_path)
     try:
-        url = next(found[0] for line in lines if (found := re.search(r"http://[\d.:]+", line)))
+        url = re.search(r"http://[\d.:]+", server.url)[0]
 
         def post(path: str, body: dict) -> dict:
             request = urllib.request.Request(
@@ -238,10 +233,7 @@ def test_the_command_writes_a_project_and_serves_it(tmp_path, monkeypatch):
         annotation = {"id": 1, "task": 5, "result": [choice], "was_cancelled": False, "completed_by": 1}
         post("/webhook", {"action": "ANNOTATION_CREATED", "annotation": annotation, "task": given[5]})
     finally:
-        server.send_signal(signal.SIGTERM)
-        lines.read()  # what it still says
-        lines.close()
-        server.wait()
+        server.end(signal.SIGTERM)
     store = open_store(tmp_path / "activeclust.db")
     assert [(a.row, a.cluster) for a in store.open_run("d").anchors()] == [(5, "low")]
     store.close()

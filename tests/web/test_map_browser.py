@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 
 import numpy as np
 import pytest
-from person import FLAGS, Person, Server, wait
+from person import Person, Server, chromium, needs_chromium, wait
 from sklearn.datasets import load_digits
 
 from activeclust.store import open_store
 
-pytest.importorskip("selenium", reason="selenium drives the browser")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed (.ci/browser)"
-)
+pytestmark = needs_chromium()
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ROWS = 300
 
 
 @pytest.fixture
 def person(tmp_path):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
     np.savez(tmp_path / "d.npz", X=load_digits().images[:ROWS])
     server = Server(tmp_path, 8660)
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    # WebGL without a graphics card
-    software = ["--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
-    flags = [flag for flag in FLAGS if flag != "--disable-gpu"] + software
-    for flag in [*flags, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
+    driver = chromium(tmp_path / "profile", webgl=True)
     store = open_store(tmp_path / "a.db")
     names = [NAMES[label] for label in load_digits().target[:ROWS]]
     yield Person(driver, server, store.open_run("digits"), names)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from served import Served
 
 from activeclust.cli.annotate import annotate_command
 from activeclust.errors import InvalidInput
@@ -83,22 +79,16 @@ def test_the_command_reads_both_files(tmp_path):
     words = (
         "annotate d.npy --ui web --no-browser --people people.txt --guidelines guide.md --seed 0 --db a.db"
     )
-    command = subprocess.Popen(
-        [sys.executable, "-m", "activeclust", *words.split()], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    command = Served(words.split(), tmp_path)
     try:
-        assert command.stderr is not None
-        url = next(found[0] for line in command.stderr if (found := re.search(r"http://\S+", line)))
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        with opener.open(url) as reply:
+        with opener.open(command.url) as reply:
             assert "<em>what</em>" in reply.read().decode()
         with pytest.raises(urllib.error.HTTPError, match="401") as closed:
-            urllib.request.urlopen(url.partition("?")[0])
+            urllib.request.urlopen(command.url.partition("?")[0])
         assert "name=name" in closed.value.read().decode(), "who has a password may log in"
     finally:
-        command.send_signal(signal.SIGKILL)
-        command.communicate(timeout=30)
+        command.end()
 
 
 @pytest.mark.parametrize(

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 
 import numpy as np
 import pytest
-from person import FLAGS, Person, Server, wait
+from person import Person, Server, chromium, needs_chromium, wait
 
 from activeclust.store import open_store
 
-pytest.importorskip("selenium", reason="selenium drives the browser")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed (.ci/browser)"
-)
+pytestmark = needs_chromium()
 PASSWORD = "open sesame"
 
 
 @pytest.fixture
 def two(tmp_path, monkeypatch):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
     monkeypatch.setenv("ACTIVECLUST_PASSWORD", PASSWORD)
     X = np.random.default_rng(0).normal(size=(60, 4)) + 6 * np.eye(3, 4)[np.arange(60) % 3]
     np.savez(tmp_path / "d.npz", X=X.astype(np.float32))
     server = Server(tmp_path, 8675)
     store = open_store(tmp_path / "a.db")
-    drivers = []
-    for name in ("first", "second"):
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for flag in [*FLAGS, f"--user-data-dir={tmp_path / name}"]:
-            options.add_argument(flag)
-        drivers.append(webdriver.Chrome(options=options, service=Service(DRIVER)))
+    drivers = [chromium(tmp_path / name) for name in ("first", "second")]
     yield [Person(driver, server, store.open_run("digits"), []) for driver in drivers]
     for driver in drivers:
         driver.quit()
