@@ -17,7 +17,7 @@ def dense_and_doubtful(state: PoolState, n: int, rng: np.random.Generator) -> np
 
 
 digits = load("digits")
-X, y = digits.X[:600], digits.y[:600]
+X, y = digits.X[:300], digits.y[:300]
 for strategy in ("random", "entropy", dense_and_doubtful):
     loop = ActiveLoop(X, LabelOracle(y), strategy=strategy, batch_size=5, random_state=0, labels_true=y)
     history = loop.run(budget=40)

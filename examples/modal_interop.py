@@ -19,7 +19,7 @@ BUDGET, BATCH = 40, 5
 def main() -> None:
     """Print the accuracy of three loops after 40 answers."""
     digits = load("digits")
-    X, y = digits.X[:800], digits.y[:800]
+    X, y = digits.X[:400], digits.y[:400]
 
     # 1. a modAL query strategy in our loop: pass the function, or name it "modal:margin_sampling"
     loop = ActiveLoop(

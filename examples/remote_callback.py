@@ -20,7 +20,7 @@ from activeclust.errors import AnnotatorFailed
 
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 digits = load("digits")
-X, y, images = digits.X[:600], digits.y[:600], digits.items[:600]
+X, y, images = digits.X[:300], digits.y[:300], digits.items[:300]
 
 
 class Service(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ from activeclust.datasets import load
 from activeclust.errors import AnnotatorFailed
 
 digits = load("digits")
-X, y = digits.X[:600], digits.y[:600]
+X, y = digits.X[:300], digits.y[:300]
 connection = iter([True] * 7 + [False] + [True] * 6 + [False] + [True] * 100)
 
 

@@ -365,7 +365,7 @@ def run(tmp_path, monkeypatch, capsys, doubled):
 
 def test_posterior_is_measured_again_without_the_rivals(run, tmp_path, monkeypatch):
     pytest.importorskip("graphlearning")
-    told = run("posterior", "--draws", "2", "--only", "centroids, all columns;Laplace")
+    told = run("posterior", "--draws", "1", "--only", "centroids, all columns;Laplace")
     for part in (
         "log-loss, rows of known clusters",
         "each rule alone",
@@ -378,12 +378,12 @@ def test_posterior_is_measured_again_without_the_rivals(run, tmp_path, monkeypat
     assert set(first.loc[first["method"] == OURS, "weights"]) == {PFNClusterer(device="cpu").model_hash}
     assert '--only "centroids' not in path.read_text()  # quoted once, as typed into a shell
     assert "# seeds: " in path.read_text()
-    told = run("posterior", "--draws", "2", "--only", "logistic, PCA")
+    told = run("posterior", "--draws", "1", "--only", "logistic, PCA")
     assert "kept from a run before: Laplace; centroids, all columns" in path.read_text()
     monkeypatch.setattr("posterior.answer", None)  # no rival may run
     run("posterior", "--ours-again")
     again = read(path)
-    assert len(again) == len(first) + 12
+    assert len(again) == len(first) + 6
     same = ["data", "anchors", "draw", "method", "accuracy", "v_measure"]
     both = first[same].merge(again[same], on=same[:4], suffixes=("", "_again"))
     assert len(both) == len(first)
@@ -404,7 +404,7 @@ def test_a_broken_rival_ends_the_command_with_a_sentence(run, monkeypatch):
 
 
 def test_trust_writes_its_origin(run, tmp_path):
-    told = run("trust", "--draws", "2")
+    told = run("trust", "--draws", "1")
     assert "expected calibration error, known clusters" in told
     assert "half-widths (Student) over data sets" in told
     frame = read(tmp_path / "trust-modern.csv", ["what", "data", "anchors", "draw", "ece"])

@@ -50,9 +50,10 @@ def test_an_experiment_runs(experiment, tmp_path, monkeypatch, capsys):
     assert f"{experiment.name}.png" in pictures
     for picture in pictures:
         assert imread(tmp_path / picture).std() > 0.01, f"{picture} is blank"
-    made = {path: path.read_bytes() for path in tmp_path.glob("*.md")}
-    main(experiment, ["--from-csv", "--out", str(tmp_path)])
-    assert made == {path: path.read_bytes() for path in tmp_path.glob("*.md")}
+    if experiment.name == NAMES[0]:  # the others' pages and records are compared below
+        made = {path: path.read_bytes() for path in tmp_path.glob("*.md")}
+        main(experiment, ["--from-csv", "--out", str(tmp_path)])
+        assert made == {path: path.read_bytes() for path in tmp_path.glob("*.md")}
 
 
 @pytest.mark.parametrize("experiment", NAMES, indirect=True)

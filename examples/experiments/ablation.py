@@ -170,7 +170,7 @@ def _problems(run: Run) -> list[Problem]:
         {"rows": (700, 1500), "clusters": {"3-25": 1.0}},
     )
     prior = Prior(**(quick if run.quick else full))  # rows are left when each cluster has ten anchors
-    drawn = (draw_dataset(prior, run.rng(i, 1)) for i in range(2 if run.quick else DATASETS))
+    drawn = (draw_dataset(prior, run.rng(i, 1)) for i in range(1 if run.quick else DATASETS))
     of_prior = [problem(f"prior {i}", X, y, run.model) for i, (X, y) in enumerate(drawn)]
     return [*of_prior, *real_sets(run)]
 

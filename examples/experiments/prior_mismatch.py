@@ -112,7 +112,7 @@ def matched(n: int, count: int, run: Run) -> dict[str, tuple[np.ndarray, np.ndar
 
 def measure(run: Run) -> pd.DataFrame:
     """Per set, draw, method and anchors a cluster: scores, clusters, confidence, none-of-these mass."""
-    n, counts = (150, (0, 2, 5)) if run.quick else (N, COUNTS)
+    n, counts = (90, (0, 2, 5)) if run.quick else (N, COUNTS)
     draws = run.repeats(DRAWS, quick=1)
     families = ("chains",) if run.quick else FAMILIES
     models = {OURS: run.model}

@@ -111,7 +111,7 @@ def mixture(spread: float, d: int, n: int, rng: np.random.Generator) -> tuple[np
 def _mixtures(run: Run):
     for hardness, spread in HARDNESS.items():
         for d in (2,) if run.quick else (2, 5):
-            for draw in range(run.repeats(MIXTURES, quick=2)):
+            for draw in range(run.repeats(MIXTURES, quick=1)):
                 X, y = mixture(spread, d, 150 if run.quick else POINTS, run.rng(d, draw, int(spread)))
                 data = problem("mixture", StandardScaler().fit_transform(X), y, run.model)
                 for method, labels in _partitions(run, data).items():

@@ -39,7 +39,7 @@ CHOSEN_ON = ("MNIST, 70,000", "stackoverflow", "sipu_compound", "uci_ecoli", "uc
 def measure(run: Run) -> pd.DataFrame:
     """Per set, strategy, repeat and budget: scores and clusters seen."""
     records = []
-    for rows in collections(run, 150 if run.quick else ROWS):
+    for rows in collections(run, 90 if run.quick else ROWS):
         data = problem(rows.name, rows.X, rows.y, run.model)
         clusters = data.clusters
         for strategy in STRATEGIES:
@@ -47,7 +47,7 @@ def measure(run: Run) -> pd.DataFrame:
             for repeat in range(run.repeats(RANDOM_DRAWS, quick=1) if strategy == "random" else 1):
                 loop = ActiveLoop(data.X, LabelOracle(data.y), strategy=strategy, batch_size=clusters, random_state=repeat,
                                   clusterer=_Prepared(run.model, data.prepared))  # fmt: skip
-                for per in PER_CLUSTER:
+                for per in PER_CLUSTER[:2] if run.quick else PER_CLUSTER:
                     if per * clusters > len(data.y) // 2:
                         break
                     loop.run(budget=per * clusters)

@@ -95,7 +95,7 @@ def ours(run: Run, data: Problem, k: int, rng: np.random.Generator) -> tuple[np.
 
 def measure(run: Run) -> pd.DataFrame:
     """Scores of every method on every set, and along the gap; draws the grid of the first data seed."""
-    n, draws = 90 if run.quick else N, run.repeats(DRAWS, quick=1)
+    n, draws = 60 if run.quick else N, run.repeats(DRAWS, quick=1)
     gaps = GAPS[::5] if run.quick else GAPS
     pure = kinds_of_attention(run)[PURE]
     records, pictures = [], {}

@@ -36,7 +36,7 @@ MEASURES = {"mean": "mean row", "sup": "largest row", "variance": "variance"}
 def measure(run: Run) -> pd.DataFrame:
     """Per set, k, draw and exchange: the mean and the largest move of a row; per draw: the variance."""
     ks, draws = (10, 20, 40) if run.quick else KS, run.repeats(DRAWS, quick=2)
-    exchanges = 2 if run.quick else EXCHANGES
+    exchanges = 1 if run.quick else EXCHANGES
     records = []
     for index, whole in enumerate(real_sets(run)):
         rows = np.sort(run.rng(index).permutation(len(whole.y))[:ROWS])

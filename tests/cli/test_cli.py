@@ -23,17 +23,17 @@ def assert_same_rounds(rounds: list[dict], others: list[dict]) -> None:
 
 
 def test_loop_prints_a_table_and_writes_its_files(run, rows_file, tmp_path):
-    status, out, err = run("loop", "--oracle", rows_file, "--strategy", "entropy", "--budget", 12)
+    status, out, err = run("loop", "--oracle", rows_file, "--strategy", "entropy", "--budget", 6)
     assert status == 0, err
     for heading in ("answers", "accuracy", "V-measure", "ARI", "clusters"):
         assert heading in out
     folder = tmp_path / "activeclust-out" / "rows-entropy-seed0"
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     lines = (folder / "rounds.csv").read_text().splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 8
     assert str(folder.relative_to(tmp_path)) in err
     stored = sqlite3.connect(tmp_path / "activeclust.db")
-    assert stored.execute("select count(*) from activeclust_event").fetchone() == (12,)
+    assert stored.execute("select count(*) from activeclust_event").fetchone() == (6,)
     stored.close()
 
 
@@ -100,7 +100,7 @@ def test_resume_without_a_name_takes_the_newest(run, rows_file):
 
 
 def test_noise_is_the_same_under_the_same_seed(run, rows_file):
-    words = ("loop", "--oracle", rows_file, "--budget", 20, "--noise", 0.5, "--strategy", "random", "--json")
+    words = ("loop", "--oracle", rows_file, "--budget", 20, "--noise", 0.5, "--strategy", "random", "--json", "--batch-size", 5)
     first, second = (json.loads(run(*words)[1]) for _ in range(2))
     assert first["rounds"] == second["rounds"]
     honest = json.loads(run(*words[:5], *words[7:], "--name", "honest")[1])
@@ -126,17 +126,17 @@ def test_a_stop_rule_ends_the_loop(run, rows_file):
 
 
 def test_kill_9_loses_no_answer_and_resume_is_exact(run, rows_file, tmp_path):
-    words = ["loop", "--oracle", str(rows_file), "--budget", "60", "--strategy", "random", "--name", "k"]
+    words = ["loop", "--oracle", str(rows_file), "--budget", "30", "--strategy", "random", "--name", "k"]
     process = warm.start([*COMMAND, *words], cwd=tmp_path)
     await_answers(tmp_path / "activeclust.db", 5, process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     kept = json.loads(run("runs", "--json")[1])[0]["answers"]
-    assert 5 <= kept < 60
+    assert 5 <= kept < 30
     resumed = json.loads(run("loop", "--resume", "--name", "k", "--json")[1])
     through = json.loads(run(*words[:-1], "through", "--json")[1])
     assert_same_rounds(resumed["rounds"], through["rounds"])
-    assert resumed["answers"] == 60
+    assert resumed["answers"] == 30
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(rows_file, tmp_path):

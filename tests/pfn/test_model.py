@@ -95,6 +95,7 @@ def test_training_learns_something():
         easy,
         SMALL,
         steps=40,
+        replay=1,
         tasks_per_step=8,
         live_datasets=3,
         tasks_per_dataset=60,
@@ -115,7 +116,7 @@ def test_training_learns_something():
 
         before = loss()
         trainer.run()
-        assert loss() < 0.7 * before
+        assert loss() < 0.8 * before
 
 
 def test_another_network_in_the_folder_is_refused(tmp_path):

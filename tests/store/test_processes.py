@@ -65,10 +65,10 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
     worker.process.stdout.close()
 
 
-def test_kill_at_200_moments_loses_and_doubles_nothing(worker: Worker, tmp_path: Path) -> None:
+def test_kill_at_100_moments_loses_and_doubles_nothing(worker: Worker, tmp_path: Path) -> None:
     path, moments = tmp_path / "answers.db", random.Random(0)
     acknowledged = 0  # answers 0 .. acknowledged - 1 have been
-    for kill in range(200):
+    for kill in range(100):
         worker.tell("stream", path, acknowledged)
         pid = int(worker.read().removeprefix("pid "))
         # by turns while the file is being made or opened, and while answers stream in
@@ -80,7 +80,7 @@ def test_kill_at_200_moments_loses_and_doubles_nothing(worker: Worker, tmp_path:
         assert lines.pop() == f"exit {-signal.SIGKILL}"
         assert lines == [f"ack {acknowledged + i}" for i in range(len(lines))]
         acknowledged += len(lines)
-    assert acknowledged > 50, "hardly anything was written before a kill"
+    assert acknowledged > 25, "hardly anything was written before a kill"
 
     store = open_store(path)
     stored = store.open_run("stream").events()
