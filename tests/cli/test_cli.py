@@ -100,7 +100,8 @@ def test_resume_without_a_name_takes_the_newest(run, rows_file):
 
 
 def test_noise_is_the_same_under_the_same_seed(run, rows_file):
-    words = ("loop", "--oracle", rows_file, "--budget", 20, "--noise", 0.5, "--strategy", "random", "--json", "--batch-size", 5)
+    words = ("loop", "--oracle", rows_file, "--budget", 20, "--noise", 0.5, "--strategy", "random", "--json",
+             "--batch-size", 5)  # fmt: skip
     first, second = (json.loads(run(*words)[1]) for _ in range(2))
     assert first["rounds"] == second["rounds"]
     honest = json.loads(run(*words[:5], *words[7:], "--name", "honest")[1])

@@ -7,7 +7,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from activeclust import PFNClusterer
 
-
 X, Y = make_blobs(160, centers=[[0, 0], [9, 0], [0, 9], [9, 9]], random_state=1)
 GIVEN = np.full(len(X), -1)
 for c in range(4):

@@ -50,7 +50,7 @@ def test_whatever_the_sizes_offset_and_scale(sizes, d, offset, scale):
 
 def test_as_good_as_the_nearest_row_where_few_are_fitted_and_better_where_many_are():
     digits, moons = load_digits(return_X_y=True), make_moons(1500, noise=0.35, random_state=0)
-    gained = {20: [], 600: []}
+    gained = {20: [], 300: []}
     for X, y in (digits, moons):
         for n, gains in gained.items():
             for seed in range(3):
@@ -60,8 +60,8 @@ def test_as_good_as_the_nearest_row_where_few_are_fitted_and_better_where_many_a
                 nearest = KNeighborsClassifier(1).fit(X[old], y[old]).predict(X[new])
                 gains.append((mine == y[new]).mean() - (nearest == y[new]).mean())
     assert np.mean(gained[20]) > -0.005
-    assert np.mean(gained[600][3:]) > 0.03  # moons that overlap
-    assert np.mean(gained[600][:3]) > -0.01  # digits, which the nearest row tells nearly all
+    assert np.mean(gained[300][3:]) > 0.03  # moons that overlap
+    assert np.mean(gained[300][:3]) > -0.01  # digits, which the nearest row tells nearly all
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it():

@@ -22,9 +22,9 @@ MODELS = {
 }
 
 
-def curve(model, X, y, seed: int) -> float:
+def curve(model, X, y) -> float:
     """Mean accuracy on all rows over eight queries of four rows, from two rows of two classes."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     order = rng.permutation(len(X))
     start = [order[0], next(row for row in order if y[row] != y[order[0]])]
     learner = Learner(model, margin_sampling, X_training=X[start], y_training=y[start])
@@ -48,10 +48,7 @@ def means():
         "digits": (digits[:300], of[:300]),
         "moons": (moons, sides),
     }
-    return {
-        name: np.mean([curve(make(X), X, y, seed) for X, y in sets.values() for seed in range(2)])
-        for name, make in MODELS.items()
-    }
+    return {name: np.mean([curve(make(X), X, y) for X, y in sets.values()]) for name, make in MODELS.items()}
 
 
 def test_ours_do_as_well_as_the_usual_ones(means):
