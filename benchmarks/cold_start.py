@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pages import weights_of
 from questions import SETS, behind_of, sample
 from records import FIGURES, Progress, Records
+from results_cells import weights_of
 from rivals import typiclust
 
 from activeclust import PFNClusterer, strategies

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import matplotlib
 import pandas as pd
-from pages import FIGURES, MEAN, OURS, records, weights_of
+from arms import MEAN
 from questions import at_budgets
+from results_cells import FIGURES, records, weights
 from scores import half_width
+from summary import OURS
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -128,11 +130,11 @@ def answers(frame: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     """Draw."""
-    weights = weights_of(FIGURES / "posterior-modern.csv")
+    shown = weights("posterior-modern")
     with plt.rc_context(STYLE):
         anchors(FIGURES / "how-good-anchors.png")
         trust(FIGURES / "how-good-trust.png")
-        questions = FIGURES / f"questions-{weights}.csv"
+        questions = FIGURES / f"questions-{shown}.csv"
         if not questions.exists():
             raise SystemExit(
                 f"There is no {questions.name}: run benchmarks/questions.py with the weights that ship first."

@@ -14,6 +14,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import pages
+import results_asking
+import results_cells
+import results_posterior
 
 from activeclust import PFNClusterer
 
@@ -70,7 +73,7 @@ def test_a_page_of_results_names_its_weights(name, shipped):
     "path", sorted((DOCS / "figures").glob("posterior-*.csv")), ids=lambda path: path.name
 )
 def test_records_name_their_weights(path):
-    assert pages.weights_of(path), f"{path.name} does not say with which weights it was measured"
+    assert results_cells.weights_of(path), f"{path.name} does not say with which weights it was measured"
 
 
 def test_the_card_is_of_the_weights_that_ship(shipped):
@@ -82,33 +85,34 @@ def test_the_card_is_of_the_weights_that_ship(shipped):
 
 
 def test_a_table_shows_means_over_sets_and_marks_the_best(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(results_cells, "FIGURES", tmp_path)
     (tmp_path / "few.csv").write_text("# weights: 0123456789abcdef\n" + frame().to_csv(index=False))
-    table = pages.posterior("few")
+    table = results_posterior.posterior("few")
     assert (
         "2 data sets; 1 random anchors for each cluster; mean of 2 draws; weights `0123456789abcdef`" in table
     )
     assert "| **activeclust** | **0.805** | **0.800** | **0.200** | **0.100** |" in table
     assert "| Poisson | 0.605 | 0.600 | 0.400 |" in table
     assert "| *best rule of each data set, known afterwards* | 0.655 |" in table
-    less = pages.against("few")
+    less = results_posterior.against("few")
     assert "| Poisson | +0.200 ± 0.000, 0.500, 0 of 2 |" in less
-    assert "| few | 1 each | 0.805 | 0.500 | 0.300 | 0.800 | 0.750 | 0.100 | 0.200 | 0.000 |" in pages.trust(
-        "few"
+    assert (
+        "| few | 1 each | 0.805 | 0.500 | 0.300 | 0.800 | 0.750 | 0.100 | 0.200 | 0.000 |"
+        in results_posterior.trust("few")
     )
 
 
 def test_losses_begin_with_the_worst_set(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(results_cells, "FIGURES", tmp_path)
     records = frame()
     records.loc[(records["data"] == "b") & (records["method"] == "Poisson"), "accuracy"] = 0.95
     (tmp_path / "few.csv").write_text(records.to_csv(index=False))
-    lines = pages.losses("few").splitlines()
+    lines = results_posterior.losses("few").splitlines()
     assert lines[2] == "| b | 0.805 | 0.950 | Poisson | -0.145 |" and lines[3].startswith("| a |")
 
 
 def test_a_place_is_filled_once_and_an_unknown_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(results_cells, "FIGURES", tmp_path)
     (tmp_path / "few.csv").write_text(frame().to_csv(index=False))
     text = "before\n<!-- results: trust few -->\nold\n<!-- end of results -->\nafter\n"
     once = pages.filled(text)
@@ -119,11 +123,11 @@ def test_a_place_is_filled_once_and_an_unknown_one_is_refused(tmp_path, monkeypa
 
 
 def test_a_cell_without_a_number_is_empty():
-    assert pages.cell([np.nan, np.nan]) == "" and pages.cell([0.5, np.nan]) == "0.500 -"
+    assert results_cells.cell([np.nan, np.nan]) == "" and results_cells.cell([0.5, np.nan]) == "0.500 -"
 
 
 def test_what_was_asked_is_told_by_collection(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(results_cells, "FIGURES", tmp_path)
     runs = pd.DataFrame(
         {
             "collection": "few", "data": data, "batch": "C", "arm": arm, "repeat": 0, "each": each, "found": 0.75,
@@ -134,7 +138,7 @@ def test_what_was_asked_is_told_by_collection(tmp_path, monkeypatch):
         for each in (1.0, 2.0)
     )  # fmt: skip
     (tmp_path / "few.csv").write_text("# weights: 0123456789abcdef\n" + runs.to_csv(index=False))
-    told = pages.asked("few")
+    told = results_asking.asked("few")
     assert "| few, 2 data sets | 1 | 2 | clusters met at 1 |" in told
     assert "| auto | **0.600** | **0.700** | 0.750 |" in told and "| random | 0.500 | 0.600 | 0.750 |" in told
     assert "at 1 each: auto less random +0.100 [+0.100, +0.100] ahead" in told
