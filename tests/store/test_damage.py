@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -14,6 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+import damage
+import known_answers
+from killed_commands import COMMANDS
+from kills import killed
+
 from activeclust.cli import main
 from activeclust.errors import ActiveClustError, ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
@@ -23,21 +29,11 @@ from activeclust.store.sql.backup import backup_database
 from activeclust.store.sql.check import check
 from activeclust.store.sql.repair import repair
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reliability.py"
 SPEC = RunSpec("mine", "entropy", 0, 400, "h", "m")
 
 
 def label(row: int, cluster: str = "cat", **rest) -> Event:
     return Event(Kind.LABEL, row=row, cluster=cluster, **rest)
-
-
-@pytest.fixture(scope="module")
-def trials():
-    spec = importlib.util.spec_from_file_location("reliability", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["reliability"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -59,23 +55,23 @@ def path(tmp_path: Path) -> Path:
     ("kind", "attempts"),
     [("one bit", 8), ("cut off", 2), ("a random page", 2), ("two pages swapped", 2)],
 )
-def test_nothing_wrong_is_read_of_a_damaged_database(trials, folder, kind, attempts):
-    counts = trials.damaged(kind, attempts, folder)
+def test_nothing_wrong_is_read_of_a_damaged_database(folder, kind, attempts):
+    counts = damage.damaged(kind, attempts, folder)
     assert counts["wrong"] == 0 and counts["as written"] + counts["refused"] == attempts
 
 
 @pytest.mark.parametrize("command", ["import", "db repair", "db backup", "db upgrade"])
-def test_a_killed_command_is_completed_by_the_same_command(trials, folder, command):
-    counts = trials.killed(command, 3, folder)
+def test_a_killed_command_is_completed_by_the_same_command(folder, command):
+    counts = killed(command, COMMANDS[command], 3, folder)
     assert counts["as written"] == 3, counts
 
 
-def test_every_damage_by_hand_is_found_and_mended(trials, folder, tmp_path):
+def test_every_damage_by_hand_is_found_and_mended(folder, tmp_path):
     sound = folder / "sound.db"
     if not sound.exists():
-        trials.make(sound)
-    truth = trials.read(sound)
-    for number, statement in enumerate(trials.STATEMENTS):
+        known_answers.make(sound)
+    truth = known_answers.read(sound)
+    for number, statement in enumerate(damage.STATEMENTS):
         path = tmp_path / f"{number}.db"
         shutil.copy(sound, path)
         connection = sqlite3.connect(path)
@@ -91,7 +87,7 @@ def test_every_damage_by_hand_is_found_and_mended(trials, folder, tmp_path):
         assert check(path).ok, statement
         of_truth = re.search(r"(FROM|UPDATE) activeclust_(event|annotator)", statement)
         if of_truth is None or "TRIGGER" in statement:  # all of it can be made from the events
-            found = trials.read(path)
+            found = known_answers.read(path)
             same = ("answers", "events", "snapshot", "votes", "past")
             assert [found[name] for name in same] == [truth[name] for name in same], statement
 
