@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from samples import SPEC, label
+
+from activeclust.store import open_store
 
 
 @pytest.fixture
@@ -29,3 +33,13 @@ def postgres_url() -> Iterator[str]:
     with engine.begin() as connection:
         connection.execute(sa.schema.DropSchema(name, cascade=True))
     engine.dispose()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store of 60 answers in one file, closed."""
+    path = tmp_path / "answers.db"
+    store = open_store(path)
+    store.create_run(SPEC).extend([label(row, f"c{row % 7}", annotator="eva") for row in range(60)])
+    store.close()
+    return path

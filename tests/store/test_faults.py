@@ -14,18 +14,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from samples import SPEC, label
 
 from activeclust.errors import ForeignDatabase, InvalidInput, StoreError, StoreUnavailable
 from activeclust.store import open_store
-from activeclust.store.records import Event, Kind, RunSpec
+from activeclust.store.records import Event, Kind
 from activeclust.store.sql.check import check
 from activeclust.store.sql.upgrade import upgrade
-
-SPEC = RunSpec("mine", "entropy", 0, 1000, "h", "m")
-
-
-def label(row: int, cluster: str = "cat", **rest) -> Event:
-    return Event(Kind.LABEL, row=row, cluster=cluster, **rest)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from samples import SPEC
 
 from activeclust.errors import SchemaMismatch, StoreError
 from activeclust.store import open_store
@@ -24,7 +25,6 @@ from activeclust.store.sql import store as sql
 from activeclust.store.sql.check import check
 
 FROZEN = sorted((Path(__file__).parents[1] / "fixtures" / "store").glob("schema-*.db"))
-SPEC = RunSpec("mine", "entropy", 0, 1000, "h", "m")
 
 
 def describe(run) -> dict:
