@@ -12,13 +12,17 @@ from activeclust.cli.databases import tell_where
 from activeclust.cli.options import (
     answers_option,
     bars,
+    batch_size_option,
     begin_with_answers,
     clusterer_of,
     data_options,
     data_settings,
     db_option,
+    drawn_seed_option,
     examples,
     load_data,
+    stop_option,
+    strategy_option,
     tell_carried,
     views_options,
 )
@@ -35,23 +39,11 @@ from activeclust.errors import DataFileError, InvalidInput
     type=click.Choice(["web", "terminal"]),
     help="User interface [default: web if activeclust[web] is installed and stdin is a terminal, else terminal].",
 )
-@click.option(
-    "--strategy",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="Query strategy: which rows to ask about.",
-)
+@strategy_option
 @click.option("--budget", type=click.IntRange(1), help="Total number of answers [default: every row].")
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions per round."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), help="Seed of all random choices [default: drawn and recorded]."
-)
-@click.option(
-    "--stop", metavar="RULE", help="Stop rule that ends the run early: converged, accuracy=0.95, gain=0.001."
-)
+@batch_size_option
+@drawn_seed_option
+@stop_option
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--who", default="", metavar="NAME", help="Your name, where several people answer.")

@@ -14,6 +14,7 @@ from activeclust.cli.options import (
     db_option,
     examples,
     load_data,
+    seed_option,
     stderr_console,
     stdout_console,
     writable_folder,
@@ -53,9 +54,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
 @click.option("--repeats", type=click.IntRange(1), default=20, show_default=True, help="Runs per strategy.")
 @click.option("--batch-size", metavar="N", default="5", show_default=True, callback=_answers,
               help="Questions per round; '1 each' for one per true cluster.")  # fmt: skip
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices."
-)
+@seed_option
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True,
               help="Random rows answered before the strategy starts, the same for all strategies.")  # fmt: skip
 @click.option("--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True,

@@ -15,8 +15,10 @@ from activeclust.cli.options import (
     answers_option,
     data_options,
     db_option,
+    drawn_seed_option,
     examples,
     load_data,
+    strategy_option,
     views_options,
     writable_folder,
 )
@@ -51,16 +53,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     help="Write tasks.json and config.xml for a new project, then exit.",
 )
 @click.option("--clusters", metavar="A,B,...", help="With --write: the first clusters of the project.")
-@click.option(
-    "--strategy",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="Query strategy: which rows to ask about.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0), help="Seed of all random choices [default: drawn and recorded]."
-)
+@strategy_option
+@drawn_seed_option
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: the file's name].")
 @click.option("--changed", is_flag=True, help="Continue even with other rows, strategy, seed or model.")

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from activeclust.cli.options import (
     answers_option,
     bars,
+    batch_size_option,
     begin_with_answers,
     clusterer_of,
     data_options,
@@ -22,7 +23,10 @@ from activeclust.cli.options import (
     db_option,
     examples,
     load_data,
+    seed_option,
     stderr_console,
+    stop_option,
+    strategy_option,
     tell_carried,
     views_options,
     writable_folder,
@@ -44,22 +48,12 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--oracle", metavar="DATA", help="Labelled rows: mnist, digits, mnist70k or a file.")
-@click.option(
-    "--strategy",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="Query strategy: which rows to ask about.",
-)
+@strategy_option
 @click.option(
     "--budget", type=click.IntRange(1), default=100, show_default=True, help="Total number of answers."
 )
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions per round."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices."
-)
+@batch_size_option
+@seed_option
 @click.option(
     "--noise",
     type=click.FloatRange(0, 1),
@@ -67,9 +61,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of answers that the oracle gives wrongly.",
 )
-@click.option(
-    "--stop", metavar="RULE", help="Stop rule that ends the run early: converged, accuracy=0.95, gain=0.001."
-)
+@stop_option
 @db_option
 @click.option("--name", metavar="NAME", help="Name of the run [default: DATA-STRATEGY-seedN].")
 @click.option(

@@ -87,6 +87,22 @@ DATA_OPTIONS = (
 )
 _VECTORS = (".npy", ".npz")
 
+strategy_option = click.option(
+    "--strategy", default="auto", show_default=True, metavar="NAME", help="Query strategy: which rows to ask about."
+)  # fmt: skip
+batch_size_option = click.option(
+    "--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Questions per round."
+)
+drawn_seed_option = click.option(
+    "--seed", type=click.IntRange(0), help="Seed of all random choices [default: drawn and recorded]."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices."
+)
+stop_option = click.option(
+    "--stop", metavar="RULE", help="Stop rule that ends the run early: converged, accuracy=0.95, gain=0.001."
+)
+
 
 def examples(*commands: str) -> str:
     """The end of a command's ``--help``: command lines that work, given as they are typed after ``activeclust``.

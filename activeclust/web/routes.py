@@ -17,6 +17,7 @@ from activeclust.errors import ActiveClustError, InvalidInput
 from activeclust.store.export import FORMATS, export_run
 from activeclust.store.records import Cluster, Event, Kind
 from activeclust.web import payload
+from activeclust.web.bodies import json_object
 from activeclust.web.checks import CHECKED, Checks
 from activeclust.web.items import KEPT, Pictures, is_picture, item_json
 from activeclust.web.map import Map
@@ -26,7 +27,7 @@ from activeclust.web.reasons import Reasons
 from activeclust.web.result import Result
 from activeclust.web.rows import Rows
 from activeclust.web.search import RowTexts
-from activeclust.web.security import Access, TooLarge, Visitor
+from activeclust.web.security import Access, Visitor
 from activeclust.web.service import AnnotationService, complaint
 from activeclust.web.tiles import Tiles
 
@@ -356,14 +357,9 @@ def writing(handler: Callable[[Visitor, dict[str, Any]], Answer]) -> Endpoint:
     """The endpoint of a handler that writes; the handler gets the browser and the body."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            body = await request.json()
-        except TooLarge:
-            return json_response({"error": "The request is too large, or too slow."}, 413)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            return json_response({"error": "The body is a JSON object."}, 400)
+        body = await json_object(request)
+        if isinstance(body, Response):
+            return body
         return await _answered(handler, visitor_of(request), body)
 
     return endpoint

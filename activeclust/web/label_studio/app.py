@@ -16,9 +16,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from activeclust.errors import ActiveClustError
+from activeclust.web.bodies import json_object
 from activeclust.web.label_studio.backend import Backend
 from activeclust.web.payload import json_response
-from activeclust.web.security import TooLarge, bounded, guarded, unexpected, with_headers
+from activeclust.web.security import bounded, guarded, unexpected, with_headers
 from activeclust.web.service import AnnotationService, complaint
 
 LARGEST_BODY = 32 * 1024 * 1024  #: bytes; a batch of tasks holds the rows' data
@@ -94,16 +95,9 @@ def make_backend(
 
 def _endpoint(handler: Callable[[Any], dict[str, Any]], status: int) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        body: Any = {}
-        if request.method == "POST":
-            try:
-                body = await request.json()
-            except TooLarge:
-                return json_response({"error": "The request is too large."}, 413)
-            except (ValueError, RecursionError):
-                body = None
-            if not isinstance(body, dict):
-                return json_response({"error": "The body is a JSON object."}, 400)
+        body = await json_object(request) if request.method == "POST" else {}
+        if isinstance(body, Response):
+            return body
         try:
             return json_response(await run_in_threadpool(handler, body), status)
         except ActiveClustError as error:
