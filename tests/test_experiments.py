@@ -14,11 +14,9 @@ import warm
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS, PAGES = ROOT / "examples" / "experiments", ROOT / "docs" / "experiments"
 PARTS = {
-    "plumbing",
-    "alike",
-    "kinds_of_attention",
-    "placed",
-}  #: modules that the experiments share
+    "plumbing", "alike", "kinds_of_attention", "placed", "broken_sets", "mismatch_page", "protocol_mixtures",
+    "protocol_tables", "protocol_cobras",
+}  # fmt: skip  #: modules of which experiments are made
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in PARTS)
 
 

@@ -22,6 +22,7 @@ from plumbing import (
     main,
     posterior,
     problem,
+    ranged,
     save,
     table,
     tested,
@@ -237,21 +238,10 @@ def page(frame: pd.DataFrame) -> str:
     ]  # fmt: skip
     cells = compared(frame)
     lines = [
-        (f"{c['value']}, k = {c['k']}", WAYS[c["rival"]], c["sets"], _told(c["interval"]), f"{c['t']:.3f}",
+        (f"{c['value']}, k = {c['k']}", WAYS[c["rival"]], c["sets"], ranged(c["interval"]), f"{c['t']:.3f}",
          f"{c['wilcoxon']:.3f}", f"{c['holm']:.3f}", c["worse"])
         for _, c in cells.iterrows()
     ]  # fmt: skip
-    fall = cells[(cells["value"] == "fall") & (cells["rival"] != "random")]
-    better = fall[(fall["holm"] < 0.05) & fall["interval"].map(lambda b: b[0] > 0)]
-    useful = len(better) == len(fall)
-    verdict = (
-        "The attention may be shown to a person as a reason: removing its first anchor changes the posterior more than removing the "
-        "nearest anchor, at every k and against both distances."
-        if useful
-        else f"The attention must not be shown as the reason for a row's cluster: in {len(fall) - len(better)} of {len(fall)} comparisons "
-        "with the nearest anchor its first anchor is not more influential beyond chance. The nearest anchor explains as much and is simpler; "
-        "the reliable explanation is to remove an anchor and to compute the posterior again, one posterior per anchor."
-    )
     accuracy = frame.loc[frame["kind"] == "signal"].groupby("set")["accuracy"].mean()
     auroc = {n: np.mean([of_sets(frame, "signal", "auroc", k)[n].mean() for k in ks]) for n in SIGNALS}
     share = np.mean([_share(of_sets(frame, "way", "fall", k)) for k in ks])
@@ -291,15 +281,27 @@ AUROC for distinguishing right rows from wrong ones, and the mean of each signal
 
 ## Interpretation
 
-{verdict} Of the fall caused by the most influential anchor beyond that of a random anchor of the cluster, the anchor with the largest share causes {share:.0%}. The
+{_verdict(cells)} Of the fall caused by the most influential anchor beyond that of a random anchor of the cluster, the anchor with the largest share causes {share:.0%}. The
 share on the row's cluster predicts errors {"no better than" if auroc["mass"] <= auroc["posterior"] else "better than"} the posterior ({auroc["mass"]:.2f} against
 {auroc["posterior"]:.2f}). The annotation page shows no shares of attention: beside a question it lists the nearest answered rows (`activeclust/web/reasons.py`). Leave-one-out has a limit, too: if two anchors are redundant,
 removing one changes nothing, so a small fall does not prove that an anchor had no influence.
 """
 
 
-def _told(bounds: tuple[float, float, float]) -> str:
-    return f"{bounds[0]:+.3f} [{bounds[1]:+.3f}, {bounds[2]:+.3f}]"
+def _verdict(cells: pd.DataFrame) -> str:
+    """Whether attention may be shown as a reason, from the paired comparisons."""
+    fall = cells[(cells["value"] == "fall") & (cells["rival"] != "random")]
+    better = fall[(fall["holm"] < 0.05) & fall["interval"].map(lambda bounds: bounds[0] > 0)]
+    if len(better) == len(fall):
+        return (
+            "The attention may be shown to a person as a reason: removing its first anchor changes the posterior more than removing the "
+            "nearest anchor, at every k and against both distances."
+        )
+    return (
+        f"The attention must not be shown as the reason for a row's cluster: in {len(fall) - len(better)} of {len(fall)} comparisons "
+        "with the nearest anchor its first anchor is not more influential beyond chance. The nearest anchor explains as much and is simpler; "
+        "the reliable explanation is to remove an anchor and to compute the posterior again, one posterior per anchor."
+    )
 
 
 def _share(fall: pd.DataFrame) -> float:

@@ -192,6 +192,16 @@ def told(values: Iterable[float], digits: int = 3) -> str:
     return f"{mean:.{digits}f} ± {mean - low:.{digits}f}"
 
 
+def ranged(bounds: Sequence[float], digits: int = 3) -> str:
+    """A mean with its interval.
+
+    >>> ranged((0.25, -0.5, 1.0), 2)
+    '+0.25 [-0.50, +1.00]'
+    """
+    mean, low, high = (f"{bound:+.{digits}f}" for bound in bounds)
+    return f"{mean} [{low}, {high}]"
+
+
 def holm(p: Sequence[float]) -> np.ndarray:
     """p-values corrected for all of them by Holm's step-down procedure (1979).
 

@@ -20,6 +20,7 @@ from plumbing import (
     main,
     posterior,
     problem,
+    ranged,
     save,
     scores,
     table,
@@ -125,23 +126,10 @@ def page(frame: pd.DataFrame) -> str:
     """The page."""
     budgets = sorted(frame["per"].unique())
     groups = [g for g in GROUPS if g in set(frame["group"])]
-    rows = []
-    for strategy in STRATEGIES:
-        cells = []
-        for group in groups:
-            part = frame[frame["group"] == group]
-            cells += [f"{of_sets(part, b)[strategy].mean():.3f}" for b in budgets]
-        seen = [f"{of_sets(frame, b, 'seen')[strategy].mean():.0%}" for b in budgets]
-        rows.append((f"`{strategy}`", *cells, *seen))
-    head = (
-        "V-measure",
-        *(f"{GROUPS[g]}, {b}" for g in groups for b in budgets),
-        *(f"clusters discovered, {b}" for b in budgets),
-    )
     cells = compared(frame)
     lines = [
-        (f"`{c['one']}` less `{c['other']}`", c["per"], c["sets"], _told(c["interval"]), _p(c["t"]), _p(c["wilcoxon"]),
-         f"{'**' * int(c['holm'] < 0.05)}{_p(c['holm'])}{'**' * int(c['holm'] < 0.05)}", c["worse"], _told(c["unseen"]))
+        (f"`{c['one']}` less `{c['other']}`", c["per"], c["sets"], ranged(c["interval"]), _p(c["t"]), _p(c["wilcoxon"]),
+         f"{'**' * int(c['holm'] < 0.05)}{_p(c['holm'])}{'**' * int(c['holm'] < 0.05)}", c["worse"], ranged(c["unseen"]))
         for _, c in cells.iterrows()
     ]  # fmt: skip
     clear = cells[cells["holm"] < 0.05]
@@ -180,7 +168,7 @@ catch up at five. `auto`, which weights coverage by uncertainty, should lead thr
 {frame["set"].nunique()} data sets, at most {ROWS:,} random rows of each; rounds as large as the number of clusters; one run of each strategy
 and {frame["repeat"].nunique()} of random. V-measure on the rows that are not anchors, mean over the sets; a budget is included if it is at most half of the rows.
 
-{table(head, rows)}
+{_scores(frame, groups, budgets)}
 
 Differences with the data set as the unit: mean with Student's 95 % interval, p of Student's t and of Wilcoxon's signed-rank test, and the latter corrected
 for all {len(cells)} cells that are compared (Holm; bold below 0.05); on how many sets the first is worse; and the difference on the sets on which no
@@ -197,8 +185,17 @@ constants of `auto` were chosen on {", ".join(CHOSEN_ON)} and digits (digits is 
 """
 
 
-def _told(bounds: tuple[float, float, float]) -> str:
-    return f"{bounds[0]:+.3f} [{bounds[1]:+.3f}, {bounds[2]:+.3f}]"
+def _scores(frame: pd.DataFrame, groups: list[str], budgets: list[int]) -> str:
+    rows = []
+    for strategy in STRATEGIES:
+        cells = []
+        for group in groups:
+            part = frame[frame["group"] == group]
+            cells += [f"{of_sets(part, b)[strategy].mean():.3f}" for b in budgets]
+        seen = [f"{of_sets(frame, b, 'seen')[strategy].mean():.0%}" for b in budgets]
+        rows.append((f"`{strategy}`", *cells, *seen))
+    by_group = (f"{GROUPS[g]}, {b}" for g in groups for b in budgets)
+    return table(("V-measure", *by_group, *(f"clusters discovered, {b}" for b in budgets)), rows)
 
 
 def _p(value: float) -> str:

@@ -23,6 +23,7 @@ from plumbing import (
     main,
     posterior,
     problem,
+    ranged,
     save,
     table,
     tested,
@@ -197,7 +198,7 @@ def page(frame: pd.DataFrame) -> str:
     told_c = [m for m in methods if m not in OURS.values() and m not in ("DBSCAN", "HDBSCAN", BRIEF)]
     best = mean.loc[sets, told_c].mean().idxmax()
     less = {k: tested(mean.loc[sets, OURS[k]] - mean.loc[sets, best]) for k in ANCHORS}
-    over = "; ".join(f"{OURS[k]} {_told(interval(mean.loc[sets, OURS[k]] - mean.loc[sets, best]))}, p {w:.3f}"
+    over = "; ".join(f"{OURS[k]} {ranged(interval(mean.loc[sets, OURS[k]] - mean.loc[sets, best]), 2)}, p {w:.3f}"
                      for k, (_, w) in less.items())  # fmt: skip
     lost = [s for s in sets if mean.loc[s, OURS[0]] < mean.loc[s, told_c].max() - 0.05]
     still = [s for s in sets if mean.loc[s, OURS[5]] < mean.loc[s, told_c].max() - 0.05]
@@ -239,10 +240,6 @@ Over the {len(sets)} sets as the unit, less {best}: {over} (mean with Student's 
 
 *{BRIEF}* is the paper's pure form (tokens of coordinates and attention alone) after {STEPS} steps of {TASKS} tasks, far from finished: {mean.loc[sets, BRIEF].mean():.2f}. Anchors count as rows here, so with 5 of about 167 rows a cluster answered, 3 % of the rows are right by being given.
 """
-
-
-def _told(bounds: tuple[float, float, float]) -> str:
-    return f"{bounds[0]:+.2f} [{bounds[1]:+.2f}, {bounds[2]:+.2f}]"
 
 
 EXPERIMENT = Experiment("separation", "Zero-shot against separation", measure, draw, page)

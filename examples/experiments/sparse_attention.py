@@ -24,6 +24,7 @@ from plumbing import (
     interval,
     main,
     problem,
+    ranged,
     save,
     scores,
     table,
@@ -144,20 +145,6 @@ def differences(frame: pd.DataFrame, source: str, kind: str) -> dict[int, tuple[
 
 def page(frame: pd.DataFrame) -> str:
     """The page."""
-    measured = frame[frame["source"] != "training"]
-    rows = []
-    for source in dict.fromkeys(measured["source"]):
-        part = measured[measured["source"] == source]
-        found = {kind: differences(frame, source, kind) for kind in OTHERS}
-        for n, group in part.groupby("n"):
-            by = group.groupby("kind")
-            ours = by["v_measure"].mean()[OURS]
-            cells = [_told(found[kind].get(int(n))) for kind in OTHERS]
-            seconds = " / ".join(f"{by['seconds'].median()[kind]:.2f}" for kind in KINDS)
-            memory = " / ".join(f"{by['mib'].median()[kind]:,.0f}" for kind in KINDS)
-            rows.append(
-                (f"{source}, {int(n):,}", group["draw"].nunique(), f"{ours:.3f}", *cells, seconds, memory)
-            )
     prior = frame[frame["source"] == "prior"]
     wide = prior.pivot(index=["n", "draw"], columns="kind", values="v_measure")
     tests = [(kind, wide[kind] - wide[OURS]) for kind in OTHERS]
@@ -166,16 +153,6 @@ def page(frame: pd.DataFrame) -> str:
     overall = [
         (LABELS[kind], _told((None, interval(less))), f"{t:.3f}", f"{w:.3f}", f"{h:.3f}")
         for (kind, less), (t, w), h in zip(tests, p, corrected, strict=True)
-    ]
-    training = frame[frame["source"] == "training"].set_index("kind")
-    trained = [
-        (
-            LABELS[kind],
-            f"{int(training.loc[kind, 'parameters']):,}",
-            f"{training.loc[kind, 'seconds']:.0f}",
-            f"{training.loc[kind, 'loss']:.3f}",
-        )
-        for kind in KINDS
     ]
     exponent = {kind: _slope(prior[prior["kind"] == kind]) for kind in KINDS}
     largest = int(prior["n"].max())
@@ -201,13 +178,13 @@ so short a training: it must learn from tasks what the rules compute.
 Four networks, the first three from the same first weights, all on the same {STEPS} steps of {TASKS} tasks ({STEPS * TASKS:,} tasks, a small part
 of what the network that ships has seen): **all are far from finished**, and this budget is the same small one for all, in steps. Training loss over the last 20 steps (the same tasks for all):
 
-{table(["", "parameters", "processor seconds of its steps", "loss"], trained)}
+{_trained(frame)}
 
 Data sets of the prior (3 to 10 clusters) and samples of MNIST, {EACH} anchors per cluster, the same sets and anchors for all. Differences in V-measure are paired, less inducing tokens, with Student's 95 % interval over the data
 sets. Seconds are processor time of one posterior with views and kernel columns made, memory is the peak beyond what was held before; medians, in the order {", ".join(LABELS[k] for k in KINDS)}.
 Dense attention is computed in chunks of 1,024 queries, or 20,000 rows would need 13 GB a block.
 
-{table(["rows", "sets", "V, inducing tokens", *(LABELS[k] for k in OTHERS), "seconds", "MiB"], rows)}
+{_by_rows(frame)}
 
 Over all {len(wide)} data sets of the prior (the set is the unit; Holm over the {len(OTHERS)} comparisons):
 
@@ -222,11 +199,42 @@ the memory. Two limits: {STEPS} steps say little of finished networks, least of 
 """
 
 
+def _by_rows(frame: pd.DataFrame) -> str:
+    measured = frame[frame["source"] != "training"]
+    rows = []
+    for source in dict.fromkeys(measured["source"]):
+        part = measured[measured["source"] == source]
+        found = {kind: differences(frame, source, kind) for kind in OTHERS}
+        for n, group in part.groupby("n"):
+            by = group.groupby("kind")
+            ours = by["v_measure"].mean()[OURS]
+            cells = [_told(found[kind].get(int(n))) for kind in OTHERS]
+            seconds = " / ".join(f"{by['seconds'].median()[kind]:.2f}" for kind in KINDS)
+            memory = " / ".join(f"{by['mib'].median()[kind]:,.0f}" for kind in KINDS)
+            rows.append(
+                (f"{source}, {int(n):,}", group["draw"].nunique(), f"{ours:.3f}", *cells, seconds, memory)
+            )
+    return table(["rows", "sets", "V, inducing tokens", *(LABELS[k] for k in OTHERS), "seconds", "MiB"], rows)
+
+
+def _trained(frame: pd.DataFrame) -> str:
+    training = frame[frame["source"] == "training"].set_index("kind")
+    rows = [
+        (
+            LABELS[kind],
+            f"{int(training.loc[kind, 'parameters']):,}",
+            f"{training.loc[kind, 'seconds']:.0f}",
+            f"{training.loc[kind, 'loss']:.3f}",
+        )
+        for kind in KINDS
+    ]
+    return table(["", "parameters", "processor seconds of its steps", "loss"], rows)
+
+
 def _told(found: tuple | None) -> str:
     if found is None:
         return ""
-    mean, low, high = found[1]
-    return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return ranged(found[1])
 
 
 def _slope(part: pd.DataFrame) -> float:

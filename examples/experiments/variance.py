@@ -147,19 +147,6 @@ def page(frame: pd.DataFrame) -> str:
     """The page."""
     names = list(dict.fromkeys(frame["set"]))
     fits = {(what, name): fit(wide(frame, name, what)) for what in MEASURES for name in names}
-    rows = []
-    for (what, name), f in fits.items():
-        last = wide(frame, name, what)
-        rows.append((MEASURES[what], name, f"{f['alpha']:.2f} [{f['low']:.2f}, {f['high']:.2f}]",
-                     _above(f), f"{last.iloc[:, -1].mean():.3f} (k = {last.columns[-1]:,})",
-                     "yes" if f["bend_low"] > 0 or f["bend_high"] < 0 else "no"))  # fmt: skip
-    kept = []
-    for name in names:
-        some = wide(frame, name, "sup", kept=True)
-        if some.shape[1] > 1 and len(some) > 1:
-            f = fit(some)
-            kept.append((name, f"{f['alpha']:.2f} [{f['low']:.2f}, {f['high']:.2f}]", _above(f),
-                         f"{some.iloc[:, -1].mean():.3f} (k = {some.columns[-1]:,})"))  # fmt: skip
     sup = {name: fits["sup", name] for name in names}
     holds = [n for n, f in sup.items() if f["low"] > NEEDED]
     fails = [n for n, f in sup.items() if f["high"] <= NEEDED]
@@ -204,11 +191,11 @@ independent draws of k anchors. The exponent is the slope of a straight line thr
 {RESAMPLED:,} times, a little narrow for so few draws. *Bent*: whether the quadratic term of the log-log fit is clear of zero, so that no single power law
 holds.
 
-{table(["what", "set", "α", "above 1/2?", "value at the largest k", "bent?"], rows)}
+{_exponents(frame, fits)}
 
 The largest row, exchanges only that leave the same clusters with an anchor:
 
-{table(["set", "α", "above 1/2?", "value at the largest k"], kept) if kept else "There were too few of them for a fit."}
+{_kept_exponents(frame, names)}
 
 ## Interpretation
 
@@ -219,6 +206,27 @@ still depend on a single answer. As a bound for every row the assumption is {"no
 Where the variance rises with k, interval of the paired difference over draws clear of zero: {"; ".join(up) or "nowhere"}. Steps of k are tested one by
 one, without a correction. The intervals are over draws of anchors on one data set each and are not valid for other data sets.
 """
+
+
+def _exponents(frame: pd.DataFrame, fits: dict[tuple[str, str], dict[str, float]]) -> str:
+    rows = []
+    for (what, name), f in fits.items():
+        bent = "yes" if f["bend_low"] > 0 or f["bend_high"] < 0 else "no"
+        rows.append((MEASURES[what], *_exponent(name, f, wide(frame, name, what)), bent))
+    return table(["what", "set", "α", "above 1/2?", "value at the largest k", "bent?"], rows)
+
+
+def _kept_exponents(frame: pd.DataFrame, names: list[str]) -> str:
+    some = {name: wide(frame, name, "sup", kept=True) for name in names}
+    rows = [_exponent(name, fit(v), v) for name, v in some.items() if v.shape[1] > 1 and len(v) > 1]
+    if not rows:
+        return "There were too few of them for a fit."
+    return table(["set", "α", "above 1/2?", "value at the largest k"], rows)
+
+
+def _exponent(name: str, f: dict[str, float], values: pd.DataFrame) -> tuple[str, ...]:
+    last = f"{values.iloc[:, -1].mean():.3f} (k = {values.columns[-1]:,})"
+    return name, f"{f['alpha']:.2f} [{f['low']:.2f}, {f['high']:.2f}]", _above(f), last
 
 
 def _above(f: dict[str, float]) -> str:
