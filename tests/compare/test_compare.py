@@ -1,10 +1,7 @@
-"""Comparing strategies: pairing, resuming, statistics, and what is written about them."""
+"""Comparing strategies: pairing, resuming, kills, and what is compared."""
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 import signal
 import time
 from pathlib import Path
@@ -12,40 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import warm
-from click.testing import CliRunner
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from compared import blobs, labelled, scores
 from scipy import stats
-from sklearn.datasets import make_blobs
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from activeclust.cli.compare import compare_command
 from activeclust.compare import Arm, compare, compare_sets, execute, make_plan
-from activeclust.compare.comparison import Comparison
-from activeclust.compare.report import save_all, to_html, to_markdown, to_table
+from activeclust.compare.report import to_html
 from activeclust.datasets import Dataset
 from activeclust.errors import InvalidInput, UnknownName
 from activeclust.integrations.classifier import Classifier
 from activeclust.store import open_store
 from activeclust.store.records import Kind
-
-
-def blobs(n: int = 60, seed: int = 0) -> Dataset:
-    X, y = make_blobs(n, centers=4, cluster_std=1.5, random_state=seed)
-    return Dataset(X.astype(np.float32), y, X, name="blobs", source="blobs")
-
-
-def scores(result: Comparison) -> list:
-    return np.nan_to_num(result.values["accuracy"], nan=-1).tolist()
-
-
-@pytest.fixture(scope="module")
-def result() -> Comparison:
-    return compare(blobs(), strategies=["random", "herding", "margin"], budget=15, repeats=3)
-
-
-# --- running ------------------------------------------------------------------------------------------
 
 
 def test_processes_give_what_one_process_gives(result):
@@ -88,14 +63,14 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
     script = tmp_path / "sweep.py"
     script.write_text(
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from test_compare import blobs, scores\n"
+        "from compared import blobs, scores\n"
         "from activeclust.compare import compare\n"
         "sizes = {'budget': 30, 'repeats': 2, 'batch_size': 2}\n"
         "result = compare(blobs(), strategies=['random', 'herding'], store=sys.argv[1], **sizes)\n"
         "print(scores(result))\n"
     )
     store = tmp_path / "runs.db"
-    command = [str(script), str(store), str(Path(__file__).parent), str(Path(warm.__file__).parent)]
+    command = [str(script), str(store), str(Path(warm.__file__).parent)]
     process = warm.start(command, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:  # until some answers are in
@@ -110,12 +85,6 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
     assert done.returncode == 0, done.stderr
     straight = compare(blobs(), strategies=["random", "herding"], budget=30, repeats=2, batch_size=2)
     assert done.stdout.splitlines()[-1] == str(scores(straight))
-
-
-def labelled(store: Path, name: str) -> dict:
-    """Rows and their answers, in the order they were given."""
-    events = open_store(store).open_run(name).events()
-    return {event.row: event.cluster for event in events if event.kind is Kind.LABEL}
 
 
 def _runs(store: Path) -> list:
@@ -195,9 +164,6 @@ def test_plans_that_cannot_be_run_are_refused(changed, message):
         make_plan(blobs(), **given)
     with pytest.raises(UnknownName, match="Did you mean 'random'"):
         make_plan(blobs(), ["randm"], 10)
-
-
-# --- what is compared -----------------------------------------------------------------------------------
 
 
 def lowest_first(state, n, rng):
@@ -306,160 +272,3 @@ def test_what_is_no_strategy_is_refused():
         make_plan(blobs(), ["random"], "5 per cluster")
     with pytest.raises(InvalidInput, match="predict_proba"):
         Classifier(LinearSVC())
-
-
-# --- statistics ---------------------------------------------------------------------------------------
-
-
-def made(**curves: np.ndarray) -> Comparison:
-    values = np.stack([np.asarray(c, dtype=float) for c in curves.values()])
-    budgets = np.arange(values.shape[2]) * 5
-    return Comparison("made <b>", 1000, tuple(curves), budgets, {"accuracy": values}, {"batch_size": 5})
-
-
-def steps(height: float, repeats: int = 6, seed: int = 0) -> np.ndarray:
-    noise = np.random.default_rng(seed).normal(scale=0.01, size=(repeats, 5))
-    curve = np.array([0.0, 0.5, 0.7, 0.8, 0.9]) * height + noise
-    curve[:, 0] = np.nan
-    return curve
-
-
-def test_differences_hold_together():
-    c = made(random=steps(1.0), better=steps(1.05, seed=1), same=steps(1.0, seed=2))
-    found = c.differences()
-    assert list(found) == ["better", "same"]
-    assert list(found["better"]) == [5, 10, 20, "area"]
-    d = c.scores("better")[:, 4] - c.scores("random")[:, 4]
-    level = 1 - 0.05 / (2 * 4)  # two strategies at three budgets and in area
-    low, high = stats.t.interval(level, 5, d.mean(), stats.sem(d))
-    assert np.allclose([found["better"][20].low, found["better"][20].high], [low, high])
-    assert found["better"]["area"].excludes_zero
-    assert not found["same"]["area"].excludes_zero
-
-
-def test_penalties_count_significant_wins_at_doubling_budgets():
-    c = made(random=steps(1.0), better=steps(1.2, seed=1), same=steps(1.0, seed=2))
-    p = c.penalties()
-    assert p[1].tolist() == [1, 0, 1]  # at 5, 10 and 20 answers
-    assert p[0, 1] == p[2, 1] == 0
-    assert (np.diag(p) == 0).all()
-    assert c.table()[0]["strategy"] == "better"
-    assert c.table()[0]["penalty"] == 0
-
-
-def test_the_bar_for_labels_needed_is_the_same_for_all():
-    good = np.tile([np.nan, 0.5, 0.8, 0.9, 1.0], (3, 1))
-    poor = np.tile([np.nan, 0.5, 0.5, 0.5, 0.5], (3, 1))
-    c = made(good=good, poor=poor)
-    assert c.labels_needed("good") == {0.8: 10, 0.9: 15, 0.95: 20}
-    assert c.labels_needed("poor") == {0.8: None, 0.9: None, 0.95: None}
-
-
-def test_areas_are_mean_heights_from_the_first_score():
-    c = made(random=np.tile([np.nan, 0.4, 0.6, 0.8, 0.8], (2, 1)))
-    assert np.allclose(c.areas("random"), [(0.5 + 0.7 + 0.8) / 3] * 2)
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.integers(1, 5), st.integers(1, 4), st.integers(2, 6), st.randoms(use_true_random=False))
-def test_any_comparison_can_be_told(repeats, n_strategies, n_budgets, random):
-    curves = {
-        f"s{i}": [[random.random() for _ in range(n_budgets)] for _ in range(repeats)]
-        for i in range(n_strategies)
-    }
-    c = made(**curves)
-    p = c.penalties()
-    assert (p >= 0).all()
-    assert (p + p.T <= 1 + 1e-9).all()
-    assert len(to_markdown(c).splitlines()) == 2 + n_strategies
-    assert to_table(c, 200).row_count == n_strategies
-
-
-# --- files --------------------------------------------------------------------------------------------
-
-
-def test_files_hold_the_scores_and_come_back(result, tmp_path):
-    files = save_all(result, tmp_path)
-    assert {f.name for f in files} >= {
-        "scores.csv",
-        "comparison.json",
-        "curves.png",
-        "curves.svg",
-        "report.html",
-    }
-    assert all(f.stat().st_size > 500 for f in files)
-    with (tmp_path / "scores.csv").open() as file:
-        lines = list(csv.DictReader(file))
-    assert len(lines) == 3 * 3 * 4
-    line = next(x for x in lines if (x["strategy"], x["repeat"], x["budget"]) == ("margin", "2", "15"))
-    assert float(line["accuracy"]) == pytest.approx(result.scores("margin")[2, 3], abs=1e-5)
-    back = Comparison.from_json(tmp_path / "comparison.json")
-    assert back.to_json() == result.to_json()
-    again = save_all(result, tmp_path / "again")
-    assert [f.read_bytes() for f in again] == [f.read_bytes() for f in files], "the same scores, other bytes"
-
-
-def test_the_page_needs_nothing_beside_it_and_escapes_names():
-    page = to_html(made(random=steps(1.0), auto=steps(1.1, seed=1)))
-    assert page.count("<svg") >= 3
-    assert "<script" not in page
-    assert not re.search(r'(src|href)="(?!#|data:)', page)
-    assert "made &lt;b&gt;" in page
-    assert "made <b>" not in page
-
-
-# --- the command --------------------------------------------------------------------------------------
-
-
-def run(tmp_path: Path, *options: str):
-    X = blobs()
-    np.savez(tmp_path / "blobs.npz", X=X.X, y=X.y)
-    base = ["--oracle", str(tmp_path / "blobs.npz"), "--db", str(tmp_path / "runs.db"), "--budget", "10"]
-    return CliRunner().invoke(compare_command, [*base, "--repeats", "2", *options])
-
-
-def test_the_command_prints_a_table_and_writes_the_files(tmp_path):
-    done = run(tmp_path, "--strategies", "random,margin", "--out", str(tmp_path / "out"))
-    assert done.exit_code == 0, done.output
-    assert re.search(r"margin +0\.\d", done.stdout)
-    assert "paired runs" in done.stderr
-    assert (tmp_path / "out" / "report.html").exists()
-
-
-def test_the_command_in_parts_and_as_json(tmp_path):
-    part = run(tmp_path, "--strategies", "random,margin", "--shard", "1/2")
-    assert part.exit_code == 0, part.output
-    assert part.stdout == ""
-    assert "Part 1 of 2" in part.stderr
-    whole = run(tmp_path, "--strategies", "random,margin", "--json")
-    assert whole.exit_code == 0, whole.output
-    assert '"reference": "random"' in whole.stdout
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        ["--shard", "3/2"],
-        ["--shard", "x"],
-        ["--noise", "7"],
-        ["--repeats", "0"],
-        ["--budget", "0"],
-        ["--budget", "5 a"],
-    ],
-)
-def test_the_command_refuses_wrong_options(tmp_path, wrong):
-    assert run(tmp_path, "--strategies", "random", *wrong).exit_code == 2
-
-
-def test_budget_and_batches_for_each_cluster(tmp_path):
-    each = ["--budget", "3 each", "--batch-size", "1 each"]  # four clusters
-    done = run(tmp_path, "--strategies", "random", "--json", *each)
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["budgets"] == [0, 4, 8, 12]
-
-
-def test_noise_labels_are_left_out(tmp_path):
-    done = run(tmp_path, "--strategies", "random", "--noise-label", "0", "--json")
-    assert done.exit_code == 0, done.output
-    run_ = open_store(tmp_path / "runs.db").runs()[0].spec.name
-    assert set(labelled(tmp_path / "runs.db", run_).values()) <= {1, 2, 3}
