@@ -161,7 +161,7 @@ def one(method: str, n: int, seed: int, data: Path | None, keep: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of other libraries' own imports and settings
         points = METHODS[method](views, seed)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20

@@ -169,7 +169,7 @@ MEASUREMENTS: dict[str, Callable[[Run], None]] = {
     "merge": merge,
     "open after a merge, with the last round's anchors": look_back,
     "undo of the merge": undo,
-    **{f"export, {form}": lambda run, form=form: export_run(run, form, Nowhere()) for form in FORMATS},  # type: ignore[misc, arg-type]
+    **{f"export, {form}": lambda run, form=form: export_run(run, form, Nowhere()) for form in FORMATS},
 }
 
 

@@ -123,7 +123,7 @@ def measure_one(method: str, n: int, d: int, k: int) -> dict[str, float]:
     """Run in the child: what one measurement is."""
     from sklearn.metrics import v_measure_score
 
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # of rivals that do not converge: their time is what is measured
     X, true = make_rows(n, d)
     y = np.full(n, -1)
     drawn = np.random.default_rng(1).choice(n, size=k, replace=False)

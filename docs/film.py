@@ -22,11 +22,11 @@ from sklearn.datasets import load_digits
 
 from activeclust.store import open_store
 
-DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
-import person as support  # noqa: E402
-from person import FLAGS, Person, Server, wait  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+import person as support
+from person import FLAGS, Person, Server, wait
 
+DOCS = Path(__file__).resolve().parent
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ROWS, ANSWERS = 500, 18
 WIDE, TALL, STRIP = 1120, 760, 44  # pixels of the page, and of the line below it

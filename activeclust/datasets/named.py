@@ -48,7 +48,7 @@ def _fetch_mnist70k(file: Path | None) -> tuple[np.ndarray, np.ndarray]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn warns of each retry; the error below says it all
+            warnings.simplefilter("ignore", UserWarning)  # of each retry; the error below says it all
             bunch = fetch_openml("mnist_784", version=1, as_frame=False, n_retries=1, delay=0.5)
     except Exception as error:  # URLError, HTTPError, a damaged cache, ...
         looked = f"{file} is not there" if file else "ACTIVECLUST_DATA names no folder with mnist70k.npz"

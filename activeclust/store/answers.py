@@ -57,7 +57,7 @@ def add_answers(run: Run, answers: Iterable[Answer]) -> int:
         if vote is not None:
             at = times.get(vote.seq)
             older = answer.at is not None and at is not None and answer.at < at
-            if older or (vote.kind is answer.kind and _same(vote.cluster, answer.cluster)):
+            if older or (vote.kind is answer.kind and same(vote.cluster, answer.cluster)):
                 continue
         fresh.append(answer)
     return len(run.extend(to_events(fresh)))
@@ -118,7 +118,7 @@ def settled(answers: Iterable[Answer]) -> list[Answer]:
         if before is None or (before.at is not None and answer.at is not None and before.at < answer.at):
             found.pop(_key(answer), None)  # answers are in the order in which they were given
             found[_key(answer)] = answer
-        elif before.kind is answer.kind and _same(before.cluster, answer.cluster):
+        elif before.kind is answer.kind and same(before.cluster, answer.cluster):
             continue
         elif before.at is None or answer.at is None or before.at == answer.at:
             who = f"{shown(answer.annotator)} has" if answer.annotator else "The file has"
@@ -144,10 +144,6 @@ def to_events(answers: Iterable[Answer]) -> Iterator[Event]:
 
 def _key(answer: Answer) -> _Key:
     return answer.row, answer.annotator, answer.kind is Kind.REVIEW
-
-
-def _same(a: object, b: object) -> bool:
-    return (a is None and b is None) or same(a, b)  # type: ignore[arg-type]
 
 
 def _words(answer: Answer) -> str:

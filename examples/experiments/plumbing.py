@@ -34,13 +34,15 @@ from activeclust.clusterer import Prepared
 from activeclust.datasets import load
 from activeclust.metrics import mean_interval
 
+sys.path.append(
+    str(Path(__file__).resolve().parents[2] / "benchmarks")
+)  # its data sets and tests are ours too
+
+from data import COLLECTIONS
+from rows import Rows, sample_of
+from scores import signed_rank
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "benchmarks"))  # its data sets and tests of significance are ours too
-
-from data import COLLECTIONS  # noqa: E402
-from rows import Rows, sample_of  # noqa: E402
-from scores import signed_rank  # noqa: E402
-
 PAGES = ROOT / "docs" / "experiments"
 #: a colour a method, legible for the colour-blind (Wong, Nature Methods 2011)
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000"]

@@ -96,7 +96,7 @@ def cobras(rows: Rows, queries: tuple[int, ...], seed: int) -> list[np.ndarray]:
             return si.children
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of a package made for older libraries
         solved = Cobras(rows.X, Querier(), max(queries)).cluster()
     after = solved[1]  # a labelling after each question
     return [np.asarray(after[min(q, len(after)) - 1]) for q in queries]

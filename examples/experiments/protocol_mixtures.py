@@ -15,6 +15,7 @@ from plumbing import (
 )
 from scipy import stats
 from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
@@ -62,7 +63,9 @@ def measure_mixtures(run: Run):
 def _partitions(run: Run, data: Problem) -> dict[str, np.ndarray]:
     X = data.X
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # k-means and mixtures that do not converge are scored as they stand
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # k-means and mixtures that do not converge are scored as they stand
         mixtures = [GaussianMixture(k, random_state=run.seed).fit(X) for k in range(1, MOST + 1)]
         means = [KMeans(k, n_init=5, random_state=run.seed).fit_predict(X) for k in range(2, MOST + 1)]
     return {

@@ -20,6 +20,7 @@ from rivals import typiclust
 from rows import Rows, sample_of
 from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tables import KEEL, PUBLIC
@@ -81,7 +82,7 @@ def measure_tables(run: Run):
         for name, arm in arms().items():
             for repeat in range(run.repeats(TABLE_REPEATS, quick=1)):
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of the rivals: models that do not converge
+                    warnings.simplefilter("ignore", ConvergenceWarning)  # of the rivals' models
                     # a model that has none of its own is the one whose weights are measured
                     done = compare(np.asarray(rows.X, np.float32), rows.y, strategies={name: arm}, budget=budget, batch_size=BATCH,
                                    repeats=1, seed=run.seed + repeat, clusterer=run.model)  # fmt: skip

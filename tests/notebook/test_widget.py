@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -246,7 +247,7 @@ def test_keys_answer_and_a_newer_map_leaves_the_lasso_and_its_name(browser, fron
     from selenium.webdriver.common.keys import Keys
 
     loop = front.widget.loop
-    every = lambda selector: browser.find_elements("css selector", selector)  # noqa: E731
+    every = partial(browser.find_elements, "css selector")
     wait(lambda: every(".ac-item"), "the question")
     every(".ac-two input")[0].send_keys("cat" + Keys.ENTER)
     wait(lambda: every(".ac-bars kbd"), "the cluster's key")
@@ -285,11 +286,10 @@ def test_a_person_answers_in_the_widget(browser, front, blobs):
     from selenium.webdriver.common.keys import Keys
 
     loop, y = front.widget.loop, [f"{type(name).__name__} {name}" for name in blobs[1]]
-    find = lambda selector: browser.find_element("css selector", selector)  # noqa: E731
-    text = lambda selector: browser.execute_script(  # noqa: E731
-        "return document.querySelector(arguments[0])?.textContent ?? ''", selector
+    find, every = (
+        partial(search, "css selector") for search in (browser.find_element, browser.find_elements)
     )
-    every = lambda selector: browser.find_elements("css selector", selector)  # noqa: E731
+    text = partial(browser.execute_script, "return document.querySelector(arguments[0])?.textContent ?? ''")
     wait(lambda: every(".ac-item"), "the question")
     for n in range(1, 9):  # by name
         row = front.widget.state["question"]["row"]

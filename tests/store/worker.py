@@ -118,6 +118,6 @@ if __name__ == "__main__":
     Path(sys.argv[1]).mkdir()
     warm = enter(f"{sys.argv[1]}/warm.db", "warm")
     warm.append(answer(1))
-    warm._store.close()  # type: ignore[attr-defined]
+    warm._store.close()
     say("ready")
     main()

@@ -34,7 +34,7 @@ def port(monkeypatch):
         app, log_level="warning", http=connections.PromptProtocol, lifespan="off", ws="none"
     )
     running = uvicorn.Server(config)
-    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    running.install_signal_handlers = lambda: None
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     yield listening.getsockname()[1]

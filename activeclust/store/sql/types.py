@@ -121,15 +121,15 @@ class Name(Json):
     def result_processor(self, dialect: Any, coltype: Any) -> Any:
         """Reads a name, or raises ForeignDatabase."""
         read = super().result_processor(dialect, coltype)
-        known: dict[str, Any] = {}
+        known: dict[str | None, Any] = {}
 
         def remember(text: str | None) -> Any:
             try:
-                return known[text]  # type: ignore[index]
+                return known[text]
             except KeyError:
                 if len(known) >= _REMEMBERED:
                     known.clear()
-                return known.setdefault(text, read(text))  # type: ignore[arg-type]
+                return known.setdefault(text, read(text))
 
         return remember
 
