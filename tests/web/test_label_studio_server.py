@@ -24,7 +24,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,91 +141,108 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         yield Studio(url)
 
 
-def test_thirty_tasks_answered_with_a_restart_in_between(studio: Studio, tmp_path: Path) -> None:
-    X, y = make_blobs(ROWS, 4, centers=3, random_state=0)
-    file = tmp_path / "rows.csv"
-    with file.open("w", newline="") as out:
-        csv.writer(out).writerows([["a", "b", "c", "d"], *X.tolist()])
-    truth = [NAMES[code] for code in y]
-    activeclust = [sys.executable, "-m", "activeclust"]
-    db = ["--db", str(tmp_path / "answers.db")]
-    subprocess.run(
-        [*activeclust, "label-studio", file, *db, "--write", "project", "--clusters", ",".join(NAMES)],
-        cwd=tmp_path, check=True,
-    )  # fmt: skip
-    config = (tmp_path / "project/config.xml").read_text()
-    project = studio.ask(
-        "/api/projects", {"title": "mine", "label_config": config, "sampling": "Uncertainty sampling"}
-    )["id"]
-    tasks = json.loads((tmp_path / "project/tasks.json").read_text())
-    assert studio.ask(f"/api/projects/{project}/import", tasks)["task_count"] == ROWS
+class Commands:
+    """Our commands over a file of three clusters and one database, in a folder."""
 
-    port = free_port()
-    serve = [
-        *activeclust,
-        "label-studio",
-        str(file),
-        *db,
-        "--port",
-        str(port),
-        "--seed",
-        "0",
-        "--device",
-        "cpu",
-    ]
-    here, log = f"http://127.0.0.1:{port}", tmp_path / "backend.log"
-    done: dict[int, str] = {}
+    def __init__(self, folder: Path) -> None:
+        X, y = make_blobs(ROWS, 4, centers=3, random_state=0)
+        self.folder, self.file = folder, folder / "rows.csv"
+        with self.file.open("w", newline="") as out:
+            csv.writer(out).writerows([["a", "b", "c", "d"], *X.tolist()])
+        self.truth = [NAMES[code] for code in y]
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
 
-    def stored() -> dict[int, str]:
-        got = subprocess.run(
-            [*activeclust, "export", *db, "--name", "rows"], check=True, capture_output=True, text=True
-        )
-        return {int(line["row"]): line["cluster"] for line in csv.DictReader(got.stdout.splitlines())}
+    def words(self, *words: str) -> list[str]:
+        """A command line over the database."""
+        return [sys.executable, "-m", "activeclust", *words, "--db", str(self.folder / "answers.db")]
 
-    def answer(n: int) -> None:
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(self.words(*words), cwd=self.folder, check=True, capture_output=True, text=True)
+
+    def back_end(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """The back end while it is served."""
+        options = ["--port", str(self.port), "--seed", "0", "--device", "cpu"]
+        command = self.words("label-studio", str(self.file), *options)
+        return running(command, f"{self.url}/health", self.folder / "backend.log")
+
+    def stored(self) -> dict[int, str]:
+        """The answers in the database, by row."""
+        said = self.call("export", "--name", "rows").stdout
+        return {int(line["row"]): line["cluster"] for line in csv.DictReader(said.splitlines())}
+
+
+class Project:
+    """A project of Label Studio with the tasks that our command wrote, and somebody who answers them."""
+
+    def __init__(self, studio: Studio, ours: Commands) -> None:
+        self.studio, self.truth, self.done = studio, ours.truth, dict[int, str]()
+        ours.call("label-studio", str(ours.file), "--write", "project", "--clusters", ",".join(NAMES))
+        config = (ours.folder / "project/config.xml").read_text()
+        settings = {"title": "mine", "label_config": config, "sampling": "Uncertainty sampling"}
+        self.id = studio.ask("/api/projects", settings)["id"]
+        tasks = json.loads((ours.folder / "project/tasks.json").read_text())
+        assert studio.ask(f"/api/projects/{self.id}/import", tasks)["task_count"] == ROWS
+
+    def connect(self, url: str) -> None:
+        """Name the back end."""
+        self.studio.ask("/api/ml", {"url": url, "project": self.id, "title": "activeclust"})
+
+    def answer(self, n: int) -> None:
+        """Answer the next tasks."""
         for _ in range(n):
-            task = studio.ask(f"/api/projects/{project}/next")
+            task = self.studio.ask(f"/api/projects/{self.id}/next")
             row = task["data"]["row"]
             choice = {
-                "from_name": "cluster", "to_name": "item", "type": "choices", "value": {"choices": [truth[row]]}
+                "from_name": "cluster", "to_name": "item", "type": "choices", "value": {"choices": [self.truth[row]]}
             }  # fmt: skip
-            assert row not in done
-            studio.ask(f"/api/tasks/{task['id']}/annotations", {"result": [choice], "lead_time": 2.5})
-            done[row] = truth[row]
+            assert row not in self.done
+            self.studio.ask(f"/api/tasks/{task['id']}/annotations", {"result": [choice], "lead_time": 2.5})
+            self.done[row] = self.truth[row]
 
-    def order() -> None:
+    def order(self) -> None:
         """Have the predictions of all tasks made anew."""
         everything = {"selectedItems": {"all": True, "excluded": []}}
-        studio.ask(f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything)
+        self.studio.ask(f"/api/dm/actions?id=retrieve_tasks_predictions&project={self.id}", everything)
 
-    with running(serve, f"{here}/health", log):
-        studio.ask("/api/ml", {"url": here, "project": project, "title": "activeclust"})
-        order()
-        answer(15)
-        wait_for(lambda: stored() == done)
-    answer(1)  # while nobody listens: this answer is in Label Studio alone
-    (missed,) = done.keys() - stored().keys()
-    with running(serve, f"{here}/health", log):
-        answer(13)
-        wait_for(lambda: stored().keys() == done.keys() - {missed})
-        order()
-        task = studio.ask(f"/api/tasks?project={project}&page_size=1&fields=all")["tasks"][0]
+    def first(self) -> dict[str, Any]:
+        """The task at the top of the list."""
+        return self.studio.ask(f"/api/tasks?project={self.id}&page_size=1&fields=all")["tasks"][0]
+
+    def exported(self) -> list[dict[str, Any]]:
+        """The tasks with their annotations."""
+        return self.studio.ask(f"/api/projects/{self.id}/export?exportType=JSON")
+
+
+def test_thirty_tasks_answered_with_a_restart_in_between(studio: Studio, tmp_path: Path) -> None:
+    ours = Commands(tmp_path)
+    project = Project(studio, ours)
+    with ours.back_end():
+        project.connect(ours.url)
+        project.order()
+        project.answer(15)
+        wait_for(lambda: ours.stored() == project.done)
+    project.answer(1)  # while nobody listens: this answer is in Label Studio alone
+    (missed,) = project.done.keys() - ours.stored().keys()
+    with ours.back_end():
+        project.answer(13)
+        wait_for(lambda: ours.stored().keys() == project.done.keys() - {missed})
+        project.order()
+        task = project.first()
         assert task["predictions"], task
-        answer(ANSWERS - len(done))
-        wait_for(lambda: stored().keys() == done.keys() - {missed})
+        project.answer(ANSWERS - len(project.done))
+        wait_for(lambda: ours.stored().keys() == project.done.keys() - {missed})
 
-    exported = studio.ask(f"/api/projects/{project}/export?exportType=JSON")
+    exported = project.exported()
     theirs = {
         task["data"]["row"]: annotation["result"][0]["value"]["choices"][0]
         for task in exported
         for annotation in task["annotations"]
     }
-    assert theirs == done and len(done) == ANSWERS
+    assert theirs == project.done and len(theirs) == ANSWERS
     (tmp_path / "export.json").write_text(json.dumps(exported))
     for added in ("1 new event,", "0 new events,"):  # what was missed, and nothing the second time
-        told = subprocess.run(
-            [*activeclust, "import", str(tmp_path / "export.json"), *db, "--name", "rows"],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        assert added in told.stderr, told.stderr
-        assert stored() == theirs
+        told = ours.call("import", str(tmp_path / "export.json"), "--name", "rows").stderr
+        assert added in told, told
+        assert ours.stored() == theirs
