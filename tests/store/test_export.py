@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +14,7 @@ from exchange import ANSWERS, N_ROWS, exported, imported, make_run, standing
 from hypothesis import HealthCheck, given, settings
 
 from activeclust.store.answers import current_answers
-from activeclust.store.export import FORMATS
+from activeclust.store.export import FORMATS, export_run
 from activeclust.store.records import Event, Kind, Round
 from activeclust.testing.store_cases import LABELS
 
@@ -136,6 +137,26 @@ def test_label_studio_tasks_have_the_documented_format(log):
     tasks = json.loads(exported(make_run(log), "label-studio", suggestions={5: [("cat", 0.5)], 6: []}))
     jsonschema.validate(tasks, SCHEMA)
     assert {task["data"]["row"] for task in tasks} == {event.row for event in log} | {5, 6}
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "label-studio"])
+def test_a_long_run_is_written_as_it_is_read(format, monkeypatch):
+    """A log may be larger than memory: when half of it was read, much of it is in the file."""
+    run, file, written = make_run([]), io.BytesIO(), []
+    run.extend(Event(Kind.LABEL, row=row % N_ROWS, cluster="cat", annotator=f"p{row}") for row in range(4000))
+
+    def watched(read):
+        def stream(*given):
+            for line in read(*given):
+                written.append(file.tell())
+                yield line
+
+        return stream
+
+    for name in ("answers", "stream"):
+        monkeypatch.setattr(run, name, watched(getattr(run, name)))
+    export_run(run, format, file)
+    assert len(written) == 4000 and written[2000] > 0.3 * file.tell()
 
 
 def test_export_says_which_answers_count():

@@ -48,6 +48,7 @@ def test_a_person_at_the_page(server, browser, tmp_path):
 
 def labels_undoes_and_reloads(person: Person) -> None:
     person.open()
+    assert person.all("#item img.pixels"), "8 by 8 pixels stay pixels"
     person.label(16)
     person.answered(16)
     last = person.run.events()[-1].row
@@ -89,7 +90,12 @@ def looks_by_night_and_on_a_phone(person: Person) -> None:
         assert person.js("return document.documentElement.scrollWidth") <= 391, view
         if view in ("map", "answer"):
             person.shot({"map": "map-phone", "answer": "phone"}[view])
+    for control in ("skip", "unsure", "undo"):
+        assert person.js(_IN_SIGHT, control), f"{control} is below what a phone shows"
     person.emulate("clearDeviceMetricsOverride")
+
+
+_IN_SIGHT = "return document.getElementById(arguments[0]).getBoundingClientRect().bottom <= innerHeight"
 
 
 def changes_keys_and_switches_them_off(person: Person) -> None:
@@ -173,7 +179,11 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     person.shot("map-lasso")
     assert person.faults() == []
     picked = int(person.text("#map-picked").split()[0].replace(",", ""))
-    assert picked > 10
+    assert picked > 12, "more than are shown at once"
+    first = wait(lambda: person.js(_SAMPLES), "the first of them")
+    next(button for button in person.all("#map-pages button") if button.text == "Next").click()
+    others = wait(lambda: (rows := person.js(_SAMPLES)) != first and rows, "those after them")
+    assert not set(first) & set(others), "none is labelled unseen"
     person.find("#map-name").send_keys("upper half" + Keys.ENTER)
     person.answered(30 + picked)
     ActionChains(person.browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
@@ -193,6 +203,7 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     wait(lambda: person.row() is not None and f"Row {person.row()}," in said, "the row at the cursor")
 
 
+_SAMPLES = "return [...document.querySelectorAll('#map-samples [data-row]')].map((e) => e.dataset.row)"
 _AT_AN_OPEN_ROW = "const { map } = await import('/static/map.js'); return map.kinds[map.cursor] !== 1;"
 _ANSWERED = (
     "return (await import('/static/map.js')).map.kinds.reduce((sum, kind) => sum + (kind === 1 ? 1 : 0), 0)"

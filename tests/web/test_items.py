@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from activeclust.annotators.terminal_view import item_view
 from activeclust.cli.annotate import _default_ui, annotate_command
 from activeclust.cli.label_studio import label_studio_command
 from activeclust.errors import DataFileError, MissingDependency
+from activeclust.web import items
 from activeclust.web.items import WIDEST, item_json, picture
 
 
@@ -35,6 +38,27 @@ def test_a_photo_is_turned_shrunk_and_stripped(photo):
     assert sent.size == (WIDEST // 2, WIDEST) and not sent.getexif()
     assert sent.getpixel((400, 10))[0] > 200 and sent.getpixel((400, WIDEST - 10))[2] > 200
     assert item_json(photo, 3, "k")["src"] == "picture/3?of=k", "its path is not told"
+
+
+def test_large_photos_are_decoded_one_at_a_time(photo, monkeypatch):
+    """Each takes memory by its pixels; small pictures do not wait for one another."""
+    at_once, most = [], []
+
+    def watched(item, width):
+        at_once.append(item)
+        most.append(len(at_once))
+        time.sleep(0.02)  # long enough for all others to come
+        at_once.pop()
+        return b"png"
+
+    monkeypatch.setattr(items, "picture", watched)
+    for large, expected in ((10_000, 1), (10_000_000, 4)):
+        monkeypatch.setattr(items, "LARGE", large)
+        most.clear()
+        pictures = items.Pictures([photo] * 4)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(pictures.png, range(4)))
+        assert max(most) == expected
 
 
 def test_a_photo_in_the_terminal_and_in_a_notebook(photo):

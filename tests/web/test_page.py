@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from person import wait
 
 from activeclust.store.records import Event, Kind
 
@@ -62,6 +63,38 @@ def test_rename_merge_and_export(page):
         "rename",
     ]
     assert page.first.get("/api/curves").json()["names"]
+
+
+def test_a_cluster_that_exists_is_meant_by_its_id_whatever_its_name(page):
+    """Names that nobody can type here came by an import: blanks at the end, and letters without end."""
+    page.service.run.extend(
+        [Event(Kind.LABEL, row=row, cluster=name) for row, name in enumerate(("cat ", "cat", "x" * 300))]
+    )
+    page.service.worker.wake()
+    wait(lambda: len(page.service.clusters()) == 3, "what another process wrote")
+    ids = {c["text"]: c["id"] for c in page.first.get("/api/clusters").json()["clusters"]}
+    assert set(ids) == {"cat ", "cat", "x" * 300}
+    for row, name in ((3, "cat "), (4, "x" * 300)):
+        shown = [[id_, 0.3] for id_ in ids.values()]
+        body = {"row": row, "cluster": ids[name], "client_id": f"a{row}", "suggestions": shown}
+        assert page.post("/api/answer", body).status_code == 200
+    renamed = {"cluster": ids["cat "], "name": "lynx", "client_id": "r"}
+    assert page.post("/api/rename", renamed).status_code == 200
+    clusters = {a.row: a.cluster for a in page.service.run.anchors()}
+    assert clusters == {0: "lynx", 1: "cat", 2: "x" * 300, 3: "lynx", 4: "x" * 300}
+
+
+def test_what_was_undone_is_no_part_of_the_curve(page):
+    for row in range(4):
+        page.post("/api/answer", answer(row, "cd"[row % 2], f"a{row}"))
+        page.caught_up()
+    for number in range(2):
+        page.post("/api/undo", {"client_id": f"u{number}"})
+        page.caught_up()
+    page.post("/api/answer", answer(9, "c", "b"))
+    page.caught_up()
+    budgets = [point[0] for point in page.first.get("/api/curves").json()["points"]]
+    assert budgets == sorted(set(budgets)) and budgets[-1] == 3
 
 
 def test_somebody_faster_than_the_model_is_never_without_a_row(page):

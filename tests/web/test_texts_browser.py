@@ -100,6 +100,11 @@ def answers_by_key_on_any_keyboard(person: Person) -> None:
         key(person, letter, "KeyC")
         person.answered(answers)
         next_row(person, row)
+        at = f"Next: Row {person.row()}"
+        wait(lambda at=at: at in person.js(_ANNOUNCED), "what a screen reader hears")
+
+
+_ANNOUNCED = "return document.getElementById('announced').textContent"
 
 
 def presses_enter_where_none_of_these_is_likelier(person: Person) -> None:
@@ -181,6 +186,9 @@ def reaches_the_budgets_end_and_goes_on(person: Person) -> None:
     person.view("answer")
     for answers in range(6, BUDGET + 1):
         row = wait(lambda: person.row() is not None and [person.row()], "a row")[0]
+        assert person.js(_DIRECTION) == ("rtl" if row % 5 == 0 else "ltr")
+        assert person.js("return document.getElementById('item').scrollTop") == 0, "a text begins at its top"
+        person.js("document.getElementById('item').scrollTop = 9999")
         person.press(person.keys()["cats"])
         person.answered(answers)
         wait(lambda row=row: person.row() != row, "what comes next")
@@ -189,6 +197,9 @@ def reaches_the_budgets_end_and_goes_on(person: Person) -> None:
     go_on = "[...document.querySelectorAll('#item button')].find((b) => b.textContent.startsWith('Continue'))"
     person.js(f"{go_on}.click()")
     wait(lambda: person.row() is not None, "a row beyond the budget")
+
+
+_DIRECTION = "return document.querySelector('#item .prose').matches(':dir(rtl)') ? 'rtl' : 'ltr'"
 
 
 def leaves_and_gives_rows_back(person: Person) -> None:
