@@ -85,16 +85,22 @@ def test_a_cluster_that_exists_is_meant_by_its_id_whatever_its_name(page):
 
 
 def test_what_was_undone_is_no_part_of_the_curve(page):
+    def shown() -> list[int]:
+        page.caught_up()
+        asked = [q["row"] for q in page.post("/api/next", {"want": 3}).json()["queries"]]
+        page.post("/api/put-back", {"rows": asked})
+        return [point[0] for point in page.first.get("/api/curves").json()["points"]]
+
     for row in range(4):
         page.post("/api/answer", answer(row, "cd"[row % 2], f"a{row}"))
-        page.caught_up()
+        before = shown()
     for number in range(2):
         page.post("/api/undo", {"client_id": f"u{number}"})
-        page.caught_up()
+        shown()
     page.post("/api/answer", answer(9, "c", "b"))
-    page.caught_up()
-    budgets = [point[0] for point in page.first.get("/api/curves").json()["points"]]
-    assert budgets == sorted(set(budgets)) and budgets[-1] == 3
+    after = shown()
+    assert before[-1] == 4 and after[-1] == 3
+    assert after == sorted(set(after))
 
 
 def test_somebody_faster_than_the_model_is_never_without_a_row(page):
