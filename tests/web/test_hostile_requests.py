@@ -257,14 +257,14 @@ def test_a_file_name_that_is_not_utf8_is_shown(make_page, tmp_path):
     assert page.first.get("/api/rows/59").status_code == 200
 
 
-def test_a_thousand_requests_at_once_are_bounded_and_none_is_lost(page):
+def test_hundreds_of_requests_at_once_are_bounded_and_none_is_lost(page):
     guard = page.app
 
     def send(number: int) -> tuple[int, int]:
         return number, page.post("/api/answer", answer(number % 60, "cat", f"c{number}")).status_code
 
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        got = dict(pool.map(send, range(1000)))
+        got = dict(pool.map(send, range(400)))
     assert set(got.values()) <= {200, 503}
     assert 0 < guard.peak <= MOST_AT_ONCE
     taken = {f"c{number}" for number, status in got.items() if status == 200}
