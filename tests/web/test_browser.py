@@ -48,7 +48,7 @@ def test_a_person_at_the_page(server, browser, tmp_path):
 
 def labels_undoes_and_reloads(person: Person) -> None:
     person.open()
-    assert person.all("#item img.pixels"), "8 by 8 pixels stay pixels"
+    wait(lambda: person.all("#item img.pixels"), "a picture of 8 by 8 pixels, which stay pixels")
     person.label(16)
     person.answered(16)
     last = person.run.events()[-1].row
@@ -180,9 +180,14 @@ def asks_and_labels_on_the_map(person: Person) -> None:
     assert person.faults() == []
     picked = int(person.text("#map-picked").split()[0].replace(",", ""))
     assert picked > 12, "more than are shown at once"
-    first = wait(lambda: person.js(_SAMPLES), "the first of them")
-    next(button for button in person.all("#map-pages button") if button.text == "Next").click()
-    others = wait(lambda: (rows := person.js(_SAMPLES)) != first and rows, "those after them")
+    first = wait(
+        lambda: person.text("#map-shown").startswith("1 to") and person.js(_SAMPLES), "the first of them"
+    )
+    turn = "//*[@id='map-pages']//button[text()='Next']"
+    person.steadily(lambda: person.browser.find_element("xpath", turn).click())
+    others = wait(
+        lambda: person.text("#map-shown").startswith("13 to") and person.js(_SAMPLES), "those after them"
+    )
     assert not set(first) & set(others), "none is labelled unseen"
     person.find("#map-name").send_keys("upper half" + Keys.ENTER)
     person.answered(30 + picked)
