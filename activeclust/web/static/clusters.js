@@ -3,7 +3,7 @@
 import { count, h, percent, short, toast } from "./dom.js";
 import { call } from "./server.js";
 import { keys } from "./state.js";
-import { changed } from "./answer.js";
+import { changed } from "./catchup.js";
 import { panel, tile, write } from "./views.js";
 
 panel("clusters", async (place) => {

@@ -3,7 +3,8 @@
 import { h, short, toast } from "./dom.js";
 import { address, call } from "./server.js";
 import { keys, page } from "./state.js";
-import { askAboutRow, catchUp } from "./answer.js";
+import { askAboutRow } from "./answer.js";
+import { catchUp } from "./catchup.js";
 import { panel, tile, write } from "./views.js";
 
 const KINDS = { skip: "skipped", unsure: "unsure" };

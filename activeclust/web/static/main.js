@@ -1,7 +1,8 @@
 // The page begins: listeners, what waits from last time, the first row.
 
 import { $ } from "./dom.js";
-import { act, answerTyped, filterOthers, follow, leave, refill, showKeys, showRecent } from "./answer.js";
+import { act, answerTyped, follow, leave, refill } from "./answer.js";
+import { filterOthers, showKeys, showRecent } from "./question.js";
 import { zoomable } from "./items.js";
 import { flush, online, outbox } from "./outbox.js";
 import { claim, welcome } from "./settings.js";

@@ -3,7 +3,8 @@
 import { $, count, h, percent, range, toast } from "./dom.js";
 import { address, call } from "./server.js";
 import { keys, page } from "./state.js";
-import { beginCheck, goOn } from "./answer.js";
+import { goOn } from "./answer.js";
+import { beginCheck } from "./check.js";
 import { panel, tile, views } from "./views.js";
 
 const FORMS = { csv: "CSV (opens in a spreadsheet)", parquet: "Parquet", jsonl: "JSON lines" };

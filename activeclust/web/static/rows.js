@@ -3,7 +3,8 @@
 import { $, count, h, percent, short, toast } from "./dom.js";
 import { call } from "./server.js";
 import { clusters, keys } from "./state.js";
-import { askAboutRow, changed } from "./answer.js";
+import { askAboutRow } from "./answer.js";
+import { changed } from "./catchup.js";
 import { panel, show, tile, views, write } from "./views.js";
 
 const STATES = {

@@ -3,7 +3,8 @@
 import { $, h, toast } from "./dom.js";
 import { call, kept } from "./server.js";
 import { clusters, COMMAND_NAMES, COMMANDS, keyOf, keys, page } from "./state.js";
-import { refill, showKeys, showQuestion, stateListeners } from "./answer.js";
+import { refill } from "./answer.js";
+import { showKeys, showQuestion, stateListeners } from "./question.js";
 import { views } from "./views.js";
 
 export function applyTheme(theme) {

@@ -53,7 +53,7 @@ export function panel(name, load) {
   };
 }
 
-export const actions = { askAboutRow: () => {} }; // set by the question
+export const actions = {}; // what buttons do: answer, askAboutRow and goOn, set by answer.js; endCheck, set by check.js
 
 /** A row as a tile; a click asks about it, and what the tile leaves out is shown on demand. */
 export function tile(row, item, { caption, note } = {}) {
