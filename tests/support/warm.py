@@ -56,8 +56,9 @@ class Process:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        os.kill(self.pid, number)
+        """Send a signal to the process; nothing where it has ended, since another one may have its number."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 def start(
