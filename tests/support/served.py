@@ -46,6 +46,7 @@ class Served:
     def end(self, how: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal, and wait for the end."""
         self.process.send_signal(how)
-        self._lines.read()  # what it still says
-        self._lines.close()
+        if not self._lines.closed:
+            self._lines.read()  # what it still says
+            self._lines.close()
         self.process.wait()
