@@ -20,6 +20,6 @@ digits = load("digits")
 X, y = digits.X[:300], digits.y[:300]
 for strategy in ("random", "entropy", dense_and_doubtful):
     loop = ActiveLoop(X, LabelOracle(y), strategy=strategy, batch_size=5, random_state=0, labels_true=y)
-    history = loop.run(budget=40)
+    history = loop.run(budget=20)
     name = strategy if isinstance(strategy, str) else strategy.__name__
-    print(f"{name:>20}: accuracy {history.last['accuracy']:.3f} with 40 answers")
+    print(f"{name:>20}: accuracy {history.last['accuracy']:.3f} with 20 answers")

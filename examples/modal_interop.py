@@ -13,11 +13,11 @@ from activeclust import ActiveLoop, LabelOracle
 from activeclust.datasets import load
 from activeclust.integrations.modal import Learner, as_modal
 
-BUDGET, BATCH = 40, 5
+BUDGET, BATCH = 20, 5
 
 
 def main() -> None:
-    """Print the accuracy of three loops after 40 answers."""
+    """Print the accuracy of three loops after 20 answers."""
     digits = load("digits")
     X, y = digits.X[:400], digits.y[:400]
 
