@@ -92,7 +92,7 @@ def targets() -> dict[str, tuple[str, str]]:
             "candidates:anchors_of_parts",
             "candidates:left_out",
             "support:support",
-            "combine:combined",
+            "experts:expert_support",
         )
     }
     return found

@@ -186,7 +186,8 @@ def pretrain_consensus(prior_file, folder, datasets, epochs, seed, workers) -> N
     from dataclasses import replace
 
     from activeclust.pfn.prior import Prior
-    from activeclust.zeroshot.consensus.train import ConsensusOptions, ConsensusTrainer
+    from activeclust.zeroshot.consensus.options import ConsensusOptions
+    from activeclust.zeroshot.consensus.train import ConsensusTrainer
 
     options = ConsensusOptions(datasets=datasets, epochs=epochs, seed=seed, workers=workers)
     if prior_file:

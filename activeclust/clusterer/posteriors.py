@@ -12,8 +12,9 @@ from activeclust.clusterer.known import KnownClusters
 from activeclust.clusterer.prepared import Prepared
 
 if TYPE_CHECKING:
-    from activeclust.pfn.inference import Posterior, Session
+    from activeclust.pfn.inference import Session
     from activeclust.zeroshot.consensus.candidates import Candidates
+    from activeclust.zeroshot.consensus.combine import Combination
     from activeclust.zeroshot.consensus.network import Consensus
 
 
@@ -46,7 +47,12 @@ class Posteriors:
         C = int(codes.max()) + 1
         at, label = distinct_anchors(self.prepared, rows, codes)
         self.prepared.require_memory(len(at), C)
-        out = self._combined(at, label, self.session.posterior(at, label))
+        both = self._combination(at, label)
+        out = (
+            both.combined(self.session.posterior(at, label, both.weigh))
+            if both
+            else self.session.posterior(at, label)
+        )
         # answers of weight w change the prior of their cluster like w times as many answers (Saerens, Latinne and
         # Decaestecker, Neural Computation 14, 2002)
         known = out.known * (np.bincount(codes, weights) / np.bincount(codes))
@@ -59,7 +65,10 @@ class Posteriors:
     ) -> np.ndarray:
         """(times, n, C) from passes that each see a random part of the views' coordinates."""
         at, label = distinct_anchors(self.prepared, rows, codes)
-        passes = [self._combined(at, label, p) for p in self.session.resample(at, label, times, rng)]
+        both = self._combination(at, label)
+        passes = self.session.resample(at, label, times, rng, both.weigh if both else None)
+        if both:
+            passes = [both.combined(p) for p in passes]
         ones = np.ones(len(rows))
         shared = (shared_by_copies(self.prepared, rows, codes, ones, p.known, p.new)[0] for p in passes)
         return np.stack([self.prepared.source.spread(known) for known in shared])
@@ -85,33 +94,35 @@ class Posteriors:
         out[h, m] = certain[answers[h]]
         return self.known.hypothetical(out, answers)
 
-    def _combined(
-        self, at: np.ndarray, label: np.ndarray, posterior: Posterior, places: np.ndarray | None = None
-    ) -> Posterior:
-        from activeclust.zeroshot.consensus.combine import combined
+    def _combination(self, at: np.ndarray, label: np.ndarray) -> Combination | None:
+        from activeclust.zeroshot.consensus.combine import Combination
 
         if self.consensus is None or self.candidates is None:
-            return posterior
-        return combined(self.consensus, self.candidates, at, label, posterior, places)
+            return None
+        return Combination.of(self.consensus, self.candidates, at, label)
 
     def _hypothetical(
         self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
     ) -> np.ndarray:
         """As :meth:`hypothetical`, of distinct rows."""
         if self.consensus is None or self.candidates is None:
-            return self.session.hypothetical(rows, codes, tried, answers, at)
-        from activeclust.pfn.inference import Posterior
+            return self.session.hypothetical(rows, codes, tried, answers, at)[0]
+        from activeclust.pfn.inference import divided
+        from activeclust.zeroshot.consensus.combine import Combination
 
+        more = [
+            (np.append(rows, row), np.append(codes, code)) for row, code in zip(tried, answers, strict=True)
+        ]
+        each = [Combination.of(self.consensus, self.candidates, *anchors) for anchors in more]
         places = np.union1d(at, self.candidates.rows.numpy())
-        out = self.session.hypothetical(rows, codes, tried, answers, places)
+        weighs = [combination.weigh for combination in each]
+        out, experts = self.session.hypothetical(rows, codes, tried, answers, places, weighs)
         shown = np.searchsorted(places, at)
         combined = np.zeros((len(tried), len(at), out.shape[2]))
-        for h, (row, code) in enumerate(zip(tried, answers, strict=True)):
-            anchors, given = np.append(rows, row), np.append(codes, code)
-            C = int(given.max()) + 1
-            share = out[h, :, :C].sum(axis=1, keepdims=True)
-            before = Posterior(out[h, :, :C] / np.maximum(share, 1e-12), out[h, :, -1])
-            after = self._combined(anchors, given, before, places)
+        for h, combination in enumerate(each):
+            C = int(more[h][1].max()) + 1
+            before = divided(np.concatenate([out[h, :, :C], out[h, :, -1:]], axis=1), experts[h])
+            after = combination.combined(before, places)
             combined[h, :, :C] = (after.known * (1 - after.new[:, None]))[shown]
             combined[h, :, -1] = after.new[shown]
         return combined

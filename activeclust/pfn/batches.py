@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
@@ -34,6 +34,12 @@ def batch_of(evidence: Evidence, rows: Where) -> Batch:
         pair[None], row[None], bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
         evidence.anchors.centre_codes[None], evidence.task[None], ones[:, :C], ones[:, :k],
     )  # fmt: skip
+
+
+def batch_at_anchors(evidence: Evidence) -> Batch:
+    """The evidence at the anchors as if they were rows without an answer, as a batch of one."""
+    anchors = batch_of(evidence, slice(0, 1))
+    return replace(anchors, pair=anchors.anchor_pair, row=anchors.anchor_row, bias=anchors.anchor_bias)
 
 
 def stacked(batches: Sequence[Batch], n_clusters: int) -> Batch:

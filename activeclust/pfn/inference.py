@@ -7,6 +7,7 @@ not change the result, and memory does not grow with the number of rows.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,13 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.basis import Basis
-from activeclust.pfn.batches import batch_of, numbers_per_row
+from activeclust.pfn.batches import batch_at_anchors, batch_of, numbers_per_row
 from activeclust.pfn.chunks import in_chunks
 from activeclust.pfn.columns import ColumnCache
 from activeclust.pfn.evidence import Evidence
+from activeclust.pfn.experts import ExpertEvidence, Weigh, Weighed, opinions, weighted
 from activeclust.pfn.hypothetical import posteriors
-from activeclust.pfn.model import PFN, Config, Context
+from activeclust.pfn.model import PFN, Batch, Config, Context
 from activeclust.pfn.weights_file import WeightsFile
 from activeclust.views.views import Views
 
@@ -75,10 +77,13 @@ class Posterior:
         Probability of each cluster given that the row is of a known one; rows sum to 1.
     new : ndarray (n,)
         Probability of none of the known clusters.
+    experts : Weighed, optional
+        The experts behind it, if they were weighted.
     """
 
     known: np.ndarray
     new: np.ndarray
+    experts: Weighed | None = None
 
 
 class Session:
@@ -96,10 +101,13 @@ class Session:
         self.basis = Basis(views, device)
         self._columns = ColumnCache(self.basis)
 
-    def posterior(self, rows: np.ndarray, codes: np.ndarray) -> Posterior:
-        """The posterior given that ``rows`` (k,) are of clusters ``codes`` (k,), k > 0."""
+    def posterior(self, rows: np.ndarray, codes: np.ndarray, weigh: Weigh | None = None) -> Posterior:
+        """The posterior given that ``rows`` (k,) are of clusters ``codes`` (k,), k > 0.
+
+        With ``weigh``, also the experts, with the weights that it returns.
+        """
         with torch.inference_mode():
-            return self._posterior(self.evidence(rows, codes))
+            return self._posterior(self.evidence(rows, codes), weigh)
 
     def attention(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(b, k) share of each anchor in the last attention of the distinct rows ``at``; rows sum to 1.
@@ -116,24 +124,33 @@ class Session:
             return shares
 
     def resample(
-        self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator
-    ) -> list[Posterior]:
+        self, rows: np.ndarray, codes: np.ndarray, times: int, rng: np.random.Generator,
+        weigh: Weigh | None = None,
+    ) -> list[Posterior]:  # fmt: skip
         """Posteriors from ``times`` passes that each see a random part of the views' coordinates."""
         passes = []
         for _ in range(times):
             thinned = self.basis.thinned(_KEPT, rng)
             with torch.inference_mode():
-                passes.append(self._posterior(Evidence(thinned, self._tensor(rows), self._tensor(codes))))
+                evidence = Evidence(thinned, self._tensor(rows), self._tensor(codes))
+                passes.append(self._posterior(evidence, weigh))
         return passes
 
     def hypothetical(
-        self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray
-    ) -> np.ndarray:
-        """(H, m, C + 2) probabilities at the rows ``at`` (m,), as if ``tried[h]`` had been answered too.
+        self, rows: np.ndarray, codes: np.ndarray, tried: np.ndarray, answers: np.ndarray, at: np.ndarray,
+        weighs: Sequence[Weigh] | None = None,
+    ) -> tuple[np.ndarray, list[Weighed | None]]:  # fmt: skip
+        """Posteriors at the rows ``at`` (m,), as if ``tried[h]`` had been answered too.
 
         A hypothetical answer is one more anchor in the context, so all of them go through the network as
-        one batch. ``answers[h]`` is a code up to C; C is a new cluster. Columns: the C clusters, the new cluster (0 if
-        there is none), none of these.
+        one batch. ``answers[h]`` is a code up to C; C is a new cluster.
+
+        Returns
+        -------
+        probabilities : ndarray (H, m, C + 2)
+            The C clusters, the new cluster (0 if there is none), none of these.
+        experts : list of H Weighed
+            With the weights of each of ``weighs``; of None without.
         """
         with torch.inference_mode():
             contexts = [
@@ -141,7 +158,9 @@ class Session:
                 for row, code in zip(tried, answers, strict=True)
             ]
             samples = [self._sample(evidence) for evidence in contexts]
-            return posteriors(self.network.model, contexts, samples, self._tensor(at), int(codes.max()) + 1)
+            return posteriors(
+                self.network.model, contexts, samples, self._tensor(at), int(codes.max()) + 1, weighs
+            )
 
     def _tensor(self, numbers: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(numbers, dtype=np.int64), device=self.device)
@@ -150,13 +169,30 @@ class Session:
         """The network's input for distinct ``rows`` (k,) of clusters ``codes`` (k,)."""
         return Evidence(self.basis, self._tensor(rows), self._tensor(codes), self._columns.at)
 
-    def _posterior(self, evidence: Evidence) -> Posterior:
-        out = self._decode(evidence, self._encode(evidence))
-        new = out[:, -1].clip(0, 1)
-        known = out[:, :-1]
-        total = known.sum(1, keepdims=True)
-        known = np.where(total > 1e-12, known / np.maximum(total, 1e-12), 1.0 / known.shape[1])
-        return Posterior(known, new)
+    def experts(self, rows: np.ndarray, codes: np.ndarray, at: np.ndarray) -> ExpertEvidence:
+        """What the experts say of the distinct rows ``at``, given that ``rows`` (k,) are of clusters ``codes`` (k,)."""
+        with torch.inference_mode():
+            evidence, shown = self.evidence(rows, codes), self._tensor(at)
+            context = self._encode(evidence)
+            return self._told(evidence, context, shown, batch_of(evidence, shown))
+
+    def _told(self, evidence: Evidence, context: Context, rows: Tensor, batch: Batch) -> ExpertEvidence:
+        """What the experts say of ``rows``, which are those of ``batch``, and of the anchors."""
+        decode = self.network.model.decode
+        anchors = decode(context, batch_at_anchors(evidence))[0]
+        return ExpertEvidence.of(evidence, rows, batch.pair[0], decode(context, batch)[0], anchors)
+
+    def _posterior(self, evidence: Evidence, weigh: Weigh | None) -> Posterior:
+        sample = self._sample(evidence)
+        batch = batch_of(evidence, sample)
+        context = self.network.model.encode(batch)
+        if weigh is None:
+            return divided(self._decode(evidence, context))
+        told = self._told(evidence, context, sample, batch)
+        weights = weigh(told)
+        C, out = evidence.C, self._decode(evidence, context, weights.to(self.device))
+        sums = out[:, C + 1 :].reshape(-1, C, 2).astype(np.float32)
+        return divided(out[:, : C + 1], Weighed(told, weights, sums))
 
     def _encode(self, evidence: Evidence) -> Context:
         return self.network.model.encode(batch_of(evidence, self._sample(evidence)))
@@ -168,12 +204,25 @@ class Session:
         sample = torch.arange(min(CONTEXT_ROWS + evidence.k, evidence.anchors.basis.n), device=self.device)
         return sample[~torch.isin(sample, evidence.anchors.rows)][:CONTEXT_ROWS]
 
-    def _decode(self, evidence: Evidence, context: Context) -> np.ndarray:
-        """(n, C + 1) probabilities in float64."""
+    def _decode(self, evidence: Evidence, context: Context, weights: Tensor | None = None) -> np.ndarray:
+        """(n, C + 1) probabilities in float64, followed by (n, 2 C) sums of the experts if there are weights."""
         chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.anchors.m))
 
         def serve(start: int, end: int) -> np.ndarray:
-            log_posterior = self.network.model.decode(context, batch_of(evidence, slice(start, end)))
-            return log_posterior[0].double().exp().cpu().numpy()
+            batch = batch_of(evidence, slice(start, end))
+            log_posterior = self.network.model.decode(context, batch)[0]
+            out = log_posterior.double().exp()
+            if weights is not None:
+                sums = weighted(opinions(batch.pair[0], log_posterior), weights)
+                out = torch.cat([out, sums.flatten(1).double()], 1)
+            return out.cpu().numpy()
 
         return in_chunks(evidence.anchors.basis.n, chunk, serve)
+
+
+def divided(out: np.ndarray, experts: Weighed | None = None) -> Posterior:
+    """Probabilities (n, C + 1) of the clusters and of none of them, as a posterior."""
+    new, known = out[:, -1].clip(0, 1), out[:, :-1]
+    total = known.sum(1, keepdims=True)
+    known = np.where(total > 1e-12, known / np.maximum(total, 1e-12), 1.0 / known.shape[1])
+    return Posterior(known, new, experts)

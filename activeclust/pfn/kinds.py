@@ -160,6 +160,34 @@ def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     return X + log_uniform((0.003, 0.2), rng) * X.std() * rng.normal(size=X.shape), y
 
 
+def turntable(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    """Objects on a turntable: thin closed curves of different sizes, close to each other, traversed at uneven speed.
+
+    The steps along a curve can be longer than the distance to the next curve elsewhere: a graph connects the right rows
+    only if its scale adapts to each row.
+    """
+    n, C = len(y), int(y.max()) + 1
+    d = round(log_uniform((10, 400), rng))
+    order = int(rng.integers(3, 16))
+    freq = np.arange(1, order + 1)
+    sizes, speed = rng.uniform(0.3, 1.4), rng.uniform(0, 0.9)
+    shared = rng.uniform(0, 0.95) if rng.random() < 0.7 else 0.0
+    common = rng.normal(size=(2 * order, d))
+    X = log_uniform((0.03, 0.7), rng) * rng.normal(size=(C, d))[y]
+    for cluster in range(C):
+        mine = np.flatnonzero(y == cluster)
+        t = 2 * np.pi * np.arange(len(mine)) / len(mine)
+        first, second = rng.uniform(0, 2 * np.pi, 2)
+        angles = (t + speed * (np.sin(t + first) / 2 + np.sin(2 * t + second) / 4))[:, None] * freq
+        fall = freq ** -rng.uniform(0.6, 1.6)
+        waves = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal(size=(2 * order, d))
+        curve = np.hstack([np.sin(angles) * fall, np.cos(angles) * fall]) @ waves
+        X[mine] += np.exp(rng.normal(0, sizes)) * curve / np.linalg.norm(fall)
+    if rng.random() < 0.4:
+        X = np.tanh(X * rng.uniform(0.3, 1.5))
+    return X + log_uniform((0.002, 0.05), rng) * X.std() * rng.normal(size=X.shape), y
+
+
 def table(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     """A table whose clusters follow from a few of its columns, by a linear rule, a tree or a network, and noise.
 
@@ -230,5 +258,6 @@ def _as_recorded(column: np.ndarray, rng: Rng) -> np.ndarray:
 KINDS: dict[str, Callable[[np.ndarray, Rng], tuple[np.ndarray, np.ndarray]]] = {
     "embedding": embedding,
     "turning": turning,
+    "turntable": turntable,
     "table": table,
 }

@@ -53,6 +53,17 @@ def test_turning_objects_are_thin_curves():
     assert np.median(gains) > 0.6
 
 
+def test_objects_on_a_turntable_are_thin_curves_of_different_sizes():
+    gains, ratios = [], []
+    for seed in range(8):
+        X, y = drawn("turntable", 8, seed)
+        gains.append(neighbours_agree(X, y))
+        spread = [np.linalg.norm(X[y == c].std(0)) for c in range(8)]
+        ratios.append(max(spread) / min(spread))
+    assert np.median(gains) > 0.6
+    assert np.median(ratios) > 3
+
+
 def test_tables_hang_on_a_few_columns():
     """A tree told the table finds its clusters, and not after every column has been shuffled."""
     told, shuffled = [], []

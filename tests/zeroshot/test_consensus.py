@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,14 +16,18 @@ from sklearn.metrics import v_measure_score
 from activeclust import PFNClusterer
 from activeclust.cli import main
 from activeclust.errors import InvalidInput, RunMismatch, WeightsError
-from activeclust.pfn.inference import Posterior
+from activeclust.pfn.experts import EXPERTS, ExpertEvidence, Weighed
+from activeclust.pfn.inference import Posterior, Session, load_network
 from activeclust.pfn.prior import Prior
 from activeclust.views.views import make_views
 from activeclust.zeroshot.consensus.candidates import PSEUDO, Candidates, anchors_of_parts, left_out
-from activeclust.zeroshot.consensus.combine import combined
+from activeclust.zeroshot.consensus.combine import Combination
+from activeclust.zeroshot.consensus.experts import expert_support, skill
 from activeclust.zeroshot.consensus.network import WEIGHTS, ConsensusConfig, load_consensus
+from activeclust.zeroshot.consensus.options import ConsensusOptions
 from activeclust.zeroshot.consensus.support import support
-from activeclust.zeroshot.consensus.train import ConsensusOptions, ConsensusTrainer, read_tasks
+from activeclust.zeroshot.consensus.tasks import read_tasks
+from activeclust.zeroshot.consensus.train import ConsensusTrainer
 from activeclust.zeroshot.search import search
 
 
@@ -46,6 +51,24 @@ def made(*labels, probability=None):
 
 def tensors(*arrays):
     return [torch.as_tensor(np.asarray(a)) for a in arrays]
+
+
+def combined(network, some, rows, codes, before):
+    return Combination.of(network, some, rows, codes).combined(before)
+
+
+def with_experts(rng, known, new, codes):
+    """A posterior, and experts that say anything."""
+    n, C = known.shape
+    m, E = len(codes), len(EXPERTS)
+    said = rng.dirichlet(np.ones(C), (min(n, 9), E)).transpose(0, 2, 1)
+    told = ExpertEvidence(
+        *tensors(rng.choice(n, len(said), replace=False), np.log(said + 1e-3), np.log(rng.random((m, E)))),
+        *tensors(rng.random((m, E)) < 0.5, np.bincount(codes)[codes] < 2),
+    )
+    weights = torch.as_tensor(rng.dirichlet(np.ones(E), 2).T).float()
+    sums = np.stack([np.log(rng.dirichlet(np.ones(C), n) + 1e-3), rng.dirichlet(np.ones(C), n)], axis=-1)
+    return Posterior(known, new, Weighed(told, weights, sums.astype(np.float32)))
 
 
 HALVES, THIRDS = np.repeat([0, 1], 6), np.repeat([0, 1, 2], 4)
@@ -129,7 +152,17 @@ def cases(draw):
     rows = rng.choice(n, k, replace=False)
     codes = np.concatenate([np.arange(C), rng.integers(0, C, k - C)])
     known = rng.dirichlet(np.ones(C), n)
-    return made(*labels, probability=rng.dirichlet(np.ones(P))), rows, codes, Posterior(known, rng.random(n))
+    before = with_experts(rng, known, rng.random(n), codes)
+    return made(*labels, probability=rng.dirichlet(np.ones(P))), rows, codes, before
+
+
+def renamed(experts, place, order, names):
+    """The experts with rows in another order and clusters with other names."""
+    told, back = experts.told, np.argsort(names)
+    moved = replace(
+        told, rows=torch.as_tensor(place[told.rows.numpy()]), log_probability=told.log_probability[:, back]
+    )
+    return replace(experts, told=moved, sums=experts.sums[order][:, back])
 
 
 @settings(max_examples=60, deadline=None)
@@ -151,7 +184,11 @@ def test_nothing_depends_on_the_order_of_rows_clusters_anchors_candidates_or_par
         made(*labels, probability=some.probability.numpy()[at]),
         place[rows][anchors],
         names[codes][anchors],
-        Posterior(before.known[order][:, np.argsort(names)], before.new[order]),
+        Posterior(
+            before.known[order][:, np.argsort(names)],
+            before.new[order],
+            renamed(before.experts, place, order, names),
+        ),
     )
     np.testing.assert_allclose(again.known[:, names], there.known[order], atol=2e-4)
     np.testing.assert_allclose(again.new, there.new[order], atol=2e-4)
@@ -171,11 +208,98 @@ def test_rows_are_independent_of_the_chunk(monkeypatch):
     rng = np.random.default_rng(2)
     some = made(rng.permutation(np.repeat([0, 1, 2], 50)), rng.permutation(np.repeat([0, 1], 75)))
     rows, codes = np.array([3, 70, 149]), np.array([0, 1, 0])
-    before = Posterior(rng.dirichlet(np.ones(2), 150), rng.random(150))
+    before = with_experts(rng, rng.dirichlet(np.ones(2), 150), rng.random(150), codes)
     whole = combined(NETWORK, some, rows, codes, before)
     monkeypatch.setattr("activeclust.zeroshot.consensus.combine._CHUNK_ELEMENTS", 1)
     parts = combined(NETWORK, some, rows, codes, before)
     np.testing.assert_allclose(parts.known, whole.known, atol=1e-6)
+
+
+# -- experts ---------------------------------------------------------------------------------------
+
+
+def said(rng, y, right, alone=()):
+    """An expert for each share in ``right``: how often it is right about (sure) rows and left-out anchors."""
+    n, C, E = len(y), int(y.max()) + 1, len(EXPERTS)
+    shares = np.array([*right, *[1 / C] * (E - len(right))])
+    hit = rng.random((n, E)) < shares
+    guess = np.where(hit, y[:, None], (y[:, None] + rng.integers(1, C, (n, E))) % C)
+    p = np.full((n, C, E), 0.1 / (C - 1))
+    np.put_along_axis(p, guess[:, None], 0.9, axis=1)
+    anchors = np.arange(0, n, 7)
+    left_out = p[anchors, y[anchors]]
+    told = ExpertEvidence(
+        *tensors(np.arange(n), np.log(p).astype(np.float32), np.log(left_out).astype(np.float32)),
+        *tensors(left_out > 0.5, np.isin(anchors, alone)),
+    )
+    return told, *tensors(anchors, y[anchors])
+
+
+def test_an_expert_is_supported_by_the_anchors_that_it_predicts_when_they_are_left_out():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 30)
+    told, rows, codes = said(rng, y, [1.0, 0.0, 0.7])
+    some = made(rng.permutation(y), rng.permutation(y))
+    experts = expert_support(some, rows, codes, told)
+    np.testing.assert_allclose(experts.log_likelihood[:2], [0, 9 * np.log(0.1 / 0.9)], rtol=1e-4)
+    assert 0 > experts.log_likelihood[2] > experts.log_likelihood[1]
+    weights = NETWORK.expert_weights(experts)
+    np.testing.assert_allclose(weights.sum(0).detach(), 1.0, rtol=1e-5)
+    assert (weights[0] > 2 * weights[1]).all()
+    one = torch.zeros(len(EXPERTS))
+    one[0] = 1.0
+    assert float(skill(experts, one)[1]) == pytest.approx(0.9)
+    assert float(skill(experts, one)[2]) == 1.0
+
+
+def test_anchors_that_are_alone_in_their_cluster_do_not_count():
+    rng = np.random.default_rng(1)
+    y = np.tile([0, 1], 30)
+    told, rows, codes = said(rng, y, [1.0, 0.0], alone=np.arange(0, 60, 7))
+    experts = expert_support(made(y), rows, codes, told)
+    assert experts.log_likelihood.abs().max() == 0
+    assert len(experts.left_out) == 0
+
+
+def test_an_expert_whose_clusters_are_those_of_a_likely_partition_is_supported():
+    rng = np.random.default_rng(2)
+    y = rng.permutation(np.repeat([0, 1], 30))
+    told, rows, codes = said(rng, y, [1.0], alone=np.arange(0, 60, 7))
+    some = made(y, rng.permutation(y), probability=[0.9, 0.1])
+    experts = expert_support(some, rows, codes, told)
+    # information with candidates by their weight given the anchors, before them, and the largest
+    for column in (8, 9, 10):
+        others = experts.features[1:, column]
+        assert experts.features[0, column] > others.amax() + 0.1
+    assert float(experts.features[0, 10]) == pytest.approx(0.53, abs=0.02)  # 1 bit, less the entropy of 0.9
+    guessing, *_ = said(rng, y, [0.5], alone=np.arange(0, 60, 7))
+    weights, without = (
+        NETWORK.expert_weights(expert_support(some, rows, codes, evidence))[0]
+        for evidence in (told, guessing)
+    )
+    assert (weights > 2 * without).all()
+
+
+def test_an_expert_is_asked_about_anchors_as_if_they_had_no_answer():
+    rng = np.random.default_rng(3)
+    y = np.repeat([0, 1, 2], 30)
+    views = make_views(9.0 * np.eye(3)[y] + rng.normal(size=(90, 3)))
+    truth = y[views.first]
+    rows = np.sort(
+        np.concatenate([rng.choice(np.flatnonzero(truth == c), 3, replace=False) for c in range(3)])
+    )
+    codes = truth[rows]
+    wrong = codes.copy()
+    wrong[0] = (wrong[0] + 1) % 3
+    session = Session(views, load_network(), torch.device("cpu"))
+    at = np.setdiff1d(np.arange(90), rows)[:20]
+    clean, mistaken = (session.experts(rows, answers, at) for answers in (codes, wrong))
+    rules = slice(0, len(EXPERTS) - 1)
+    assert clean.right[:, rules].float().mean() > 0.95
+    assert mistaken.right[0, rules].float().mean() < 0.3
+    assert clean.left_out[:, -1].exp().mean() > 0.9  # the network
+    assert mistaken.left_out[0, -1].exp() < 0.5
+    assert (clean.log_probability.argmax(1) == torch.as_tensor(truth[at])[:, None]).float().mean() > 0.95
 
 
 # -- what it is for --------------------------------------------------------------------------------
@@ -259,7 +383,7 @@ def test_training_draws_learns_resumes_and_exports(tmp_path, capsys):
     assert (first["data_sets"], first["epochs"], first["options"]["easier_share"]) == (24, 1, 0.0)
     again = ConsensusTrainer(options(epochs=4), tmp_path)
     assert again.epoch == 1
-    tasks = list(read_tasks(again.files()[0], np.random.default_rng(0)))
+    tasks = list(read_tasks(again.files()[0]))
     assert len(tasks) == 7
     assert all(((t.target >= 0) & (t.target <= t.known.shape[1])).all() for t in tasks)
     again.draw(lambda there: pytest.fail("nothing was missing"))

@@ -12,193 +12,24 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from activeclust.errors import InvalidInput, RunMismatch
-from activeclust.pfn.inference import Network, Session, load_network
-from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
-from activeclust.pfn.tasks import distinct_labels, draw_anchors
-from activeclust.views.views import Views, make_views
-from activeclust.zeroshot.consensus.candidates import Candidates
-from activeclust.zeroshot.consensus.combine import log_of, logit_of
-from activeclust.zeroshot.consensus.network import Consensus, ConsensusConfig
-from activeclust.zeroshot.consensus.support import Support, support
+from activeclust.errors import RunMismatch
+from activeclust.pfn.experts import weighted
+from activeclust.pfn.inference import load_network
+from activeclust.zeroshot.consensus.network import Consensus
+from activeclust.zeroshot.consensus.options import HELD_EVERY, ConsensusOptions
+from activeclust.zeroshot.consensus.tasks import Task, draw_judged, read_tasks
 from activeclust.zeroshot.drawn import DrawnDataSets
-from activeclust.zeroshot.search import search
-from activeclust.zeroshot.train import PARTITION_PRIOR
 
-#: data sets whose clusters can be recognised, so that partitions are right more often
-EASIER_PRIOR = replace(PARTITION_PRIOR, rows=(60, 1000))
-TASKS = 7  #: sets of anchors per data set
-_QUERIES = 160  # number of rows per task in the loss
-_LEAST_ROWS, _MOST_ROWS = 16, 1500  # distinct rows of a data set
-_HELD_EVERY = 12  # one data set in this many is held out
-_WRONG = 0.15  # share of tasks with wrong labels
 _FRESH = 0.05  # minimum standard deviation of a feature
 _AVERAGE = 0.998  # decay of the running average of the weights per step
-
-
-@dataclass(frozen=True)
-class ConsensusOptions:
-    """How to train.
-
-    Attributes
-    ----------
-    prior : Prior
-        With its numbers of rows limited to 1,400.
-    easier : Prior
-        A second prior, of data sets whose clusters can be recognised.
-    easier_share : float
-        Share of the data sets that are drawn from it.
-    config : ConsensusConfig
-    datasets : int
-        Total number of data sets, including those already in the folder.
-    epochs : int
-        Passes over them.
-    learning_rate, weight_decay : float
-        Of AdamW; the rate falls to zero along a cosine.
-    batch : int
-        Tasks per step.
-    seed : int
-    workers : int
-        Processes that draw data sets.
-    """
-
-    prior: Prior = PACKAGE_PRIOR
-    easier: Prior = EASIER_PRIOR
-    easier_share: float = 0.4
-    config: ConsensusConfig = field(default_factory=ConsensusConfig)
-    datasets: int = 2000
-    epochs: int = 6
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    batch: int = 16
-    seed: int = 0
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.datasets < 2 * _HELD_EVERY:
-            raise InvalidInput(
-                f"datasets must be at least {2 * _HELD_EVERY}, as one in {_HELD_EVERY} is held out; "
-                f"got {self.datasets}."
-            )
-
-
-@dataclass
-class Task:
-    """One task: the support of the likely candidates, and q rows whose clusters are to be predicted.
-
-    Attributes
-    ----------
-    support : Support
-    parts : Tensor (q, P) of int32
-    known, new : Tensor (q, C), (q,)
-        Log-posterior over the clusters and logit of none of them, without the candidates.
-    target : Tensor (q,) of int64
-        0 to C - 1, or C for none of the clusters that have an anchor.
-    """
-
-    support: Support
-    parts: Tensor
-    known: Tensor
-    new: Tensor
-    target: Tensor
-
-
-def draw_judged(
-    options: ConsensusOptions, index: int, network: Network | None = None
-) -> dict[str, np.ndarray]:
-    """Data set ``index`` of a training, as the arrays of a file."""
-    network = load_network() if network is None else network
-    rng = np.random.default_rng([options.seed, index])
-    views, truth = _drawn(options, rng)
-    told = search(views)
-    candidates = Candidates.of(told)
-    arrays: dict[str, np.ndarray] = {"truth": truth.astype(np.int16)}
-    if candidates is not None:
-        arrays |= candidates.pack()
-    session = Session(views, network, torch.device("cpu"))
-    for t in range(TASKS):
-        rows = draw_anchors(views, truth, rng)
-        names, codes = np.unique(_mistaken(truth[rows], rng), return_inverse=True)
-        posterior = session.posterior(rows, codes)
-        arrays |= {
-            f"rows{t}": rows.astype(np.int16), f"codes{t}": codes.astype(np.int16),
-            f"names{t}": names.astype(np.int16), f"known{t}": posterior.known.astype(np.float16),
-            f"new{t}": posterior.new.astype(np.float32),
-        }  # fmt: skip
-    return arrays
-
-
-def _drawn(options: ConsensusOptions, rng: np.random.Generator) -> tuple[Views, np.ndarray]:
-    """Views of a data set, and the true cluster of each distinct row."""
-    easier = rng.random() < options.easier_share
-    while True:
-        prior = options.easier if easier else _shorter(options.prior, rng)
-        X, y = draw_dataset(prior, rng)
-        views = make_views(X)
-        if _LEAST_ROWS <= views.n_rows <= _MOST_ROWS:
-            return views, distinct_labels(views, y)
-
-
-def _shorter(prior: Prior, rng: np.random.Generator) -> Prior:
-    """One of the prior's variants, with at most 1,400 rows."""
-    weights, variants = prior.variants()
-    chosen = variants[rng.choice(len(weights), p=weights)]
-    return replace(chosen, rows=(min(chosen.rows[0], 1400), min(chosen.rows[1], 1400)))
-
-
-def _mistaken(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    names = np.unique(codes)
-    if len(names) > 1 and rng.random() < _WRONG:
-        wrong = rng.random(len(codes)) < rng.uniform(0.02, 0.25)
-        codes = np.where(wrong, rng.choice(names, len(codes)), codes)
-    return codes
-
-
-def read_tasks(file: Path, rng: np.random.Generator, queries: int = _QUERIES) -> Iterator[Task]:
-    """The tasks of a file of :func:`draw_judged`, each with at most ``queries`` random rows that are not anchors."""
-    with np.load(file) as z:
-        if "labels" not in z:
-            return
-        candidates = Candidates.unpack(z)
-        truth = z["truth"].astype(np.int64)
-        for t in range(TASKS):
-            rows, codes = (z[f"{name}{t}"].astype(np.int64) for name in ("rows", "codes"))
-            names = z[f"names{t}"].astype(np.int64)
-            column = np.full(int(truth.max()) + 1, len(names))
-            column[names] = np.arange(len(names))
-            others = np.setdiff1d(np.arange(len(truth)), rows)
-            at = torch.as_tensor(rng.choice(others, min(queries, len(others)), replace=False))
-            known = torch.as_tensor(z[f"known{t}"].astype(np.float32))
-            yield task_of(
-                candidates, torch.as_tensor(rows), torch.as_tensor(codes), known, torch.as_tensor(z[f"new{t}"]), at,
-                torch.as_tensor(column[truth])[at],
-            )  # fmt: skip
-
-
-def task_of(
-    candidates: Candidates,
-    rows: Tensor,
-    codes: Tensor,
-    known: Tensor,
-    new: Tensor,
-    at: Tensor,
-    target: Tensor,
-) -> Task:
-    """The task of predicting ``target`` (q,) at the rows ``at`` (q,), from anchors and their posterior of all rows."""
-    likely = candidates.likely(rows, codes)
-    told = support(likely, rows, codes, known[likely.rows], new[likely.rows])
-    return Task(told, likely.parts(at).to(torch.int32), log_of(known[at]), logit_of(new[at]), target)
 
 
 def loss_of(known: Tensor, new: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -256,7 +87,7 @@ class ConsensusTrainer:
         training: list[Task] = []
         held: list[Task] = []
         for file in self.files():
-            (training if int(file.stem) % _HELD_EVERY else held).extend(read_tasks(file, rng))
+            (training if int(file.stem) % HELD_EVERY else held).extend(read_tasks(file))
         if self.epoch == 0:
             self._standardise(training, rng)
         while self.epoch < self.options.epochs:
@@ -273,8 +104,11 @@ class ConsensusTrainer:
         candidate = [torch.cat([t.support.candidate, t.support.task.expand(len(t.support.candidate), -1)], 1)
                      for t in training]  # fmt: skip
         part = [t.support.part[torch.as_tensor(rng.integers(len(t.support.part), size=64))] for t in training]
+        expert = [t.experts.features for t in training]
         for model in (self.model, self.average):
-            for name, of in (("candidate", torch.cat(candidate)), ("part", torch.cat(part))):
+            for name, of in (
+                ("candidate", torch.cat(candidate)), ("part", torch.cat(part)), ("expert", torch.cat(expert))
+            ):  # fmt: skip
                 getattr(model, f"{name}_mean").copy_(of.mean(0))
                 getattr(model, f"{name}_spread").copy_(of.std(0).clamp_min(_FRESH))
 
@@ -304,7 +138,12 @@ class ConsensusTrainer:
     @staticmethod
     def _loss(model: Consensus, task: Task) -> tuple[Tensor, Tensor]:
         tables = model.tables(task.support)
-        known, new = model(tables, task.support.task, task.parts.long(), task.known, task.new)
+        weights = model.expert_weights(task.experts)
+        about, sums = (
+            model.about(task.support, task.experts, weights),
+            weighted(task.log_probability.float(), weights),
+        )
+        known, new = model(tables, about, task.parts.long(), task.known, task.new, sums)
         return loss_of(known, new, task.target)
 
     def _scored(self, held: list[Task]) -> dict[str, float]:
