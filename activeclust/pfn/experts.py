@@ -82,9 +82,9 @@ class Weighed:
     ----------
     told : ExpertEvidence
         What the weights are for.
-    weights : Tensor (E, 2)
-        Of the product, and of the mixture.
-    sums : ndarray (n, C, 2) of float32
+    weights : Tensor (E, 2 M)
+        Of M products, and of M mixtures.
+    sums : ndarray (n, C, 2 M) of float32
         Weighted sums of the experts' log-probabilities, and of their probabilities.
     """
 
@@ -93,7 +93,7 @@ class Weighed:
     sums: np.ndarray
 
 
-#: Weights (E, 2) of the experts in a product and in a mixture, from what they say.
+#: Weights (E, 2 M) of the experts in M products and in M mixtures, from what they say.
 Weigh = Callable[[ExpertEvidence], Tensor]
 
 
@@ -111,16 +111,16 @@ def opinions(pair: Tensor, posterior: Tensor) -> Tensor:
 
 
 def weighted(opinions: Tensor, weights: Tensor) -> Tensor:
-    """(b, C, 2) the experts' weighted sums: of log-probabilities (b, C, E), and of probabilities.
+    """(b, C, 2 M) the experts' weighted sums: of log-probabilities (b, C, E), and of probabilities.
 
     Parameters
     ----------
     opinions : Tensor (b, C, E)
-    weights : Tensor (E, 2)
-        Of the product, and of the mixture.
+    weights : Tensor (E, 2 M)
+        Of M products, and of M mixtures.
     """
-    product, mixture = weights.unbind(1)
-    return torch.stack([opinions @ product, opinions.exp() @ mixture], dim=-1)
+    products, mixtures = weights.chunk(2, dim=1)
+    return torch.cat([opinions @ products, opinions.exp() @ mixtures], dim=-1)
 
 
 def _of_rules(pair: Tensor) -> Tensor:

@@ -191,7 +191,7 @@ class Session:
         told = self._told(evidence, context, sample, batch)
         weights = weigh(told)
         C, out = evidence.C, self._decode(evidence, context, weights.to(self.device))
-        sums = out[:, C + 1 :].reshape(-1, C, 2).astype(np.float32)
+        sums = out[:, C + 1 :].reshape(len(out), C, -1).astype(np.float32)
         return divided(out[:, : C + 1], Weighed(told, weights, sums))
 
     def _encode(self, evidence: Evidence) -> Context:
@@ -205,7 +205,7 @@ class Session:
         return sample[~torch.isin(sample, evidence.anchors.rows)][:CONTEXT_ROWS]
 
     def _decode(self, evidence: Evidence, context: Context, weights: Tensor | None = None) -> np.ndarray:
-        """(n, C + 1) probabilities in float64, followed by (n, 2 C) sums of the experts if there are weights."""
+        """(n, C + 1) probabilities in float64, followed by (n, 2 M C) sums of the experts if there are weights."""
         chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.anchors.m))
 
         def serve(start: int, end: int) -> np.ndarray:

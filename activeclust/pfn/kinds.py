@@ -166,7 +166,7 @@ def turntable(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     The steps along a curve can be longer than the distance to the next curve elsewhere: a graph connects the right rows
     only if its scale adapts to each row.
     """
-    n, C = len(y), int(y.max()) + 1
+    C = int(y.max()) + 1
     d = round(log_uniform((10, 400), rng))
     order = int(rng.integers(3, 16))
     freq = np.arange(1, order + 1)

@@ -46,7 +46,7 @@ class Combination:
         return cls(network, candidates.likely(at, label), at, label)
 
     def weigh(self, told: ExpertEvidence) -> Tensor:
-        """(E, 2) weights of the experts for :meth:`activeclust.pfn.inference.Session.posterior`."""
+        """(E, 2 M) weights of the experts for :meth:`activeclust.pfn.inference.Session.posterior`."""
         with torch.inference_mode():
             return self.network.expert_weights(self._experts(told))
 
@@ -71,14 +71,13 @@ class Combination:
             whole = torch.arange(len(known)) if places is None else torch.as_tensor(places)
             sampled = torch.searchsorted(whole, self.likely.rows)
             told = support(self.likely, self.rows, self.codes, known[sampled], new[sampled])
-            task = self.network.about(told, self._experts(posterior.experts.told), weights)
-            tables = self.network.tables(told)
+            each = self.network.given(told, self._experts(posterior.experts.told), weights)
             chunk = max(64, _CHUNK_ELEMENTS // (known.shape[1] + len(self.likely.counts)))
             out = []
             for start in range(0, len(known), chunk):
                 at = slice(start, start + chunk)
-                given = log_of(known[at]), logit_of(new[at]), sums[at]
-                out.append(self.network(tables, task, self.likely.parts(whole[at]), *given))
+                before = log_of(known[at]), logit_of(new[at]), sums[at]
+                out.append(self.network(each, self.likely.parts(whole[at]), *before))
             log_known = torch.cat([o[0] for o in out]).double()
             logit = torch.cat([o[1] for o in out]).double()
         return Posterior(torch.softmax(log_known, 1).numpy(), torch.sigmoid(logit).numpy())

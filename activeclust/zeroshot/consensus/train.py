@@ -23,7 +23,7 @@ from torch import Tensor
 from activeclust.errors import RunMismatch
 from activeclust.pfn.experts import weighted
 from activeclust.pfn.inference import load_network
-from activeclust.zeroshot.consensus.network import Consensus
+from activeclust.zeroshot.consensus.network import Consensus, Given
 from activeclust.zeroshot.consensus.options import HELD_EVERY, ConsensusOptions
 from activeclust.zeroshot.consensus.tasks import Task, draw_judged, read_tasks
 from activeclust.zeroshot.drawn import DrawnDataSets
@@ -39,6 +39,24 @@ def loss_of(known: Tensor, new: Tensor, target: Tensor) -> tuple[Tensor, Tensor]
     nll = -known[seen].gather(1, target[seen][:, None]).sum()
     none = torch.nn.functional.binary_cross_entropy_with_logits(new, unseen.float())
     return nll / len(target), none
+
+
+def _loss(model: Consensus, task: Task) -> tuple[Tensor, Tensor]:
+    known, new = model(*_asked(model, task))
+    return loss_of(known, new, task.target)
+
+
+def _loss_of_members(model: Consensus, task: Task) -> Tensor:
+    """Mean over the members: each learns as if it were alone."""
+    losses = [loss_of(*out, task.target) for out in model.each(*_asked(model, task))]
+    return torch.stack([known + none for known, none in losses]).mean()
+
+
+def _asked(model: Consensus, task: Task) -> tuple[list[Given], Tensor, Tensor, Tensor, Tensor]:
+    weights = model.expert_weights(task.experts)
+    sums = weighted(task.log_probability.float(), weights)
+    given = model.given(task.support, task.experts, weights)
+    return given, task.parts.long(), task.known, task.new, sums
 
 
 class ConsensusTrainer:
@@ -105,12 +123,13 @@ class ConsensusTrainer:
                      for t in training]  # fmt: skip
         part = [t.support.part[torch.as_tensor(rng.integers(len(t.support.part), size=64))] for t in training]
         expert = [t.experts.features for t in training]
-        for model in (self.model, self.average):
-            for name, of in (
-                ("candidate", torch.cat(candidate)), ("part", torch.cat(part)), ("expert", torch.cat(expert))
-            ):  # fmt: skip
-                getattr(model, f"{name}_mean").copy_(of.mean(0))
-                getattr(model, f"{name}_spread").copy_(of.std(0).clamp_min(_FRESH))
+        for name, of in (
+            ("candidate", torch.cat(candidate)), ("part", torch.cat(part)), ("expert", torch.cat(expert))
+        ):  # fmt: skip
+            mean, spread = of.mean(0), of.std(0).clamp_min(_FRESH)
+            for member in (*self.model.members, *self.average.members):
+                getattr(member, f"{name}_mean").copy_(mean)
+                getattr(member, f"{name}_spread").copy_(spread)
 
     def _pass(self, training: list[Task]) -> float:
         options = self.options
@@ -122,7 +141,7 @@ class ConsensusTrainer:
             rate = options.learning_rate * min(1.0, (self.step + 1) / 100)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-            loss = torch.stack([torch.stack(self._loss(self.model, training[i])).sum() for i in at]).mean()
+            loss = torch.stack([_loss_of_members(self.model, training[i]) for i in at]).mean()
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -135,21 +154,10 @@ class ConsensusTrainer:
             losses.append(float(loss.detach()))
         return float(np.mean(losses))
 
-    @staticmethod
-    def _loss(model: Consensus, task: Task) -> tuple[Tensor, Tensor]:
-        tables = model.tables(task.support)
-        weights = model.expert_weights(task.experts)
-        about, sums = (
-            model.about(task.support, task.experts, weights),
-            weighted(task.log_probability.float(), weights),
-        )
-        known, new = model(tables, about, task.parts.long(), task.known, task.new, sums)
-        return loss_of(known, new, task.target)
-
     def _scored(self, held: list[Task]) -> dict[str, float]:
         """Log-losses on the held-out data sets, without and with the consensus."""
         with torch.inference_mode():
-            ours = np.mean([[float(x) for x in self._loss(self.average, t)] for t in held], axis=0)
+            ours = np.mean([[float(x) for x in _loss(self.average, t)] for t in held], axis=0)
             base = np.mean([[float(x) for x in loss_of(t.known, t.new, t.target)] for t in held], axis=0)
         return {
             "held_out_tasks": len(held),
