@@ -190,9 +190,9 @@ class Session:
             return divided(self._decode(evidence, context))
         told = self._told(evidence, context, sample, batch)
         weights = weigh(told)
-        C, out = evidence.C, self._decode(evidence, context, weights.to(self.device))
-        sums = out[:, C + 1 :].reshape(len(out), C, -1).astype(np.float32)
-        return divided(out[:, : C + 1], Weighed(told, weights, sums))
+        sums = np.empty((evidence.anchors.basis.n, evidence.C, weights.shape[1]), dtype=np.float32)
+        out = self._decode(evidence, context, weights.to(self.device), sums)
+        return divided(out, Weighed(told, weights, sums))
 
     def _encode(self, evidence: Evidence) -> Context:
         return self.network.model.encode(batch_of(evidence, self._sample(evidence)))
@@ -204,18 +204,19 @@ class Session:
         sample = torch.arange(min(CONTEXT_ROWS + evidence.k, evidence.anchors.basis.n), device=self.device)
         return sample[~torch.isin(sample, evidence.anchors.rows)][:CONTEXT_ROWS]
 
-    def _decode(self, evidence: Evidence, context: Context, weights: Tensor | None = None) -> np.ndarray:
-        """(n, C + 1) probabilities in float64, followed by (n, 2 M C) sums of the experts if there are weights."""
+    def _decode(
+        self, evidence: Evidence, context: Context, weights: Tensor | None = None,
+        sums: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """(n, C + 1) probabilities in float64; the experts' sums by ``weights`` are written into ``sums``."""
         chunk = max(64, _CHUNK_ELEMENTS // numbers_per_row(evidence.C, evidence.anchors.m))
 
         def serve(start: int, end: int) -> np.ndarray:
             batch = batch_of(evidence, slice(start, end))
             log_posterior = self.network.model.decode(context, batch)[0]
-            out = log_posterior.double().exp()
-            if weights is not None:
-                sums = weighted(opinions(batch.pair[0], log_posterior), weights)
-                out = torch.cat([out, sums.flatten(1).double()], 1)
-            return out.cpu().numpy()
+            if weights is not None and sums is not None:
+                sums[start:end] = weighted(opinions(batch.pair[0], log_posterior), weights).cpu().numpy()
+            return log_posterior.double().exp().cpu().numpy()
 
         return in_chunks(evidence.anchors.basis.n, chunk, serve)
 

@@ -61,7 +61,8 @@ def posterior_bytes(n: int, graph_rows: int, anchors: int, clusters: int) -> int
     kinds = _FIXED_KERNELS if keeps_kernels(graph_rows) else _GRAPHS
     columns = 2 * 4 * kinds * min(anchors, MOST_KERNELS)
     tensors = 4 * (6 * N_EIGEN + 3 * N_PCA + 3 * N_WIDE + 60)
-    return _BASE + graph_rows * (columns + tensors + 24 * (clusters + 1)) + 24 * n * (clusters + 1)
+    posterior = 48 * (clusters + 1)  # with the experts of a consensus
+    return _BASE + graph_rows * (columns + tensors + posterior) + 24 * n * (clusters + 1)
 
 
 def fitting_landmarks(n: int, d: int, free: int) -> int | None:
