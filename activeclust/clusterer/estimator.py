@@ -63,9 +63,9 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
     cache : bool, default=True
         Cache the views of 5,000 rows or more on disk (``ACTIVECLUST_CACHE`` names the folder, or is ``off``).
     consensus : str or path, default="auto"
-        Whether the network's posterior is combined with candidate partitions of the rows: ``"auto"`` does so with the
-        weights in the package, ``"off"`` does not, and a ``.safetensors`` file written by ``activeclust
-        pretrain-consensus`` does so with any weights.
+        Whether the network's posterior is combined with candidate partitions of the rows and with the rules, as
+        experts: ``"auto"`` does so with the weights in the package, ``"off"`` does not, and a ``.safetensors`` file
+        written by ``activeclust pretrain-consensus`` does so with any weights.
     random_state : int, RandomState, Generator or None
         Used by :meth:`suspect_anchors` only; the posterior is deterministic.
 
