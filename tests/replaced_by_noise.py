@@ -92,8 +92,16 @@ def targets() -> dict[str, tuple[str, str]]:
             "candidates:anchors_of_parts",
             "candidates:left_out",
             "support:support",
-            "experts:expert_support",
         )
+    }
+    experts = "tests/zeroshot/test_consensus_experts.py"
+    found |= {
+        f"activeclust.zeroshot.consensus.experts:{name}": (experts, "")
+        for name in ("expert_support", "skill")
+    }
+    found |= {
+        f"activeclust.pfn.experts:{name}": ("tests/pfn/test_experts.py", "")
+        for name in ("opinions", "weighted")
     }
     return found
 

@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from activeclust.errors import InvalidInput
+
 #: ``draw(index)`` gives the arrays of data set ``index``; sent to worker processes
 Draw = Callable[[int], dict[str, np.ndarray]]
+
+
+def check_counts(options: Any, names: tuple[str, ...], held_every: int) -> None:
+    """Raise InvalidInput unless the counts ``names`` are at least 1, and the data sets enough to hold some out.
+
+    Parameters
+    ----------
+    options : dataclass
+        Of a training; ``options.datasets`` is the number of data sets.
+    names : tuple of str
+    held_every : int
+        One data set in this many is held out.
+    """
+    for name in names:
+        if getattr(options, name) < 1:
+            raise InvalidInput(f"{name} must be at least 1, got {getattr(options, name)}.")
+    if options.datasets < 2 * held_every:
+        raise InvalidInput(
+            f"datasets must be at least {2 * held_every}, as one in {held_every} is held out; "
+            f"got {options.datasets}."
+        )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.errors import RunMismatch
 from activeclust.pfn.prior import Prior, draw_dataset
 from activeclust.pfn.tasks import distinct_labels
 from activeclust.views.views import make_views
 from activeclust.zeroshot.describe import N_FEATURES, describe
-from activeclust.zeroshot.drawn import DrawnDataSets
+from activeclust.zeroshot.drawn import DrawnDataSets, check_counts
 from activeclust.zeroshot.partitions import SAMPLE, candidates, draw_sample
 from activeclust.zeroshot.selector import Selector, SelectorConfig
 
@@ -82,14 +82,7 @@ class SelectorOptions:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("datasets", "epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.datasets < 2 * _HELD_EVERY:
-            raise InvalidInput(
-                f"datasets must be at least {2 * _HELD_EVERY}, as one in {_HELD_EVERY} is held out; "
-                f"got {self.datasets}."
-            )
+        check_counts(self, ("datasets", "epochs", "batch"), _HELD_EVERY)
 
 
 @dataclass

@@ -17,40 +17,18 @@ from activeclust import PFNClusterer
 from activeclust.cli import main
 from activeclust.errors import InvalidInput, RunMismatch, WeightsError
 from activeclust.pfn.experts import EXPERTS, ExpertEvidence, Weighed
-from activeclust.pfn.inference import Posterior, Session, load_network
+from activeclust.pfn.inference import Posterior
 from activeclust.pfn.prior import Prior
 from activeclust.views.views import make_views
 from activeclust.zeroshot.consensus.candidates import PSEUDO, Candidates, anchors_of_parts, left_out
 from activeclust.zeroshot.consensus.combine import Combination
-from activeclust.zeroshot.consensus.experts import expert_support, skill
 from activeclust.zeroshot.consensus.network import WEIGHTS, ConsensusConfig, load_consensus
 from activeclust.zeroshot.consensus.options import ConsensusOptions
 from activeclust.zeroshot.consensus.support import support
 from activeclust.zeroshot.consensus.tasks import read_tasks
 from activeclust.zeroshot.consensus.train import ConsensusTrainer
 from activeclust.zeroshot.search import search
-
-
-def made(*labels, probability=None):
-    """Candidates with the given labels (n,) each."""
-    stacked = torch.as_tensor(np.stack(labels, axis=1).astype(np.int16))
-    n, P = stacked.shape
-    rows = torch.arange(n)
-    even = torch.full((P,), 1 / P) if probability is None else torch.as_tensor(probability).float()
-    return Candidates(
-        stacked,
-        rows,
-        rows,
-        stacked.amax(0).long() + 1,
-        even,
-        torch.full((P,), 0.5),
-        torch.full((P,), 0.5),
-        0.0,
-    )
-
-
-def tensors(*arrays):
-    return [torch.as_tensor(np.asarray(a)) for a in arrays]
+from tests.support.partitions import made, tensors
 
 
 def combined(network, some, rows, codes, before):
@@ -215,93 +193,6 @@ def test_rows_are_independent_of_the_chunk(monkeypatch):
     monkeypatch.setattr("activeclust.zeroshot.consensus.combine._CHUNK_ELEMENTS", 1)
     parts = combined(NETWORK, some, rows, codes, before)
     np.testing.assert_allclose(parts.known, whole.known, atol=1e-6)
-
-
-# -- experts ---------------------------------------------------------------------------------------
-
-
-def said(rng, y, right, alone=()):
-    """An expert for each share in ``right``: how often it is right about (sure) rows and left-out anchors."""
-    n, C, E = len(y), int(y.max()) + 1, len(EXPERTS)
-    shares = np.array([*right, *[1 / C] * (E - len(right))])
-    hit = rng.random((n, E)) < shares
-    guess = np.where(hit, y[:, None], (y[:, None] + rng.integers(1, C, (n, E))) % C)
-    p = np.full((n, C, E), 0.1 / (C - 1))
-    np.put_along_axis(p, guess[:, None], 0.9, axis=1)
-    anchors = np.arange(0, n, 7)
-    left_out = p[anchors, y[anchors]]
-    told = ExpertEvidence(
-        *tensors(np.arange(n), np.log(p).astype(np.float32), np.log(left_out).astype(np.float32)),
-        *tensors(left_out > 0.5, np.isin(anchors, alone)),
-    )
-    return told, *tensors(anchors, y[anchors])
-
-
-def test_an_expert_is_supported_by_the_anchors_that_it_predicts_when_they_are_left_out():
-    rng = np.random.default_rng(0)
-    y = np.tile([0, 1], 30)
-    told, rows, codes = said(rng, y, [1.0, 0.0, 0.7])
-    some = made(rng.permutation(y), rng.permutation(y))
-    experts = expert_support(some, rows, codes, told)
-    np.testing.assert_allclose(experts.log_likelihood[:2], [0, 9 * np.log(0.1 / 0.9)], rtol=1e-4)
-    assert 0 > experts.log_likelihood[2] > experts.log_likelihood[1]
-    weights = NETWORK.expert_weights(experts)
-    np.testing.assert_allclose(weights.sum(0).detach(), 1.0, rtol=1e-5)
-    assert weights[0].sum() > 2 * weights[1].sum()
-    one = torch.zeros(len(EXPERTS))
-    one[0] = 1.0
-    assert float(skill(experts, one)[1]) == pytest.approx(0.9)
-    assert float(skill(experts, one)[2]) == 1.0
-
-
-def test_anchors_that_are_alone_in_their_cluster_do_not_count():
-    rng = np.random.default_rng(1)
-    y = np.tile([0, 1], 30)
-    told, rows, codes = said(rng, y, [1.0, 0.0], alone=np.arange(0, 60, 7))
-    experts = expert_support(made(y), rows, codes, told)
-    assert experts.log_likelihood.abs().max() == 0
-    assert len(experts.left_out) == 0
-
-
-def test_an_expert_whose_clusters_are_those_of_a_likely_partition_is_supported():
-    rng = np.random.default_rng(2)
-    y = rng.permutation(np.repeat([0, 1], 30))
-    told, rows, codes = said(rng, y, [1.0], alone=np.arange(0, 60, 7))
-    some = made(y, rng.permutation(y), probability=[0.9, 0.1])
-    experts = expert_support(some, rows, codes, told)
-    # information with candidates by their weight given the anchors, before them, and the largest
-    for column in (8, 9, 10):
-        others = experts.features[1:, column]
-        assert experts.features[0, column] > others.amax() + 0.1
-    assert float(experts.features[0, 10]) == pytest.approx(0.53, abs=0.02)  # 1 bit, less the entropy of 0.9
-    guessing, *_ = said(rng, y, [0.5], alone=np.arange(0, 60, 7))
-    weights, without = (
-        NETWORK.expert_weights(expert_support(some, rows, codes, evidence))[0]
-        for evidence in (told, guessing)
-    )
-    assert weights.sum() > 2 * without.sum()
-
-
-def test_an_expert_is_asked_about_anchors_as_if_they_had_no_answer():
-    rng = np.random.default_rng(3)
-    y = np.repeat([0, 1, 2], 30)
-    views = make_views(9.0 * np.eye(3)[y] + rng.normal(size=(90, 3)))
-    truth = y[views.first]
-    rows = np.sort(
-        np.concatenate([rng.choice(np.flatnonzero(truth == c), 3, replace=False) for c in range(3)])
-    )
-    codes = truth[rows]
-    wrong = codes.copy()
-    wrong[0] = (wrong[0] + 1) % 3
-    session = Session(views, load_network(), torch.device("cpu"))
-    at = np.setdiff1d(np.arange(90), rows)[:20]
-    clean, mistaken = (session.experts(rows, answers, at) for answers in (codes, wrong))
-    rules = slice(0, len(EXPERTS) - 1)
-    assert clean.right[:, rules].float().mean() > 0.95
-    assert mistaken.right[0, rules].float().mean() < 0.3
-    assert clean.left_out[:, -1].exp().mean() > 0.9  # the network
-    assert mistaken.left_out[0, -1].exp() < 0.5
-    assert (clean.log_probability.argmax(1) == torch.as_tensor(truth[at])[:, None]).float().mean() > 0.95
 
 
 # -- what it is for --------------------------------------------------------------------------------

@@ -96,27 +96,10 @@ class Member(nn.Module):
     def forward(
         self, tables: Tensor, task: Tensor, parts: Tensor, known: Tensor, new: Tensor, experts: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The combined posterior of b rows, which are independent of each other.
+        """What :meth:`activeclust.zeroshot.consensus.network.Consensus.forward` averages over its members.
 
-        Parameters
-        ----------
-        tables : Tensor (G, 2 C + 2)
-            From :meth:`tables`.
-        task : Tensor (N_TASK + N_SKILL,)
-            From :meth:`about`.
-        parts : Tensor (b, P) of int64
-            From :meth:`activeclust.zeroshot.consensus.candidates.Candidates.parts`.
-        known : Tensor (b, C)
-            Log-posterior over the clusters.
-        new : Tensor (b,)
-            Logit of none of the clusters.
-        experts : Tensor (b, C, 2)
-            Their sums of log-probabilities and of probabilities, with the weights of :meth:`expert_weights`.
-
-        Returns
-        -------
-        known, new : Tensor (b, C), (b,)
-            As the arguments.
+        ``tables`` (G, 2 C + 2) and ``task`` (N_TASK + N_SKILL,) are from :meth:`tables` and :meth:`about`, ``experts``
+        (b, C, 2) are sums with the weights of :meth:`expert_weights`; the others are as there.
         """
         C = known.shape[1]
         told = nn.functional.embedding_bag(parts, tables, mode="sum")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from activeclust.errors import InvalidInput
 from activeclust.pfn.prior import PACKAGE_PRIOR, Prior
 from activeclust.zeroshot.consensus.network import ConsensusConfig
+from activeclust.zeroshot.drawn import check_counts
 from activeclust.zeroshot.train import PARTITION_PRIOR
 
 #: data sets whose clusters can be recognised, so that partitions are right more often
@@ -53,11 +53,4 @@ class ConsensusOptions:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.datasets < 2 * HELD_EVERY:
-            raise InvalidInput(
-                f"datasets must be at least {2 * HELD_EVERY}, as one in {HELD_EVERY} is held out; "
-                f"got {self.datasets}."
-            )
+        check_counts(self, ("epochs", "batch"), HELD_EVERY)
