@@ -18,6 +18,7 @@ from results_asking import asked, first_batch, four_curves, page_and_loop, stopp
 from results_cells import ROOT
 from results_posterior import against, each_set, losses, posterior, summary, trust
 from results_store import answers, damage, kills, million
+from results_zeroshot import without_answers
 
 PLACE = re.compile(r"(<!-- results: (?P<what>[^>]+?) -->\n).*?(\n?<!-- end of results -->)", re.DOTALL)
 
@@ -34,6 +35,7 @@ RESULTS: dict[str, Callable[..., str]] = {
     "losses": losses,
     "summary": summary,
     "trust": trust,
+    "without-answers": without_answers,
     "damage": damage,
     "kills": kills,
     "million": million,

@@ -54,7 +54,7 @@ PLANS = {  # numbers of anchors
 }
 COLUMNS = [
     *KEY, "accuracy", "v_measure", "expected", "ece", "log_loss", "brier", "accuracy_known", "expected_known",
-    "ece_known", "log_loss_known", "brier_known", "new_mass", "new_share", "seconds", "weights",
+    "ece_known", "ece_if_right", "log_loss_known", "brier_known", "new_mass", "new_share", "seconds", "weights",
 ]  # fmt: skip
 OF_KNOWN = (
     "accuracy",
@@ -62,6 +62,7 @@ OF_KNOWN = (
     "accuracy_known",
     "expected_known",
     "ece_known",
+    "ece_if_right",
     "log_loss_known",
     "brier_known",
 )

@@ -180,11 +180,12 @@ def trust(*names: str) -> str:
     """What ours expects of itself and what is right, on every collection."""
     lines = [
         "| | anchors | accuracy | expected | calibration error "
-        "| known clusters: accuracy | expected | calibration error | *none of these* | right |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| known clusters: accuracy | expected | calibration error | if exactly right | *none of these* | right |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     columns = (
-        "accuracy", "expected", "ece", "accuracy_known", "expected_known", "ece_known", "new_mass", "new_share",
+        "accuracy", "expected", "ece", "accuracy_known", "expected_known", "ece_known", "ece_if_right", "new_mass",
+        "new_share",
     )  # fmt: skip
     for name in names:
         frame = records(name)

@@ -32,6 +32,25 @@ def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     )
 
 
+def calibration_error_if_right(sure: np.ndarray, bins: int = BINS) -> float:
+    """The mean of :func:`calibration_error` for a posterior that is exactly right: not 0, as bins hold few rows.
+
+    The number of right rows in a bin is approximately normal, so that its mean absolute deviation is sqrt(2 / pi)
+    standard deviations.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> sure = rng.uniform(0.3, 1, 200)
+    >>> drawn = [calibration_error(sure, rng.random(200) < sure) for _ in range(300)]
+    >>> round(float(np.mean(drawn)), 2), round(calibration_error_if_right(sure), 2)
+    (0.08, 0.08)
+    """
+    at = np.minimum((sure * bins).astype(int), bins - 1)
+    variance = np.bincount(at, weights=sure * (1 - sure), minlength=bins)
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(sure))
+
+
 def of_labels(guess: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Accuracy and V-measure of predicted names (n,)."""
     return {
@@ -78,6 +97,7 @@ def of_posterior(
             "accuracy_known": float(right[seen].mean()),
             "expected_known": float(top[seen].mean()),
             "ece_known": calibration_error(top[seen], right[seen]),
+            "ece_if_right": calibration_error_if_right(top[seen]),
             "log_loss_known": _log_loss(own[seen]),
             "brier_known": float((squares - 2 * own + 1.0)[seen].mean()),
         }
