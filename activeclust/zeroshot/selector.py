@@ -64,8 +64,13 @@ class _Block(nn.Module):
 
 
 class _Member(nn.Module):
+    centre: Tensor  # (f,) mean of the features of its training
+    spread: Tensor  # (f,) their standard deviation
+
     def __init__(self, config: SelectorConfig, dropout: float) -> None:
         super().__init__()
+        self.register_buffer("centre", torch.zeros(N_FEATURES))
+        self.register_buffer("spread", torch.ones(N_FEATURES))
         self.embed = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(N_FEATURES, config.width),
@@ -76,14 +81,14 @@ class _Member(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 2))
 
     def forward(self, features: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
-        x = self.embed(features)
+        x = self.embed(((features - self.centre) / self.spread).clamp(-4, 4))
         for block in self.blocks:
             x = block(x, agreement, mask)
         return self.head(x)
 
 
 class Selector(nn.Module):
-    """An ensemble of small set transformers.
+    """An ensemble of small set transformers, which may have been trained on different priors.
 
     Parameters
     ----------
@@ -96,15 +101,10 @@ class Selector(nn.Module):
         super().__init__()
         self.config = config
         self.members = nn.ModuleList(_Member(config, dropout) for _ in range(config.members))
-        self.centre: Tensor
-        self.spread: Tensor
-        self.register_buffer("centre", torch.zeros(N_FEATURES))
-        self.register_buffer("spread", torch.ones(N_FEATURES))
 
     def forward(self, features: Tensor, agreement: Tensor, mask: Tensor) -> Tensor:
         """(members, B, p, 2): the logit of being the best candidate, and that of the adjusted Rand index."""
-        x = ((features - self.centre) / self.spread).clamp(-4, 4)
-        return torch.stack([member(x, agreement, mask) for member in self.members])
+        return torch.stack([member(features, agreement, mask) for member in self.members])
 
     @torch.inference_mode()
     def judge(self, description: Description) -> tuple[np.ndarray, np.ndarray]:

@@ -199,8 +199,9 @@ class SelectorTrainer:
 
     def _standardise(self, training: list[Scored]) -> None:
         features = torch.cat([d.features for d in training])
-        self.model.centre.copy_(features.mean(0))
-        self.model.spread.copy_(features.std(0).clamp_min(_FRESH))
+        centre, spread = features.mean(0), features.std(0).clamp_min(_FRESH)
+        for member in self.model.members:
+            member.load_state_dict({**member.state_dict(), "centre": centre, "spread": spread})
 
     def _pass(self, training: list[Scored]) -> float:
         options = self.options
