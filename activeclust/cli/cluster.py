@@ -54,7 +54,7 @@ MOST_COLUMNS = 100  #: the rows' own columns are written by default if there are
     "--output",
     metavar="OUT",
     default="-",
-    help="Table to write, .csv or .xlsx [default: CSV on stdout].",
+    help="Table to write: .csv, .tsv, .xlsx, .jsonl or .parquet [default: CSV on stdout].",
 )
 @click.option(
     "--columns/--no-columns",
@@ -83,7 +83,8 @@ def cluster_command(
     run's options, unless others are given. Columns: row, id (where the rows have one), cluster, probability,
     new_cluster_probability, answered, answered_by, and the rows' own columns.
     """
-    from activeclust.files.tables_out import check_table_name, table_csv, write_table
+    from activeclust.files.table_formats import table_csv
+    from activeclust.files.tables_out import check_table_name, write_table
 
     if name and anchor_file:
         raise click.UsageError("Give --name or --answers, not both.")
@@ -127,8 +128,8 @@ def _partition(data: Dataset, anchors: Answers, given: dict[str, Any]) -> dict[s
         table["id"] = ids
     return table | {
         "cluster": model.labels_.tolist(),
-        "probability": [f"{p:.6f}" for p in mass],
-        "new_cluster_probability": [f"{p:.6f}" for p in model.new_cluster_proba_],
+        "probability": mass.astype(float).round(6).tolist(),
+        "new_cluster_probability": model.new_cluster_proba_.astype(float).round(6).tolist(),
         "answered": [int(row in anchors) for row in range(len(data.X))],
         "answered_by": who.tolist(),
     }

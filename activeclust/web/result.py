@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from activeclust.errors import InvalidInput, MissingDependency
+from activeclust.files.table_formats import NEEDED, TABLE_FORMATS
 from activeclust.store.records import Kind
 from activeclust.web.checks import newest
 from activeclust.web.items import shown_name
@@ -25,8 +23,8 @@ from activeclust.web.service import AnnotationService
 from activeclust.web.tiles import Tiles
 
 SHOWN = 6  #: typical rows of a cluster, and as many doubtful ones
-OWN_COLUMNS = ("row", "cluster", "probability", "none_of_these", "answered", "answered_by")
-FORMS = ("csv", "parquet", "jsonl")
+OWN_COLUMNS = ("row", "cluster", "probability", "new_cluster_probability", "answered", "answered_by")
+FORMS = ("csv", "xlsx", "parquet", "jsonl")
 
 
 class Result:
@@ -82,7 +80,7 @@ class Result:
             "expected_low": last.get("expected_low"),
             "expected_high": last.get("expected_high"),
             "check": check,
-            "forms": [form for form in FORMS if form != "parquet" or find_spec("pyarrow")],
+            "forms": [form for form in FORMS if _is_installed(form)],
         }
 
     def download(self, request: Request) -> Response:
@@ -91,9 +89,17 @@ class Result:
         if form not in FORMS:
             return json_response({"error": f"Formats are {', '.join(FORMS)}."}, 404)
         table = every_row(self.service)
-        body = {"csv": to_csv, "parquet": to_parquet, "jsonl": to_jsonl}[form](table)
+        body = TABLE_FORMATS[f".{form}"](table)
         headers = {"Content-Disposition": f'attachment; filename="clusters.{form}"'}
         return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def _is_installed(form: str) -> bool:
+    try:
+        NEEDED.get(f".{form}", lambda: None)()
+    except MissingDependency:
+        return False
+    return True
 
 
 def every_row(service: AnnotationService) -> dict[str, list[Any]]:
@@ -116,11 +122,11 @@ def every_row(service: AnnotationService) -> dict[str, list[Any]]:
         if vote.kind in (Kind.LABEL, Kind.REVIEW):
             people.setdefault(vote.row, []).append(vote.annotator)
     known = state.answered
-    answered = [row in known for row in range(service.n_rows)]
+    answered = [int(row in known) for row in range(service.n_rows)]
     none = np.where(answered, 0.0, state.new)
     table["cluster"] = [state.clusters[code] for code in state.codes.tolist()]
     table["probability"] = np.round(state.confidence.astype(float), 6).tolist()
-    table["none_of_these"] = np.round(none.astype(float), 6).tolist()
+    table["new_cluster_probability"] = np.round(none.astype(float), 6).tolist()
     table["answered"] = answered
     table["answered_by"] = ["; ".join(filter(None, people.get(row, []))) for row in range(service.n_rows)]
     return table
@@ -149,50 +155,3 @@ def own_columns(items: Any) -> dict[str, list[Any]]:
             for name in columns
         }
     return {}
-
-
-def to_csv(table: Mapping[str, list[Any]]) -> bytes:
-    """CSV for spreadsheets: UTF-8 with a byte order mark, line ends of RFC 4180."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(table)
-    for values in zip(*table.values(), strict=True):
-        writer.writerow([int(value) if isinstance(value, bool) else value for value in values])
-    return text.getvalue().encode("utf-8-sig", "replace")
-
-
-def to_jsonl(table: Mapping[str, list[Any]]) -> bytes:
-    """One JSON object per row; a cluster that is a number stays one."""
-    names = list(table)
-    lines = (
-        dict(zip(names, map(_plain, values), strict=True)) for values in zip(*table.values(), strict=True)
-    )
-    return b"".join(bytes(json_response(line).body) + b"\n" for line in lines)
-
-
-def _plain(value: Any) -> Any:
-    """A value that JSON can represent."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
-
-
-def to_parquet(table: Mapping[str, list[Any]]) -> bytes:
-    """Parquet with the same columns; clusters are texts."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingDependency("Parquet needs pyarrow: pip install 'activeclust[parquet]'.") from error
-    columns = {}
-    for name, values in table.items():
-        try:
-            columns[name] = pyarrow.array([str(v) for v in values] if name == "cluster" else values)
-        except (pyarrow.ArrowException, UnicodeEncodeError):  # values of several kinds, or no text
-            texts = [None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]
-            columns[name] = pyarrow.array(texts)
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), file)
-    return file.getvalue()

@@ -41,13 +41,28 @@ def begin(run, monkeypatch, rows):
     store.close()
 
 
-@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+READ = {
+    "csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
+    "tsv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False, sep="\t"),
+    "xlsx": lambda path: pd.read_excel(path, dtype=str, keep_default_na=False),
+    "parquet": lambda path: as_texts(pd.read_parquet(path)),
+    "jsonl": lambda path: as_texts(pd.read_json(path, lines=True, dtype=False)),
+}
+
+
+def as_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers without a fraction, gaps as empty texts."""
+    return frame.map(
+        lambda v: "" if pd.isna(v) else str(int(v)) if isinstance(v, float) and v == int(v) else str(v)
+    )
+
+
+@pytest.mark.parametrize("ending", READ)
 def test_the_rows_own_columns_stand_beside_their_clusters(run, monkeypatch, rows, ending):
     begin(run, monkeypatch, rows)
     status, _, err = run("cluster", rows, "--name", "rows", "-o", f"out.{ending}", *WORDS)
     assert status == 0 and f"Wrote out.{ending}: 3 clusters." in err
-    read = pd.read_csv if ending == "csv" else pd.read_excel
-    found = read(f"out.{ending}", dtype=str, keep_default_na=False)
+    found = READ[ending](f"out.{ending}")
     assert list(found.columns) == [
         "row", "id", "cluster", "probability", "new_cluster_probability", "answered", "answered_by",
         "key", "a", "b", "n", "cluster (data)",
@@ -61,6 +76,12 @@ def test_the_rows_own_columns_stand_beside_their_clusters(run, monkeypatch, rows
         assert Path("out.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     again = load(f"out.{ending}", id_column="key", label_column="cluster", features=["a", "b"])
     assert again.row_ids.values == tuple(f"{i:03}" for i in range(30))
+
+
+def test_an_unknown_format_is_refused_before_the_rows_are_read(run, rows):
+    status, _, err = run("cluster", rows, "-o", "out.json", *WORDS)
+    assert status == 1 and "ends in .csv, .tsv, .xlsx, .jsonl, .parquet; got 'out.json'" in err
+    assert "Standardised" not in err and not Path("out.json").exists()
 
 
 def test_columns_can_be_left_out(run, rows):

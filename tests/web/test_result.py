@@ -56,6 +56,9 @@ def test_every_row_in_every_format(labelled):
     assert text.startswith(b"\xef\xbb\xbf"), "spreadsheets take it for UTF-8"
     lines = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")))
     assert [int(line["row"]) for line in lines] == list(range(60))
+    assert list(lines[0])[-5:] == [
+        "cluster", "probability", "new_cluster_probability", "answered", "answered_by"
+    ]  # fmt: skip
     assert lines[5]["name"] == "row-5" and lines[5]["text"] == '=1+1, "é"\nline 2'
     assert lines[5]["data_cluster"] == str(labelled.truth[5]), "a column of theirs under our name"
     assert sum(int(line["answered"]) for line in lines) == 4
@@ -69,6 +72,9 @@ def test_every_row_in_every_format(labelled):
     parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
     table = parquet.read_table(io.BytesIO(labelled.first.get("/result/parquet").content)).to_pylist()
     assert [line["cluster"] for line in table] == [line["cluster"] for line in lines]
+    sheet = pytest.importorskip("pandas").read_excel(io.BytesIO(labelled.first.get("/result/xlsx").content))
+    assert sheet["probability"].tolist() == pytest.approx([float(line["probability"]) for line in lines])
+    assert sheet["text"].tolist() == [line["text"] for line in lines]
     assert labelled.first.get("/result/xls").status_code == 404
 
 

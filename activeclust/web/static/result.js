@@ -7,7 +7,12 @@ import { goOn } from "./answer.js";
 import { beginCheck } from "./check.js";
 import { panel, tile, views } from "./views.js";
 
-const FORMS = { csv: "CSV (opens in a spreadsheet)", parquet: "Parquet", jsonl: "JSON lines" };
+const FORMS = {
+  csv: "CSV (opens in a spreadsheet)",
+  xlsx: "Excel",
+  parquet: "Parquet",
+  jsonl: "JSON lines",
+};
 
 panel("result", async (place) => {
   const result = await call("/api/result");
