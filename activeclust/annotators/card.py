@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.annotators.pictures import image_png, is_image, is_picture_file, read_picture
+from activeclust.annotators.printable import shown
 
 _BAR = (
     '<tr><td style="text-align:left">{name}</td><td style="width:8em"><div style="background:#0072B2;'
@@ -72,7 +73,7 @@ def item_html(item: Any) -> str:
         return f'<img alt="" style="height:8em;image-rendering:pixelated" src="data:image/png;base64,{data}">'
     if isinstance(item, Mapping):
         rows = "".join(
-            f'<tr><th>{html.escape(str(key))}</th><td dir="auto">{html.escape(str(value))}</td></tr>'
+            f'<tr><th>{html.escape(str(key))}</th><td dir="auto">{html.escape(shown(value))}</td></tr>'
             for key, value in item.items()
         )
         return f"<table>{rows}</table>"

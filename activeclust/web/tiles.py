@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.annotators.printable import shown
+from activeclust.annotators.printable import is_vector, shown
 from activeclust.web.items import cut, is_picture, item_json
 from activeclust.web.page_state import PageState
 
 TELLING = 4  #: columns that a tile shows
 SAMPLE = 2_000  #: rows of a cluster from which its middle is taken
 WIDEST_TABLE = 1_000  #: columns that are looked at
-MANY_WORDS = 40  #: mean characters from which on a column is a text, which always tells
+MANY_CHARACTERS = 40  #: mean characters from which on a column is a text, which always tells
+MANY_WORDS = 3  #: mean words from which on a column of distinct values is a text, not an id
+LEAST_IDS = 40  #: rows from which on distinct values are ids
 
 
 class Tiles:
@@ -82,7 +84,7 @@ class TellingColumns:
     """The columns of a table that distinguish a row from the other rows of its cluster.
 
     A number tells by its distance from the cluster's median, in units of the column's spread over all rows;
-    a name by how rare it is in the cluster; a text always.
+    a name by how rare it is in the cluster; a text always; an id or a vector never.
 
     Parameters
     ----------
@@ -102,15 +104,11 @@ class TellingColumns:
         self.frame, self.names = frame, [str(name) for name in frame.columns]
         self._numbers: dict[int, np.ndarray] = {}
         self._texts: set[int] = set()
-        self._ids: set[int] = set()  # every row has its own: they tell nothing
+        self._silent: set[int] = set()  # ids, which every row has of its own, and vectors
         for i in range(frame.shape[1]):
             column = frame.iloc[:, i]
             if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-                sample = column.head(SAMPLE).astype(str)
-                if sample.str.len().mean() >= MANY_WORDS:
-                    self._texts.add(i)
-                elif len(sample) > MANY_WORDS and sample.is_unique:
-                    self._ids.add(i)
+                self._sort(i, column.head(SAMPLE))
             else:
                 self._numbers[i] = column.to_numpy(dtype=float, na_value=np.nan)
         self._spread = {
@@ -118,6 +116,19 @@ class TellingColumns:
         }
         self._kept: dict[tuple[int, int], tuple[dict[int, float], dict[int, dict[str, float]]]] = {}
         self._lock = threading.Lock()
+
+    def _sort(self, i: int, sample: Any) -> None:
+        """Whether a column is a text, an id or a vector, by its first values."""
+        written = sample.astype(str)
+        distinct = len(sample) > LEAST_IDS and written.is_unique
+        if sample.map(is_vector).any():
+            self._silent.add(i)
+        elif written.str.len().mean() >= MANY_CHARACTERS or (
+            distinct and written.str.split().str.len().mean() >= MANY_WORDS
+        ):
+            self._texts.add(i)
+        elif distinct:
+            self._silent.add(i)
 
     def of(self, row: int, state: PageState) -> list[list[str]]:
         """Names and values of the most distinctive columns, in the table's order."""
@@ -139,7 +150,7 @@ class TellingColumns:
             scores[i] = far if np.isfinite(far) else 0.0
         for i, share in shares.items():
             scores[i] = -np.log(share.get(str(self.frame.iloc[row, i]), 1e-3)) / 2
-        scores[list(self._texts)], scores[list(self._ids)] = np.inf, -1.0
+        scores[list(self._texts)], scores[list(self._silent)] = np.inf, -1.0
         return scores
 
     def _middle(self, version: int, code: int, members: np.ndarray) -> Any:
@@ -157,7 +168,9 @@ class TellingColumns:
             known = values[some][~np.isnan(values[some])]
             medians[i] = float(np.median(known)) if len(known) else np.nan
         named = [
-            i for i in range(len(self.names)) if i not in self._numbers and i not in self._texts | self._ids
+            i
+            for i in range(len(self.names))
+            if i not in self._numbers and i not in self._texts | self._silent
         ]
         shares = {
             i: self.frame.iloc[some, i].astype(str).value_counts(normalize=True).to_dict() for i in named

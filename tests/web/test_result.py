@@ -181,3 +181,24 @@ def test_a_tile_of_a_table_shows_what_tells_its_row_apart(make_page):
     page.caught_up()
     brief = dict(page.first.get("/api/rows/7").json()["query"]["item"]["brief"])
     assert brief["n2"] == brief["n5"] == "99.5" and "id" not in brief and len(brief) == 4
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_a_tile_shows_a_text_however_short_and_no_vector(make_page, kind):
+    import pandas as pd
+
+    vectors = np.random.default_rng(0).normal(size=(60, 384)).round(6)
+    frame = pd.DataFrame(
+        {
+            "key": [f"k{i}" for i in range(60)], "embedding": [kind(v) for v in vectors.tolist()],
+            "text": [f"note {i} on rain" for i in range(60)], "source": ["mail", "web", "web"] * 20,
+        }
+    )  # fmt: skip
+    page = make_page(items=frame)
+    label(page, 0, "all")
+    page.caught_up()
+    item = page.first.get("/api/rows/7").json()["query"]["item"]
+    assert dict(item["brief"]) == {"text": "note 7 on rain", "source": "web"}
+    shown = dict(item["columns"])
+    assert shown["embedding"].endswith("… 384 numbers]") and len(shown["embedding"]) < 50
+    assert shown["key"] == "k7"

@@ -8,7 +8,7 @@ import { beginCheck } from "./check.js";
 import { panel, tile, views } from "./views.js";
 
 const FORMS = {
-  csv: "CSV (opens in a spreadsheet)",
+  csv: "CSV",
   xlsx: "Excel",
   parquet: "Parquet",
   jsonl: "JSON lines",
