@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.datasets.source import Source, read_labels
+from activeclust.datasets.folders import file_ids, find_files, labels_of_files
+from activeclust.datasets.source import Source
 from activeclust.errors import DataFileError
 from activeclust.files.pictures import SUFFIXES, is_grey, opened, read_picture
-from activeclust.identities import RowIds
 from activeclust.resources.progress import report
 from activeclust.validation import counted
 
@@ -19,7 +19,9 @@ SIDE = 32  #: pictures of different or large sizes become squares of this many p
 LARGEST_KEPT = 64  #: pictures of one common size, at most this many pixels per side, are not scaled
 
 
-def open_folder(folder: Path, labels: Path | None = None, encoding: str | None = None) -> Source:
+def open_folder(
+    folder: Path, files: Sequence[Path], labels: Path | None = None, encoding: str | None = None
+) -> Source:
     """The pictures in a folder and its subfolders, in the order of their paths.
 
     If every picture lies in a direct subfolder, the subfolders' names are the labels, as in torchvision's
@@ -28,6 +30,8 @@ def open_folder(folder: Path, labels: Path | None = None, encoding: str | None =
     Parameters
     ----------
     folder : Path
+    files : sequence of Path
+        From :func:`find_pictures`.
     labels : Path, optional
         One label per picture, in the same order, instead of the subfolders' names.
     encoding : str, optional
@@ -38,40 +42,24 @@ def open_folder(folder: Path, labels: Path | None = None, encoding: str | None =
     Source
         Its items are the pictures' paths.
     """
-    files = find_pictures(folder)
     if not files:
-        raise DataFileError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).")
-    notes = [f"{counted(len(files), 'picture')} in {folder}, in the order of their paths."]
-    y = None
-    parents = [file.relative_to(folder).parts[:-1] for file in files]
-    if labels is not None:
-        y, said = read_labels(labels, len(files), encoding)
-        notes += said
-    elif all(len(parts) == 1 for parts in parents):
-        y = np.empty(len(files), dtype=object)
-        y[:] = [parts[0] for parts in parents]
-        notes.append(f"Labels: the names of the {counted(len(set(y.tolist())), 'subfolder')}.")
+        raise DataFileError(
+            f"{folder} holds no pictures ({', '.join(SUFFIXES)}), texts (.txt) or .parquet files."
+        )
+    y, said = labels_of_files(files, folder, labels, encoding)
     return Source(
         files,
         y,
         lambda: pixels(files),
         pictures=files,
-        notes=tuple(notes),
-        make_ids=lambda: _names(files, folder),
+        notes=(f"{counted(len(files), 'picture')} in {folder}, in the order of their paths.", *said),
+        make_ids=lambda: file_ids(files, folder),
     )
-
-
-def _names(files: Sequence[Path], folder: Path) -> RowIds:
-    """The files' paths within the folder, as printable texts."""
-    names = (file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") for file in files)
-    return RowIds("file", tuple(name.decode("utf-8", "backslashreplace") for name in names))
 
 
 def find_pictures(folder: Path) -> list[Path]:
     """Paths of the picture files under a folder, ordered by their parts."""
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    shown = (f for f in found if not any(part.startswith(".") for part in f.relative_to(folder).parts))
-    return sorted(shown, key=lambda file: file.relative_to(folder).parts)
+    return find_files(folder, SUFFIXES)
 
 
 def pixels(pictures: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:

