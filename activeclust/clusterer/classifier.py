@@ -92,7 +92,7 @@ class PFNClassifier(ClassifierMixin, PredictsNewRows):
 
         Parameters
         ----------
-        X : array-like, DataFrame or sparse matrix (n_samples, n_features)
+        X : array-like, DataFrame, sparse matrix, list of dicts or texts; n_samples rows
             As :meth:`activeclust.PFNClusterer.fit` takes it.
         y : array-like (n_samples,)
             The class of each row; None, NaN or blank for unlabelled rows. Unlike in the clusterer, -1 is a class.

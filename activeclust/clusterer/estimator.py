@@ -139,8 +139,8 @@ class PFNClusterer(ClusterMixin, PredictsNewRows):
 
         Parameters
         ----------
-        X : array-like, DataFrame or sparse matrix (n_samples, n_features)
-            Numbers are used unchanged. Tables with categories, dates, texts or missing values, and sparse matrices, are
+        X : array-like, DataFrame, sparse matrix, list of dicts or texts; n_samples rows
+            Numbers are used unchanged. Texts, sparse matrices, and tables with categories, dates, texts or gaps are
             encoded by :class:`activeclust.datasets.preparation.Preparation`, as ``load`` does for files.
         y : array-like (n_samples,) or None
             The cluster of each answered row; -1, None, NaN or blank for rows without an answer.

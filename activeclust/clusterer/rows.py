@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
-from activeclust.datasets.preparation import Preparation
+from activeclust.datasets.preparation import Preparation, as_table, without_records
 
 FLOATS = [np.float64, np.float32]  #: float32 rows, which may be mapped from disk, are not copied
 
@@ -20,7 +20,7 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
     ----------
     estimator : estimator
         Fitting sets its ``n_features_in_``, ``feature_names_in_`` and ``preparation_``; afterwards they must agree.
-    X : array-like, DataFrame or sparse matrix (n, columns)
+    X : array-like, DataFrame, sparse matrix, list of dicts or texts; n rows
     fitting : bool
 
     Raises
@@ -28,6 +28,7 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
     InvalidInput, ValueError
         For rows that cannot be used, or that differ in form from the fitted ones.
     """
+    X = without_records(X)
     if fitting:
         estimator.preparation_ = Preparation() if Preparation.needed_by(X) else None
     least = 2 if fitting else 1
@@ -36,7 +37,8 @@ def numbers_of(estimator: BaseEstimator, X: Any, *, fitting: bool) -> np.ndarray
         X = _dense(X)
         return validate_data(estimator, X, dtype=FLOATS, reset=fitting, ensure_min_samples=least)
     made = preparation.fit(X) if fitting else preparation.transform(X)
-    validate_data(estimator, X, skip_check_array=True, reset=fitting)
+    table = as_table(X)
+    validate_data(estimator, X if table is None else table, skip_check_array=True, reset=fitting)
     return check_array(made, dtype=FLOATS, ensure_min_samples=least, estimator=estimator, input_name="X")
 
 

@@ -34,7 +34,6 @@ from activeclust.loop.stopping import StopRule
 from activeclust.store.base import Store
 from activeclust.store.records import Cluster, Event, Kind, RunSpec
 from activeclust.strategy.state import PoolState
-from activeclust.validation import check_new_rows
 
 if TYPE_CHECKING:
     from activeclust.clusterer.protocol import Clusterer
@@ -52,8 +51,8 @@ class ActiveLoop:
 
     Parameters
     ----------
-    X : array-like, DataFrame or sparse matrix (n, d)
-        Rows to be clustered. A table with categories, dates, texts or gaps, and a sparse matrix, go through
+    X : array-like, DataFrame, sparse matrix, list of dicts or texts; n rows
+        Rows to be clustered. Texts, tables with categories, dates, texts or gaps, and sparse matrices go through
         :class:`activeclust.datasets.preparation.Preparation`, as files do through ``load``.
     annotator : callable Query -> answer, or None
         See :mod:`activeclust.annotators`; None if only :meth:`ask` and :meth:`tell` are used.
@@ -152,7 +151,7 @@ class ActiveLoop:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         pool = pool_of(X, items, labels_true)
-        self.X, self.preparation = pool.X, pool.preparation
+        self.X, self.preparation, self._pool = pool.X, pool.preparation, pool
         self.items, self.labels_true = pool.items, pool.labels_true
         n = len(self.X)
         self.annotator, self.who = annotator, who
@@ -458,10 +457,9 @@ class ActiveLoop:
 
         See :meth:`predict`. Raises InvalidInput before the first answer, and for a clusterer without ``unseen``.
         """
-        if self.preparation is not None:
-            X = self.preparation.transform(X)
-        X = check_new_rows(X, self.X.shape[1])
-        return probabilities_of(X, self.clusterer, self.prepared, self._posteriors.of(self._anchors))
+        return probabilities_of(
+            self._pool.later(X), self.clusterer, self.prepared, self._posteriors.of(self._anchors)
+        )
 
     def metrics(self) -> dict[str, float | int | None]:
         """Metrics of the current answers, as the next round will record them."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from activeclust.datasets.preparation import Preparation
+from activeclust.datasets.preparation import Preparation, columns_of, in_order, without_records
 from activeclust.labels import labels_of
 from activeclust.loop.items import items_of
-from activeclust.validation import check_rows
+from activeclust.validation import check_new_rows, check_rows
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Pool:
     X : ndarray (n, d)
     preparation : Preparation or None
         How a table or a sparse matrix was converted; None for rows of numbers.
+    columns : tuple of str, or None
+        Names of the columns of a table.
     items : sequence of length n
     labels_true : list of str, int or None, or None
         One true label per row; None if none were given.
@@ -30,8 +32,26 @@ class Pool:
 
     X: np.ndarray
     preparation: Preparation | None
+    columns: tuple[str, ...] | None
     items: Sequence[Any] | np.ndarray
     labels_true: list[Any] | None
+
+    def later(self, X: Any) -> np.ndarray:
+        """Other rows (m, d) in the form of the pool's, as the same numbers.
+
+        Raises
+        ------
+        InvalidInput
+            For rows that lack columns of the pool's, or that have another form.
+
+        Examples
+        --------
+        >>> pool = pool_of([{"a": 0.0, "b": 1.0}, {"a": 2.0, "b": 3.0}])
+        >>> pool.later([{"b": 5.0, "a": 4.0}]).tolist()
+        [[4.0, 5.0]]
+        """
+        rows = in_order(X, self.columns) if self.preparation is None else self.preparation.transform(X)
+        return check_new_rows(rows, self.X.shape[1])
 
 
 def pool_of(
@@ -43,7 +63,7 @@ def pool_of(
 
     Parameters
     ----------
-    X : array-like, DataFrame or sparse matrix (n, d)
+    X : array-like, DataFrame, sparse matrix, list of dicts or texts; n rows
     items : sequence of length n, optional
         By default the rows: those of a prepared table as they were given, else those of the numbers.
     labels_true : sequence of length n, optional
@@ -59,10 +79,12 @@ def pool_of(
     >>> pool.X.shape, pool.items[2], pool.labels_true
     ((3, 1), 'c', [0, 0, 1])
     """
+    X = without_records(X)
     preparation = Preparation() if Preparation.needed_by(X) else None
     rows = check_rows(X if preparation is None else preparation.fit(X))
     n = len(rows)
     if items is None:
-        items = X if preparation is not None and hasattr(X, "columns") else rows
+        is_sparse = hasattr(X, "tocsr")
+        items = X if preparation is not None and not is_sparse else rows
     labels = None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n).tolist()
-    return Pool(rows, preparation, items_of(items, n), labels)
+    return Pool(rows, preparation, columns_of(X), items_of(items, n), labels)
