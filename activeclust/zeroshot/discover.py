@@ -21,7 +21,6 @@ from activeclust.zeroshot.search import Search
 ANCHORS_A_CLUSTER, MAX_ANCHORS = 5, 400
 PARTITION_SHARE = 0.6  # weight in the posterior; above 0.5, so that the partition decides
 LEAST_CLUSTER = 3  # number of rows of the sample
-_LIKELY = 0.2  # weight of a candidate's own probability, relative to its expected agreement
 _CHUNK_ELEMENTS = 20_000_000
 
 
@@ -87,7 +86,10 @@ def discover(session: Session, told: Search, n_clusters: int | None = None) -> D
 
 
 def choose_partition(told: Search, n_clusters: int | None = None) -> Chosen:
-    """The candidate that is expected to agree most with the truth, extended to every distinct row.
+    """The candidate that is most probably the best, extended to every distinct row.
+
+    The single cluster is not among them: whether there is only one cluster is decided before, by
+    :func:`activeclust.zeroshot.one_body.is_one_body`.
 
     Parameters
     ----------
@@ -111,35 +113,11 @@ def choose_partition(told: Search, n_clusters: int | None = None) -> Chosen:
         probability = told.probability.copy()
         probability[0] = 0.0  # a single cluster is excluded here
         probability /= max(probability.sum(), 1e-300)
-        taken = take(probability, told.description.agreement)
+        taken = int(probability.argmax())
     best = found[taken]
     sampled = best.labels if n_clusters is not None else without_specks(best.labels, sample.views)
     labels = _by_size(_to_all_rows(sample, sampled, best))
     return Chosen(labels, best.family, np.array([p.K for p in found]), probability)
-
-
-def take(probability: np.ndarray, agreement: np.ndarray) -> int:
-    """The candidate with the largest sum of expected agreement with the best one and its own weighted probability.
-
-    Parameters
-    ----------
-    probability : ndarray (p,)
-        That each candidate is the best; 0 for the single cluster, which is the first.
-    agreement : ndarray (p, p)
-
-    Notes
-    -----
-    The single cluster agrees with no other candidate. Whether there is only one cluster is decided before, by
-    :func:`activeclust.zeroshot.one_body.is_one_body`.
-
-    Examples
-    --------
-    >>> alike = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.9], [0, 0, 0.9, 1]])
-    >>> take(np.array([0.0, 0.4, 0.28, 0.32]), alike)
-    3
-    """
-    expected = agreement @ probability + _LIKELY * probability
-    return 1 + int(np.argmax(expected[1:]))
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:
