@@ -173,7 +173,7 @@ def _open(source: str, labels: Path | None, table: TableOptions, used: list[str]
             raise InvalidInput(f"--labels is for arrays; {path.name} is a table: use --label-column.")
         return open_table(path, table), path.stem
     pictures = images.find_pictures(path) if path.is_dir() else []
-    texts = find_text_files(path) if path.is_dir() and not pictures else []
+    texts = find_text_files(path, labels) if path.is_dir() and not pictures else []
     of_texts = bool(texts) or suffix in TEXT_FILES
     if labels is not None or of_texts:
         used = [option for option in used if option != "--encoding"]  # the labels' own, or the texts'

@@ -91,9 +91,13 @@ def open_text_files(
     return replace(source, y=y, notes=(first, *notes, *said), make_ids=lambda: file_ids(files, folder))
 
 
-def find_text_files(folder: Path) -> list[Path]:
-    """Paths of the text files under a folder, ordered by their parts."""
-    return find_files(folder, TEXT_FILES)
+def find_text_files(folder: Path, labels: Path | None = None) -> list[Path]:
+    """Paths of the text files under a folder, ordered by their parts; the file of labels is not one of them."""
+    return [file for file in find_files(folder, TEXT_FILES) if labels is None or not _same(file, labels)]
+
+
+def _same(file: Path, labels: Path) -> bool:
+    return labels.exists() and file.samefile(labels)
 
 
 def _of_texts(frame: pd.DataFrame, what: str, options: TableOptions) -> Source:

@@ -77,6 +77,8 @@ def test_a_folder_of_texts_has_labels_from_its_subfolders(tmp_path):
     assert found.row_ids.named and found.row_ids.values[0] == "billing/00.txt"
     flat = tmp_path / "login"
     assert load(flat, embed=WORDS).y is None
+    (flat / "names.txt").write_text("a\nb\na\nb\n")
+    assert load(flat, embed=WORDS, labels=flat / "names.txt").y.tolist() == ["a", "b", "a", "b"]
 
 
 def test_pictures_have_precedence_over_their_captions(tmp_path):
