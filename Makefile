@@ -3,7 +3,7 @@
 #   make loop    real MNIST digits, the pretrained network, answers in SQLite, a table and a curve
 #   make test    the whole test suite
 #
-# and for developers: make test-oldest, make lint, make docs, make experiments (half an hour on a quiet core), make release-benchmarks
+# and for developers: make test-oldest, make lint, make docs, make experiments (two hours on a quiet core), make release-benchmarks
 #
 PYTHON ?= python3
 VENV := .venv

@@ -18,7 +18,8 @@ from activeclust.pfn.model import PFN
 from activeclust.pfn.prior import Prior
 from activeclust.pfn.train import Trainer, TrainOptions
 
-STEPS, TASKS = 100, 16  #: enough to compare kinds, far from finished networks
+STEPS, TASKS = 1500, 16  #: tasks per step; about half an hour of one core for the four kinds, once
+SHIPPED = 131_000  #: tasks that the network that ships has seen (docs/training-log.md, sections 10 and 11)
 OURS, PURE = "our form", "pure form"
 #: the kinds that differ in what rows attend to; the first is the package's
 KINDS: dict[str, type] = {

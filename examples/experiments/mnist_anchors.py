@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from alike import OURS, PURE, STEPS, TASKS, kinds_of_attention, labels
+from alike import OURS, PURE, SHIPPED, STEPS, TASKS, kinds_of_attention, labels
 from plumbing import (
     Experiment,
     Problem,
@@ -185,9 +185,9 @@ Monotone? Paired differences from each k to the next, on the same draw:
 
 ## Interpretation
 
-*Briefly trained* are two networks after the same {STEPS} steps of {TASKS} tasks: our form, and the paper's pure form (tokens of coordinates and attention, no kernels, graphs or
-rules); V-measure at {shared[0]} and {shared[-1]} random anchors {brief[OURS][shared[0]]:.3f} and {brief[OURS][shared[-1]]:.3f} against {brief[PURE][shared[0]]:.3f} and {brief[PURE][shared[-1]]:.3f}. So small a budget is
-far from what either needs, the pure form most: this says what the rules save, not what attention alone can reach.
+*Briefly trained* are two networks after the same {STEPS:,} steps of {TASKS} tasks: our form, and the paper's pure form (tokens of coordinates and attention, no kernels, graphs or
+rules); V-measure at {shared[0]} and {shared[-1]} random anchors {brief[OURS][shared[0]]:.3f} and {brief[OURS][shared[-1]]:.3f} against {brief[PURE][shared[0]]:.3f} and {brief[PURE][shared[-1]]:.3f}. This budget, {STEPS * TASKS / SHIPPED:.0%} of that of the
+network that ships, says what the rules save, not what attention alone can reach.
 
 `auto` is {gap[ks[0]]:+.3f} in accuracy at k = {ks[0]} and {gap[ks[-1]]:+.3f} at k = {ks[-1]} against random anchors. Part of its
 lead at large k is selection: `auto` asks for the hard rows, and answered rows are not scored. Without any

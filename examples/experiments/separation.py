@@ -238,7 +238,7 @@ Without anchors the network finds the exact number of clusters in {exact:.0%} of
 no cluster, it finds {none[OURS[0]]:.1f} on average (HDBSCAN {none["HDBSCAN"]:.1f}, DBSCAN {none["DBSCAN"]:.1f}; the others do as they are told).
 Over the {len(sets)} sets as the unit, less {best}: {over} (mean with Student's 95 % interval, p of Wilcoxon's signed-rank test; so few sets decide little).
 
-*{BRIEF}* is the paper's pure form (tokens of coordinates and attention alone) after {STEPS} steps of {TASKS} tasks, far from finished: {mean.loc[sets, BRIEF].mean():.2f}. Anchors count as rows here, so with 5 of about 167 rows a cluster answered, 3 % of the rows are right by being given.
+*{BRIEF}* is the paper's pure form (tokens of coordinates and attention alone) after {STEPS:,} steps of {TASKS} tasks: {mean.loc[sets, BRIEF].mean():.2f}. Anchors count as rows here, so with 5 of about 167 rows a cluster answered, 3 % of the rows are right by being given.
 """
 
 
