@@ -98,7 +98,7 @@ def test_a_table_shows_means_over_sets_and_marks_the_best(tmp_path, monkeypatch)
     less = results_posterior.against("few")
     assert "| Poisson | +0.200 ± 0.000, 0.500, 0 of 2 |" in less
     assert (
-        "| few | 1 each | 0.805 | 0.500 | 0.300 | 0.800 | 0.750 | 0.100 | 0.200 | 0.000 |"
+        "| few | 1 each | 0.805 | 0.500 | 0.300 | 0.800 | 0.750 | 0.100 | 0.030 | 0.200 | 0.000 |"
         in results_posterior.trust("few")
     )
 
