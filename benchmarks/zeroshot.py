@@ -201,7 +201,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
     left.invert_yaxis()
     left.set_xlim(0, 1.05)
     left.set_title("mean; (told): knows the true number")
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=len(groups), fontsize=8)
+    left.legend(loc="upper center", bbox_to_anchor=(0.4, -0.03), ncols=2, fontsize=8)
     if wide:
         sets = frame[frame["group"] == "sets"].pivot(index="data", columns="method", values="ari")
         sets = sets.sort_values(OURS)
@@ -222,7 +222,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         right.set_yticks(at, sets.index, fontsize=7)
         right.set_ylim(-0.8, len(sets) - 0.2)
         right.set_title("ARI, each of the 39 sets")
-        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8)
+        right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.03), ncols=2, fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
