@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput
-from activeclust.files.delimited import decoded
+from activeclust.files.delimited import decoded, split_lines
 from activeclust.identities import RowIds
 from activeclust.labels import compact, labels_of, written_labels
 from activeclust.resources.memory import require_memory
@@ -129,8 +129,7 @@ def read_labels(path: Path, n_rows: int, encoding: str | None = None) -> tuple[n
     if path.suffix.lower() == ".npy":
         return check_labels(next(iter(read_arrays(path, mapped=False).values())), n_rows, path.name), ()
     text, notes = decoded(path.read_bytes(), path.name, encoding)
-    # not splitlines, which also splits at rarer characters
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = split_lines(text)
     if len(lines) != n_rows and not lines[-1]:  # the end of the last line; else its label is blank
         lines.pop()
     return check_labels(written_labels(lines), n_rows, path.name), notes

@@ -11,7 +11,7 @@ from activeclust.datasets.folders import file_ids, file_names, find_files, label
 from activeclust.datasets.source import Source, read_labels
 from activeclust.datasets.tables import TableOptions, open_frame
 from activeclust.errors import DataFileError
-from activeclust.files.delimited import decoded
+from activeclust.files.delimited import decoded, split_lines
 from activeclust.validation import counted
 
 if TYPE_CHECKING:
@@ -40,12 +40,11 @@ def open_lines(path: Path, options: TableOptions, labels: Path | None = None) ->
     import pandas as pd
 
     text, notes = decoded(path.read_bytes(), path.name, options.encoding)
-    # not splitlines, which also splits at rarer characters
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = split_lines(text)
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:
         raise DataFileError(f"{path} holds no texts; expected one on each line.")
-    tabs = {line.rstrip("\n").count("\t") for line in lines if line.strip()}
+    tabs = {line.count("\t") for line in lines if line.strip()}
     if len(texts) > 1 and len(tabs) == 1 and 0 not in tabs:
         raise DataFileError(
             f"{path} is a table: every line has {tabs.pop() + 1} fields with tabs between them. Give it a name that "

@@ -197,6 +197,17 @@ def decoded(raw: bytes, what: str, asked: str | None = None) -> tuple[str, tuple
     return raw.decode(encoding.name), encoding.notes
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of a text by the line ends of any system; ``str.splitlines`` also splits at rarer characters.
+
+    Examples
+    --------
+    >>> split_lines("a\\r\\nb\\x0cc\\n")
+    ['a', 'b\\x0cc', '']
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def find_separator(file: TextIO) -> str:
     """The separator that gives the first lines the same number of fields, at least two; else a comma.
 

@@ -24,7 +24,7 @@ class Pool:
     preparation : Preparation or None
         How a table or a sparse matrix was converted; None for rows of numbers.
     columns : tuple of str, or None
-        Names of the columns of a table.
+        Names of the columns of a table of numbers; a preparation knows those of its own.
     items : sequence of length n
     labels_true : list of str, int or None, or None
         One true label per row; None if none were given.
@@ -87,4 +87,5 @@ def pool_of(
         is_sparse = hasattr(X, "tocsr")
         items = X if preparation is not None and not is_sparse else rows
     labels = None if labels_true is None else labels_of(labels_true, "labels_true", n_rows=n).tolist()
-    return Pool(rows, preparation, columns_of(X), items_of(items, n), labels)
+    columns = columns_of(X) if preparation is None else None
+    return Pool(rows, preparation, columns, items_of(items, n), labels)
