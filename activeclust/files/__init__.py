@@ -1,1 +1,1 @@
-"""Reading and writing files: delimited text in any encoding, and pictures."""
+"""Reading and writing files: delimited text in any encoding, tables in every format, and pictures."""
