@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activeclust.datasets.json_records import JSON_FILES
 from activeclust.datasets.reading import SPREADSHEETS, FileOptions, read_frame
 from activeclust.errors import DataFileError, InvalidInput
+from activeclust.files.run_format import RUN_FORMAT
 from activeclust.identities import RowIds
 from activeclust.labels import Label, as_integer, is_missing, written_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = (".csv", ".tsv", *SPREADSHEETS, ".parquet")
+KINDS = (".csv", ".tsv", *SPREADSHEETS, ".parquet", *JSON_FILES)
 #: columns that identify a row, in the order in which they are searched for
 _NAMING = ("id", "file", "filename")
 
@@ -42,10 +44,11 @@ def read_answers(
     Parameters
     ----------
     path : Path
-        A table (``.csv`` with commas, semicolons or tabs, ``.tsv``, ``.xlsx``, ``.parquet``) with a column that names
-        rows and a column ``cluster`` or ``label``. A row with a blank cluster has no answer. Rows are identified by
-        their ids or file names (a column ``id``, ``file`` or ``filename``) if the data have them, else by their numbers
-        from 0 (a column ``row``). Files written by ``activeclust export`` can be read.
+        A table (``.csv`` with commas, semicolons or tabs, ``.tsv``, ``.xlsx``, ``.parquet``, ``.json``, ``.jsonl``)
+        with a column that names rows and a column ``cluster`` or ``label``. A row with a blank cluster has no answer.
+        Rows are identified by their ids or file names (a column ``id``, ``file`` or ``filename``) if the data have
+        them, else by their numbers from 0 (a column ``row``). Tables written by ``activeclust export`` can be read; its
+        log of a run cannot.
     ids : RowIds
         The identities of the rows of the data.
     id_column, label_column : str, optional
@@ -62,7 +65,7 @@ def read_answers(
     Raises
     ------
     DataFileError
-        For a file that is missing, cannot be read, or lacks these columns.
+        For a file that is missing, cannot be read, lacks these columns, or is the log of a run.
     InvalidInput
         For a row that is not in the data, or that has two clusters; the message names the line.
     """
@@ -74,6 +77,11 @@ def read_answers(
         )
     frame, notes = read_frame(path, FileOptions(encoding=encoding, sheet=sheet), texts=None)
     names = list(frame.columns)
+    if _is_log(frame):
+        raise DataFileError(
+            f"{path} is the log of a run, not a table of answers. `activeclust import {path.name}` makes the run "
+            "again; `activeclust export -o answers.csv` writes its answers as a table."
+        )
     cluster = label_column if label_column in names else _of(names, "cluster") or _of(names, "label")
     naming, by_number = _naming(names, ids, id_column)
     if cluster is None or naming is None:
@@ -87,12 +95,14 @@ def read_answers(
     people = [None] * len(frame) if annotator is None else _texts(frame[annotator])
     at = {name: row for row, name in enumerate(ids.values)}
     found: dict[tuple[int, str], GivenAnswer] = {}
+    # a table in text has a line of names first
+    place, start = ("record", 1) if path.suffix.lower() in JSON_FILES else ("line", 2)
     for line, (said, name, who) in enumerate(
-        zip(clusters, _texts(frame[naming]), people, strict=True), start=2
+        zip(clusters, _texts(frame[naming]), people, strict=True), start=start
     ):
         if said is None:
             continue
-        where = f"{path}, line {line}"
+        where = f"{path}, {place} {line}"
         row = _row(name, len(ids), where) if by_number else at.get(name or "")
         if row is None:
             raise InvalidInput(f"{where}: there is no row {name!r} in the data.")
@@ -103,6 +113,11 @@ def read_answers(
     if not found:
         raise InvalidInput(f"{path} holds no answers.")
     return list(found.values()), notes
+
+
+def _is_log(frame: pd.DataFrame) -> bool:
+    """Whether the table is the log of a run that ``activeclust export`` wrote."""
+    return "format" in frame and len(frame) > 0 and frame["format"].iloc[0] == RUN_FORMAT
 
 
 def _of(names: list[str], wanted: str) -> str | None:

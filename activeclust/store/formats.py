@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 
 from activeclust.errors import DataFileError, MissingDependency
+from activeclust.files.run_format import RUN_FORMAT
 from activeclust.identities import RowIds
 from activeclust.labels import as_integer, is_missing, label
 from activeclust.store.base import Run
@@ -26,8 +27,8 @@ RowsOwn = Mapping[str, Sequence[str]]
 _NEEDED = {"row", "cluster"}
 _ROW = re.compile(r"[0-9]{1,18}(\.0*)?", re.ASCII)
 _AT_ONCE = 50_000  #: number of lines of a table that are written together
-_FORMAT, _VERSION = "activeclust run", 1
-_SPEC_KEY = b"activeclust run"
+_VERSION = 1
+_SPEC_KEY = RUN_FORMAT.encode()
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def read_parquet(
 
 def write_jsonl(run: Run, file: TextIO) -> None:
     """Write the whole run: a line with its settings, then its events, then its rounds."""
-    file.write(json.dumps({"format": _FORMAT, "version": _VERSION, "spec": asdict(run.spec)}) + "\n")
+    file.write(json.dumps({"format": RUN_FORMAT, "version": _VERSION, "spec": asdict(run.spec)}) + "\n")
     for event in run.stream():
         line = {**asdict(event), "kind": event.kind.value, "at": event.at.isoformat() if event.at else None}
         kept = {name: value for name, value in line.items() if value not in (None, "", (), {})}
@@ -193,7 +194,7 @@ def read_jsonl(file: TextIO) -> Archive:
     """Read a whole run."""
     lines = _json_lines(file)
     number, first = next(lines, (1, {}))
-    if first.get("format") != _FORMAT:
+    if first.get("format") != RUN_FORMAT:
         raise DataFileError("The first line is not that of an exported run.")
     if first.get("version") != _VERSION:
         raise DataFileError(

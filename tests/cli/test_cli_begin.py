@@ -77,6 +77,29 @@ def test_answers_of_a_file_are_a_beginning_once(begin, tmp_path, separator, nami
     assert anchors() == {3: "a; b"}
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+def test_answers_of_a_json_file_are_a_beginning(begin, run, tmp_path, ending):
+    rows = table(tmp_path)
+    given = [{"id": "n3", "cluster": "a"}, {"id": "n5", "cluster": 2}, {"id": "n7", "cluster": None}]
+    lines = [json.dumps(given)] if ending == ".json" else [json.dumps(answer) for answer in given]
+    (tmp_path / f"given{ending}").write_text("\n".join(lines) + "\n")
+    assert "The run begins with 2 answers" in begin("q\n", rows, "--answers", f"given{ending}")
+    assert anchors() == {3: "a", 5: "2"}
+    given[1]["id"] = "n99"
+    (tmp_path / f"given{ending}").write_text(json.dumps(given))
+    status, _, err = run("annotate", rows, *WORDS, "--name", "other", "--answers", f"given{ending}")
+    assert status == 1 and f"given{ending}, record 2: there is no row 'n99' in the data." in err
+
+
+def test_the_log_of_a_run_is_no_table_of_answers(begin, run, tmp_path):
+    rows = table(tmp_path)
+    begin("n 1\nq\n", rows)
+    assert run("export", "--name", "rows", "-o", "log.jsonl")[0] == 0
+    status, _, err = run("cluster", rows, "--answers", "log.jsonl", "--device", "cpu")
+    assert status == 1 and "log.jsonl is the log of a run, not a table of answers." in err
+    assert "`activeclust import log.jsonl`" in err
+
+
 def test_what_was_exported_is_a_beginning_elsewhere(begin, run, tmp_path):
     rows = table(tmp_path)
     begin("n 1\nn one\ns\n?\nn 1\nq\n", rows)
