@@ -36,6 +36,7 @@ _DENSITIES = tuple(rule.name for rule in RULES if isinstance(rule, Ellipsoids))
 _BIAS_KERNELS = ("refined_far", "graph", "sharp", "angle")
 _BIAS_COSINES = ("refined24", "refined8", "green", "sphere")
 _SAMPLE = 128  # number of rows on which the rules are compared
+_WORST = -60.0  # log-likelihood less that of the likeliest rule
 
 #: Names of the features, ``part:name``, in the order in which the network reads them.
 PAIR_FEATURES = (
@@ -63,6 +64,7 @@ TASK_FEATURES = (
     *(f"left out:{name}" for name in RULE_NAMES),
     *(f"left out, log:{name}" for name in RULE_NAMES),
     *(f"told:{name}" for name in RULE_NAMES),
+    *(f"likelihood:{name}" for name in RULE_NAMES),
     *(f"agreement:{name}" for name in RULE_NAMES),
     *(f"confidence:{name}" for name in RULE_NAMES),
     *(f"balance:{name}" for name in RULE_NAMES),
@@ -73,7 +75,7 @@ TASK_FEATURES = (
 SPEAKS_FOR = tuple(
     tuple(
         TASK_FEATURES.index(f"{what}:{name}")
-        for what in ("left out", "left out, log", "told", "agreement", "confidence", "balance")
+        for what in ("left out", "left out, log", "told", "likelihood", "agreement", "confidence", "balance")
     )
     for name in RULE_NAMES
 )
@@ -108,8 +110,8 @@ class Evidence:
     anchors : AnchorSet
     task : Tensor (N_TASK,)
         Features of the whole data set: sizes, spectra, groups, and the reliability of each rule: how often it is right
-        about a left-out anchor, how far it agrees with the others on rows without answers, how confident it is there,
-        and how evenly it divides them.
+        about a left-out anchor, how likely all of them are given it, how far it agrees with the others on rows without
+        answers, how confident it is there, and how evenly it divides them.
     """
 
     def __init__(
@@ -182,6 +184,9 @@ class Evidence:
         alone = (anchors.share * anchors.k)[anchors.centre_codes] < 1.5
         right = (certain.argmax(1) == anchors.centre_codes[:, None]).float()[~alone]
         told = right.sum(0) / (len(right) + 1.0)
+        # means differ little from rule to rule; the likelihood is a product over the anchors
+        total = left_out[~alone].sum(0)
+        likelihood = (total - total.amax()).clamp_min(_WORST) / 10
         n, k, C = float(anchors.basis.n), float(anchors.k), float(anchors.C)
         sizes = [
             math.log(n) / 10,
@@ -195,7 +200,7 @@ class Evidence:
         return torch.cat(
             [
                 *(size, anchors.basis.spectrum, left_out.exp().mean(0), left_out.mean(0) / -FLOOR, told),
-                *(self._consensus(), gains, anchors.groups.task),
+                *(likelihood, self._consensus(), gains, anchors.groups.task),
             ]
         )
 

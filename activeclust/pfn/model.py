@@ -35,10 +35,10 @@ _SIZES = sum(name.startswith("size:") for name in TASK_FEATURES)
 class Config:
     """Sizes of the network."""
 
-    width: int = 64
-    pair_width: int = 32
-    blocks: int = 2
-    heads: int = 4
+    width: int = 128
+    pair_width: int = 64
+    blocks: int = 3
+    heads: int = 8
     inducing: int = 16
 
     def as_dict(self) -> dict[str, int]:

@@ -52,6 +52,15 @@ def test_left_out_anchors_are_told_among_clusters_that_have_another(evidence):
     np.testing.assert_allclose(of_task(evidence, "left out, log"), np.log(own).mean(1) / 8, atol=1e-4)
     told = (P.argmax(1) == codes)[:, 1:].sum(1) / 7  # of six anchors, with one more that tells nothing
     np.testing.assert_allclose(of_task(evidence, "told"), told, atol=1e-6)
+    likelihood = np.log(own)[:, 1:].sum(1)  # the first anchor is alone in its cluster
+    relative = np.maximum(likelihood - likelihood.max(), -60) / 10
+    np.testing.assert_allclose(of_task(evidence, "likelihood"), relative, atol=2e-3)
+    assert relative.max() == 0 and relative.min() < -0.5
+
+
+def test_the_likelihood_says_nothing_where_every_anchor_is_alone_in_its_cluster(evidence):
+    alone = Evidence(evidence.anchors.basis, torch.tensor([3, 40, 150]), torch.tensor([0, 1, 2]))
+    assert (of_task(alone, "likelihood") == 0).all()
 
 
 def test_one_function_reads_the_evidence_of_all_rules(evidence):
