@@ -99,7 +99,7 @@ def test_the_method_states_the_prior_that_ships():
         (kind,) = prior.kinds
         share[kind] = share.get(kind, 0.0) + 100 * weight
     hidden = [100 * tasks._HIDING_EACH, 100 * tasks._HIDING]
-    expected = [share[kind] for kind in ("modes", "embedding", "turning", "table")] + hidden
+    expected = [share[kind] for kind in ("modes", "embedding", "turning", "turntable", "table")] + hidden
     assert told == pytest.approx(expected)
 
 

@@ -312,22 +312,26 @@ def _group_nearby(centres: np.ndarray, n_modes: np.ndarray, rng: Rng) -> np.ndar
 #: is nothing to be known: in some, clusters are a matter of chance.
 PACKAGE_PRIOR = Prior(
     mixture=(
-        {"weight": 23, "chance": 0.05},
+        {"weight": 21, "chance": 0.05},
         {
-            "weight": 24, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
+            "weight": 20, "modes": 2, "separation": (3.0, 16.0), "together": 0.08, "split": 0.02, "warp": 0.3,
             "embed": 0.3, "irrelevant": 0.12,
         },
         {
-            "weight": 26, "kinds": {"embedding": 1.0}, "chance": 0.03, "rows": (150, 4000), "imbalance": (0.5, 30.0),
+            "weight": 30, "kinds": {"embedding": 1.0}, "chance": 0.03, "rows": (150, 4000), "imbalance": (0.5, 30.0),
             "clusters": {"2-5": 0.34, "6-12": 0.25, "13-30": 0.21, "31-80": 0.12, "81-200": 0.08},
         },
         {
-            "weight": 6, "kinds": {"turning": 1.0}, "imbalance": (5.0, 100.0),
+            "weight": 3, "kinds": {"turning": 1.0}, "imbalance": (5.0, 100.0),
             "clusters": {"2-5": 0.2, "6-20": 0.5, "21-60": 0.3},
         },
         {
             "weight": 21, "kinds": {"table": 1.0}, "rows": (60, 3000), "chance": 0.1,
             "clusters": {"2-3": 0.6, "4-10": 0.35, "11-20": 0.05},
+        },
+        {
+            "weight": 5, "kinds": {"turntable": 1.0}, "imbalance": (5.0, 100.0),
+            "clusters": {"2-5": 0.2, "6-20": 0.5, "21-60": 0.3},
         },
     )
 )  # fmt: skip
