@@ -71,7 +71,7 @@ def _record(what: str, n: int, k: int, repeat: int, began: float) -> dict:
 
 
 def _gpu() -> pd.DataFrame:
-    """The posteriors that runtime_gpu.py measured on a GPU, and on one core beside it, so far."""
+    """The posteriors that benchmarks/runtime_gpu.py measured on a GPU, and on one core beside it, so far."""
     return pd.read_csv(RECORDS) if RECORDS.exists() else pd.DataFrame()
 
 
@@ -150,7 +150,7 @@ def page(frame: pd.DataFrame) -> str:
             f"of {most:,} rows takes {', '.join(gained)}: below 5,000 rows a GPU gains little, as its time is that of starting small products."
         )
     else:
-        on_gpu = "`runtime_gpu.py` measures the paper's GPU column; it has not been run."
+        on_gpu = "`benchmarks/runtime_gpu.py` measures the paper's GPU column; it has not been run."
     scale = frame[(frame["device"] == "scale") & (frame["what"] == "ours")]
     reach = (
         f"To the right, what `benchmarks/scale.py` measured, up to {scale['n'].max():,} rows: views and a posterior of those take "

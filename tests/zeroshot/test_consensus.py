@@ -205,7 +205,7 @@ def rings(rng):
 
 def hidden_in_noise(rng):
     y = np.repeat(np.arange(6), 50)
-    X = np.concatenate([7.0 * rng.normal(size=(6, 3))[y], np.zeros((300, 40))], axis=1)
+    X = np.concatenate([7.0 * rng.normal(size=(6, 3))[y], np.zeros((300, 150))], axis=1)
     return X + rng.normal(size=X.shape), y
 
 

@@ -1,8 +1,8 @@
-"""Runtime of a posterior on a GPU, and on one core of the same machine, for the page of runtime.py.
+"""Runtime of a posterior on a GPU, and on one core of the same machine, for the experiment `runtime`.
 
-python examples/experiments/runtime_gpu.py
+python benchmarks/runtime_gpu.py
 
-Needs a GPU; writes docs/experiments/runtime-gpu.csv, which runtime.py puts beside what it measures.
+Needs a GPU; writes docs/experiments/runtime-gpu.csv, which the experiment `runtime` puts beside what it measures.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from plumbing import PAGES
 
 from activeclust import PFNClusterer
 from activeclust.pfn.prior import Prior, draw_dataset
 
 SIZES, ANCHORS, TIMES = (500, 1000, 2000, 5000, 10_000, 20_000), (10, 100, 500), 2
-RECORDS = PAGES / "runtime-gpu.csv"
+RECORDS = Path(__file__).resolve().parents[1] / "docs" / "experiments" / "runtime-gpu.csv"
 
 
 def data_of(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +55,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RECORDS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        sys.exit("There is no GPU that PyTorch can use here. runtime.py measures the processor alone.")
+        sys.exit(
+            "There is no GPU that PyTorch can use here. examples/experiments/runtime.py measures the processor."
+        )
     torch.set_num_threads(1)
     frames = []
     for device, name in (("cuda", "cuda"), ("cpu", "beside")):
