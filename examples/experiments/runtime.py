@@ -17,6 +17,7 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 
 from activeclust.clusterer.candidates import candidates_of
 
+BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
 WARD_UP_TO = 10_000  # its memory is n x n
 SCALE = PAGES.parent / "figures" / "scale.csv"
 
@@ -78,7 +79,7 @@ def _gpu() -> pd.DataFrame:
 def draw(frame: pd.DataFrame, path: Path) -> None:
     """Seconds against n on log axes: a line a k, and what benchmarks/scale.py measured."""
     scale = frame[frame["device"] == "scale"]
-    figure, (ax, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, constrained_layout=True)
+    figure, (ax, right) = plt.subplots(1, 2, figsize=(12, 5.4), sharey=True, constrained_layout=True)
     right.set_visible(len(scale) > 0)
     own = {
         "ours": "views and a posterior",
@@ -92,7 +93,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
                    color=next(palette), label=own.get(what, what))  # fmt: skip
     right.set(xscale="log", yscale="log", xlabel="rows n", title="benchmarks/scale.py: 64 columns, k = 100")
     if len(scale):
-        right.legend(fontsize=8, ncols=2)
+        right.legend(fontsize=8, ncols=3, **BELOW)
     cpu = frame[frame["device"] == "cpu"]
     ks = sorted(cpu.loc[cpu["what"] == "posterior", "k"].unique())
     lines = [
@@ -109,10 +110,10 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         if len(by):
             ax.plot(by.index, by, ":", marker="^", ms=5, color=c, label=f"GPU, k = {k}")
     ns = sorted(cpu["n"].unique())
-    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="processor seconds")
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="processor seconds (GPU: by the clock)")
     ax.set_xticks(ns, [f"{n:,}" for n in ns])
     ax.minorticks_off()
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=8, ncols=3, **BELOW)
     save(figure, path)
 
 
