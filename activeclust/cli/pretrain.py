@@ -43,7 +43,7 @@ from activeclust.cli.options import examples
     show_default=True,
     help="Number of processes that draw tasks.",
 )
-@click.option("--width", type=click.IntRange(8), help="Token width of the network.")
+@click.option("--width", type=click.IntRange(8), help="Token width of the network, a multiple of 8.")
 @click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
 @click.option(
     "--init",

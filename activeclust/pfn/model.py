@@ -25,6 +25,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from activeclust.errors import InvalidInput
 from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, N_TASK, SPEAKS_FOR, TASK_FEATURES
 from activeclust.pfn.rules import RULES
 
@@ -33,13 +34,35 @@ _SIZES = sum(name.startswith("size:") for name in TASK_FEATURES)
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the network."""
+    """Sizes of the network.
+
+    Attributes
+    ----------
+    width, pair_width : int
+        Numbers in a token, and in the vector of a row and a cluster; ``width`` is a multiple of ``heads``.
+    blocks, heads, inducing : int
+        Attention blocks, heads of each attention, inducing tokens.
+
+    Raises
+    ------
+    InvalidInput
+        If a size is less than 1, or ``width`` is not a multiple of ``heads``.
+    """
 
     width: int = 128
     pair_width: int = 64
     blocks: int = 3
     heads: int = 8
     inducing: int = 16
+
+    def __post_init__(self) -> None:
+        for name, size in self.as_dict().items():
+            if size < 1:
+                raise InvalidInput(f"{name} must be at least 1, got {size}.")
+        if self.width % self.heads:
+            raise InvalidInput(
+                f"width must be a multiple of the number of heads ({self.heads}), got {self.width}."
+            )
 
     def as_dict(self) -> dict[str, int]:
         """Plain numbers, for the model card."""

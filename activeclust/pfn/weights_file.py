@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from activeclust.errors import WeightsError
+from activeclust.errors import InvalidInput, WeightsError
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -70,7 +70,7 @@ class WeightsFile:
         try:
             model = make(self.card["config"])
             model.load_state_dict(self.state)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, RuntimeError, InvalidInput) as error:
             raise WeightsError(
                 f"The weights {self.path} do not fit this version's {what}: {str(error).splitlines()[0]}"
             ) from error

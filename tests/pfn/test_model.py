@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from activeclust import PFNClusterer
-from activeclust.errors import InvalidInput, RunMismatch
+from activeclust.errors import InvalidInput, RunMismatch, WeightsError
 from activeclust.pfn import inference
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Config
@@ -151,3 +151,25 @@ def test_replayed_steps_are_of_tasks_seen_before(tmp_path, monkeypatch):
     assert seen[0] == seen[1] == seen[2] != seen[3] == seen[4] == seen[5]
     card = json.loads(trainer.export(tmp_path / "pfn.safetensors")[1].read_text())
     assert card["steps"] == 6 and card["tasks"] == 4
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"width": 20}, r"width must be a multiple of the number of heads \(8\), got 20\."),
+        ({"blocks": 0}, r"blocks must be at least 1, got 0\."),
+        ({"heads": 0}, r"heads must be at least 1, got 0\."),
+    ],
+)
+def test_sizes_that_make_no_network_are_named(sizes, message):
+    with pytest.raises(InvalidInput, match=message):
+        Config(**sizes)
+
+
+def test_weights_of_another_network_are_refused_with_their_file(tmp_path):
+    for name, sizes in (("smaller", {"width": 64, "heads": 4}), ("impossible", {"width": 20})):
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(inference.WEIGHTS.read_bytes())
+        path.with_suffix(".json").write_text(json.dumps({"config": sizes}))
+        with pytest.raises(WeightsError, match=rf"{name}\.safetensors do not fit this version's network"):
+            inference.load_network(path)
