@@ -251,6 +251,33 @@ def takes_many_that_look_alike(person: Person) -> None:
     assert all(anchor.cluster == person.names[anchor.row] for anchor in person.run.anchors())
 
 
+TYPES_WHILE_IT_IS_DRAWN = """
+const { views } = await import(new URL('/static/views.js', location));
+const fetched = window.fetch;
+let release;
+const held = new Promise((resolve) => { release = resolve; });
+window.fetch = async (...asked) => { await held; return fetched(...asked); };
+const drawn = views.clusters.draw(false);  // as with a new posterior
+const field = document.querySelector('[aria-label="New name for zero"]');
+field.focus();
+field.value = 'half a na';
+release();
+await drawn;
+window.fetch = fetched;
+const kept = field.isConnected ? field.value : 'gone';
+field.blur();
+return kept;
+"""
+
+
+def keeps_what_is_being_typed(person: Person) -> None:
+    """A new posterior comes, and somebody begins to type while the server answers."""
+    person.settled()
+    person.view("clusters")
+    wait(lambda: person.all('[aria-label="New name for zero"]'), "the clusters")
+    assert person.later(TYPES_WHILE_IT_IS_DRAWN) == "half a na"
+
+
 def renames_and_merges(person: Person) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -319,6 +346,7 @@ STEPS = (
     asks_and_labels_on_the_map,
     follows_the_curve_and_looks_again,
     takes_many_that_look_alike,
+    keeps_what_is_being_typed,
     renames_and_merges,
     edits_a_past_answer_and_exports,
     finds_rows,

@@ -6,9 +6,9 @@ import { keys } from "./state.js";
 import { changed } from "./catchup.js";
 import { panel, tile, write } from "./views.js";
 
-panel("clusters", async (place) => {
+panel("clusters", async (place, put) => {
   const { clusters: all } = await call("/api/clusters");
-  place.replaceChildren(
+  put(
     h("h2", { textContent: all.length ? count(all.length, "cluster") : "There is no cluster yet" }),
     h(
       "ul",

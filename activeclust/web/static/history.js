@@ -9,7 +9,7 @@ import { panel, tile, write } from "./views.js";
 
 const KINDS = { skip: "skipped", unsure: "unsure" };
 
-panel("answers", async (place) => {
+panel("answers", async (place, put) => {
   const { lines, more } = await call("/api/answers");
   const list = h("ol", { class: "log" }, lines.map(logLine));
   const further = h("button", {
@@ -26,7 +26,7 @@ panel("answers", async (place) => {
       }
     },
   });
-  place.replaceChildren(
+  put(
     h(
       "div",
       { class: "panel-head" },

@@ -12,10 +12,10 @@ const CURVES = {
   v_measure: ["V-measure, against the known labels", "#cc79a7"],
 };
 
-panel("progress", async (place) => {
+panel("progress", async (place, put) => {
   const { names, points, converged } = await call("/api/curves");
   const old = place.querySelector("#suspects");
-  place.replaceChildren(
+  put(
     h(
       "section",
       { class: "panel pad" },

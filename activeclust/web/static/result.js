@@ -14,9 +14,9 @@ const FORMS = {
   jsonl: "JSON lines",
 };
 
-panel("result", async (place) => {
+panel("result", async (place, put) => {
   const result = await call("/api/result");
-  place.replaceChildren(
+  put(
     h(
       "div",
       { class: "panel-head" },

@@ -25,14 +25,21 @@ export function show(name) {
   views[name]?.open?.();
 }
 
-/** Draw a view now, and again when the posterior is a new one; nothing is redrawn under somebody's focus unasked. */
+/**
+ * Draw a view now, and again when the posterior is a new one; nothing is redrawn under somebody's focus unasked.
+ * `load(place, put)` puts the view's content in place with `put`.
+ */
 export function panel(name, load) {
   const draw = async (forced = true) => {
     const place = $(`view-${name}`);
     const inside = place.contains(document.activeElement);
     if (inside && !forced) return;
+    const put = (...nodes) => {
+      // somebody may have begun to type while the server answered
+      if (forced || !place.contains(document.activeElement)) place.replaceChildren(...nodes);
+    };
     try {
-      await load(place);
+      await load(place, put);
     } catch (error) {
       toast(error.message);
     }
