@@ -191,13 +191,13 @@ class Person:
 
     def steadily(self, do: Callable[[], Any]) -> None:
         """Do something to elements of a view that is drawn anew when a posterior comes."""
-        from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
+        from selenium.common.exceptions import StaleElementReferenceException
 
         def tried() -> bool:
             try:
                 do()
-            except (StaleElementReferenceException, ElementNotInteractableException):
-                return False  # replaced before it was used, or while it was
+            except StaleElementReferenceException:
+                return False
             return True
 
         wait(tried, "an element that stays")

@@ -252,12 +252,13 @@ def takes_many_that_look_alike(person: Person) -> None:
 
 
 TYPES_WHILE_IT_IS_DRAWN = """
+const [how] = given;
 const { views } = await import(new URL('/static/views.js', location));
 const fetched = window.fetch;
 let release;
 const held = new Promise((resolve) => { release = resolve; });
 window.fetch = async (...asked) => { await held; return fetched(...asked); };
-const drawn = views.clusters.draw(false);  // as with a new posterior
+const drawn = how === 'opened' ? views.clusters.open() : views.clusters.draw(false);
 const field = document.querySelector('[aria-label="New name for zero"]');
 field.focus();
 field.value = 'half a na';
@@ -271,11 +272,12 @@ return kept;
 
 
 def keeps_what_is_being_typed(person: Person) -> None:
-    """A new posterior comes, and somebody begins to type while the server answers."""
+    """A new posterior comes, or the view is opened again, and somebody begins to type while the server answers."""
     person.settled()
     person.view("clusters")
     wait(lambda: person.all('[aria-label="New name for zero"]'), "the clusters")
-    assert person.later(TYPES_WHILE_IT_IS_DRAWN) == "half a na"
+    for how in ("a new posterior", "opened"):
+        assert person.later(TYPES_WHILE_IT_IS_DRAWN, how) == "half a na"
 
 
 def renames_and_merges(person: Person) -> None:

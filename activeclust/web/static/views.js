@@ -51,8 +51,8 @@ export function panel(name, load) {
   views[name] = {
     draw,
     open() {
-      draw();
       listeners.add(draw);
+      return draw(false); // what was there before can be used while the server answers
     },
     close() {
       listeners.delete(draw);
