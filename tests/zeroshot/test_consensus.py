@@ -213,7 +213,8 @@ def hidden_in_noise(rng):
 def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, least):
     # weights that are all equal gain 0.08 on the rings, which is the merit of the candidates alone
     # with 40 columns of noise, as before the wider network, the gain is 0.011 over these four draws and 0.017 to 0.029
-    # over nine others: too close to the bound; with 80 it is 0.007 and 0.028; with 150, chosen after that, 0.059 and 0.036
+    # over nine others: too close to the bound; with 80 it is 0.007 and 0.028; with 150, chosen after that, 0.059
+    # and 0.036
     rng = np.random.default_rng(5)
     gains = []
     for _ in range(4):
