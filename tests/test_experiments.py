@@ -99,7 +99,9 @@ def test_the_method_states_the_prior_that_ships():
         (kind,) = prior.kinds
         share[kind] = share.get(kind, 0.0) + 100 * weight
     hidden = [100 * tasks._HIDING_EACH, 100 * tasks._HIDING]
-    expected = [share[kind] for kind in ("modes", "embedding", "turning", "turntable", "table")] + hidden
+    expected = [
+        share[kind] for kind in ("modes", "embedding", "documents", "turning", "turntable", "glyphs", "table")
+    ] + hidden
     assert told == pytest.approx(expected)
 
 

@@ -1,4 +1,4 @@
-"""Kinds of data sets of the prior besides unions of modes: embeddings, rotating objects, tables.
+"""Kinds of data sets of the prior besides unions of modes: embeddings, documents, rotating objects, signs, tables.
 
 Each is a function ``kind(y, rng) -> X, y``: rows (n, d) for given clusters (n,), or, if clusters follow from the rows,
 about as many other clusters.
@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from activeclust.pfn.documents import documents
+from activeclust.pfn.glyphs import glyphs
 from activeclust.pfn.shapes import Rng, log_uniform
 
 
@@ -259,5 +261,7 @@ KINDS: dict[str, Callable[[np.ndarray, Rng], tuple[np.ndarray, np.ndarray]]] = {
     "embedding": embedding,
     "turning": turning,
     "turntable": turntable,
+    "glyphs": glyphs,
+    "documents": documents,
     "table": table,
 }

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from activeclust.pfn.basis import Basis
-from activeclust.pfn.evidence import N_BIAS, N_PAIR, N_ROW, Evidence
+from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.model import Batch
+from activeclust.pfn.padded import blank
 from activeclust.views.views import Views
 
 QUERIES = 128
@@ -145,19 +146,12 @@ def collate(tasks: list[Task]) -> tuple[Batch, Tensor]:
     """Tasks as one padded batch and targets (B, q); the none-of-these target is the last column."""
     B, q = len(tasks), len(tasks[0].target)
     C, k = max(t.C for t in tasks), max(len(t.codes) for t in tasks)
-    batch = Batch(
-        # the same memory order as a single task's features, see activeclust.pfn.evidence
-        pair=torch.zeros(N_PAIR, B, C, q).permute(1, 3, 2, 0),
-        row=torch.zeros(B, q, N_ROW), bias=torch.zeros(B, q, k, N_BIAS),
-        anchor_pair=torch.zeros(B, k, C, N_PAIR), anchor_row=torch.zeros(B, k, N_ROW),
-        anchor_bias=torch.zeros(B, k, k, N_BIAS), codes=torch.zeros(B, k, dtype=torch.long),
-        task=torch.stack([t.features for t in tasks]),
-        cluster_mask=torch.zeros(B, C, dtype=torch.bool), anchor_mask=torch.zeros(B, k, dtype=torch.bool),
-    )  # fmt: skip
+    batch = blank(B, q, C, k)
     targets = torch.empty(B, q, dtype=torch.long)
     for i, t in enumerate(tasks):
         kt = len(t.codes)
         batch.pair[i, :, : t.C], batch.row[i], batch.bias[i, :, :kt] = t.pair, t.row, t.bias
+        batch.task[i] = t.features
         batch.anchor_pair[i, :kt, : t.C], batch.anchor_row[i, :kt] = t.anchor[0], t.anchor[1]
         batch.anchor_bias[i, :kt, :kt], batch.codes[i, :kt] = t.anchor[2], t.codes
         batch.cluster_mask[i, : t.C] = True

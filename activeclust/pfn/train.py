@@ -23,6 +23,7 @@ from torch import Tensor
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.model import PFN, Batch, Config
+from activeclust.pfn.padded import as_few
 from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
 from activeclust.pfn.tasks import Task, collate, distinct_labels, draw_task
 from activeclust.views.views import make_views
@@ -43,7 +44,8 @@ class TrainOptions:
     minutes : float or None
         Total wall time; the schedule ends with the first of the two limits.
     tasks_per_step, parts : int
-        Tasks per step, and the number of batches of similar size into which they are divided.
+        Tasks per step, and the number of batches of similar size into which they are divided; a graphics processor is
+        given them joined, see :mod:`activeclust.pfn.padded`.
     live_datasets, tasks_per_dataset : int
         Each worker draws from this many data sets at a time, and replaces one after so many tasks.
     checkpoint_every : int
@@ -267,23 +269,28 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad()
         total = sum(len(targets) for _, targets in parts)
-        summed = 0.0
-        for batch, targets in parts:
+        summed = torch.zeros((), device=self.device)  # read once, as reading waits for the device
+        for batch, targets in self._on_device(parts):
             loss = self._loss(batch, targets) * (len(targets) / total)
             loss.backward()
-            summed += float(loss.detach())
+            summed += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         keep = min(self.options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.averaged[name].lerp_(value, 1 - keep)
-        return summed
+        return float(summed)
+
+    def _on_device(self, parts: list[tuple[Batch, Tensor]]) -> list[tuple[Batch, Tensor]]:
+        there = [
+            (_each(batch, lambda t: t.to(self.device)), targets.to(self.device)) for batch, targets in parts
+        ]
+        return as_few(there) if self.device.type == "cuda" else there
 
     def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
-        batch = _each(batch, lambda t: t.to(self.device))
         batch = _each(batch, lambda t: t.float() if t.is_floating_point() else t)
-        targets = targets.to(self.device).flatten()
+        targets = targets.flatten()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.device)):
             posterior, attention = self.model.with_attention(batch)
         nll = torch.nn.functional.nll_loss

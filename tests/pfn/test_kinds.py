@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold, cross_val_score
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.tree import DecisionTreeClassifier
 
 from activeclust.errors import UnknownName
@@ -48,6 +49,18 @@ def test_embeddings_are_told_by_their_directions():
     assert np.mean(gains) > 0.25 and min(gains) < 0.6  # told, and not all of them easily
 
 
+def test_what_tells_documents_apart_is_among_what_varies_most():
+    """Near rows agree; evening out all directions, so that the weak ones count as much, hides the clusters."""
+    gains, evened = [], []
+    for seed in range(12):
+        X, y = drawn("documents", 6, seed)
+        np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, atol=1e-6)
+        gains.append(neighbours_agree(X, y))
+        evened.append(neighbours_agree(PCA(min(X.shape) - 1, whiten=True).fit_transform(X), y))
+    assert np.mean(gains) > 0.25 and min(gains) < 0.6  # told, and not all of them easily
+    assert np.mean(evened) < 0.3 * np.mean(gains)
+
+
 def test_turning_objects_are_thin_curves():
     gains = [neighbours_agree(X, y) for X, y in (drawn("turning", 8, s) for s in range(8))]
     assert np.median(gains) > 0.6
@@ -62,6 +75,23 @@ def test_objects_on_a_turntable_are_thin_curves_of_different_sizes():
         ratios.append(max(spread) / min(spread))
     assert np.median(gains) > 0.6
     assert np.median(ratios) > 3
+
+
+def test_signs_are_pictures_told_by_their_neighbours_and_less_by_centres():
+    """Neighbouring pixels are alike, in rows as in columns; means of clusters tell less than near rows."""
+    gains, centres, alike = [], [], []
+    for seed in range(8):
+        X, y = drawn("glyphs", 8, seed)
+        gains.append(neighbours_agree(X, y))
+        centres.append(cross_val_score(NearestCentroid(), X, y, cv=THIRDS).mean() - 1 / 8)
+        side = int(np.sqrt(X.shape[1]))
+        assert side**2 == X.shape[1]
+        pictures = (X - X.mean(0)).reshape(-1, side, side)
+        for one, other in ((pictures[:, 1:], pictures[:, :-1]), (pictures[..., 1:], pictures[..., :-1])):
+            alike.append(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+    assert np.median(gains) > 0.6 and min(gains) < 0.8  # told, and not all of them easily
+    assert np.mean(gains) > np.mean(centres) + 0.02
+    assert np.median(alike) > 0.5 and min(alike) > 0.1
 
 
 def test_tables_hang_on_a_few_columns():
