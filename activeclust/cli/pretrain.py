@@ -43,6 +43,13 @@ from activeclust.cli.options import examples
     show_default=True,
     help="Number of processes that draw tasks.",
 )
+@click.option(
+    "--replay",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Steps on earlier tasks after each on new ones; 2 or 3 on a GPU, which waits for tasks otherwise.",
+)
 @click.option("--width", type=click.IntRange(8), help="Token width of the network, a multiple of 8.")
 @click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
 @click.option(
@@ -52,7 +59,7 @@ from activeclust.cli.options import examples
 )
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
 def pretrain(
-    prior_file, folder, steps, minutes, seed, device, workers, width, blocks, init, learning_rate
+    prior_file, folder, steps, minutes, seed, device, workers, replay, width, blocks, init, learning_rate
 ) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
@@ -75,7 +82,7 @@ def pretrain(
     options = TrainOptions(
         prior=Prior.read(prior_file) if prior_file else PACKAGE_PRIOR,
         config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
-        init=init, **rate,
+        replay=replay, init=init, **rate,
     )  # fmt: skip
     trainer = Trainer(options, folder)
     columns = (
