@@ -209,22 +209,26 @@ def hidden_in_noise(rng):
     return X + rng.normal(size=X.shape), y
 
 
-@pytest.mark.parametrize(("make", "least"), [(rings, 0.1), (hidden_in_noise, 0.02)])
-def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, least):
-    # weights that are all equal gain 0.08 on the rings, which is the merit of the candidates alone
-    # with 40 columns of noise, as before the wider network, the gain is 0.011 over these four draws and 0.017 to 0.029
-    # over nine others: too close to the bound; with 80 it is 0.007 and 0.028; with 150, chosen after that, 0.059
-    # and 0.036
+@pytest.mark.parametrize(("make", "most"), [(rings, 0.27), (hidden_in_noise, 0.9)])
+def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, most):
+    """The share of the network's log-loss that is left; 0.21 and 0.77 when this was written, 0.21 and 0.87 with seed 6.
+
+    Weights that are all equal leave 0.34 to 0.36 on the rings, which is the merit of the candidates alone.
+
+    A difference was asked for before, 0.1 on the rings. Since the network alone has a log-loss of 0.1 there, at most
+    0.1 can be gained.
+    """
     rng = np.random.default_rng(5)
-    gains = []
+    losses = []
     for _ in range(4):
         X, y = make(rng)
         rows = np.array([rng.choice(np.flatnonzero(y == c)) for c in np.unique(y)])
         ours, alone = (PFNClusterer(device="cpu", consensus=setting) for setting in ("auto", "off"))
         prepared = ours.prepare(X)
         right = [m.posterior(prepared, rows, y[rows])[0][np.arange(len(y)), y] for m in (ours, alone)]
-        gains.append(np.log(right[0] + 1e-3).mean() - np.log(right[1] + 1e-3).mean())
-    assert np.mean(gains) > least
+        losses.append([-np.log(p + 1e-3).mean() for p in right])
+    with_it, without = np.mean(losses, axis=0)
+    assert with_it < most * without
 
 
 def test_settings_and_hashes():
