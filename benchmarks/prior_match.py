@@ -6,7 +6,8 @@ For every rule: its accuracy less the mean over the rules, at 1, 2 and 5 random 
 rows. A network learns from the prior which rules to follow; where the rules that are right there are wrong on real
 data, so is the network. Prints the correlation over the rules between each real data set (of `sets` and `tables` their
 mean) and each kind, writes docs/figures/prior-match.csv and .png. Data sets on which the mean over the rules is within
-five points of the best one, or of chance, tell nothing about rules and are left out. About ten minutes of one core.
+five points of the best one, or of chance, tell nothing about rules and are left out. About
+five minutes of one core with ten draws.
 """
 
 from __future__ import annotations
