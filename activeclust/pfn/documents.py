@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from activeclust.pfn.shapes import Rng, log_uniform
+from activeclust.pfn.drawing import Rng, drawn_groups, log_uniform, nearest_centre
 
 
 def documents(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def documents(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     centres = _related(C, d, rng) * subject
     parts = 1 if rng.random() < 0.3 else round(log_uniform((2, 25), rng))
     share = rng.dirichlet(np.full(parts, 1.5), C)
-    part = (rng.random(n)[:, None] > share.cumsum(1)[:, :-1][y]).sum(1)
+    part = drawn_groups(share, y, rng)
     of_part = log_uniform((0.2, 1.0), rng) * rng.normal(size=(C, parts, d)) * subject
     X = centres[y] + of_part[y, part]
     spread = np.exp(rng.normal(0, rng.uniform(0.0, 0.35), n))
@@ -33,8 +33,7 @@ def documents(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     if C > 1 and rng.random() < 0.5:  # documents that could be filed under either of two subjects
         moved = rng.random(n) < rng.uniform(0.02, 0.2)
-        squared = ((centres[:, None] - centres) ** 2).sum(-1) + np.diag(np.full(C, np.inf))
-        y = np.where(moved, squared.argmin(1)[y], y)
+        y = np.where(moved, nearest_centre(centres)[y], y)
     return X, y
 
 

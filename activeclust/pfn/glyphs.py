@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import comb
 
-from activeclust.pfn.shapes import Rng, log_uniform
+from activeclust.pfn.drawing import Rng, drawn_groups, log_uniform
 
 _POINTS, _ALONG = 4, 12  # control points of a stroke, and points of ink along it
 
@@ -46,7 +46,7 @@ def _written(y: np.ndarray, rng: Rng) -> np.ndarray:
     apart = log_uniform((0.05, 0.5), rng)
     style = signs[:, None] + apart * rng.normal(size=(C, styles, strokes, _POINTS, 2))
     share = rng.dirichlet(np.full(styles, 2.0), C)
-    mine = (rng.random(n)[:, None] > share.cumsum(1)[:, :-1][y]).sum(1)
+    mine = drawn_groups(share, y, rng)
     hand = log_uniform((0.02, 0.2), rng) * rng.normal(size=(n, strokes, _POINTS, 2))
     return style[y, mine] + hand
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from activeclust.pfn.documents import documents
+from activeclust.pfn.drawing import Rng, drawn_groups, log_uniform, nearest_centre
 from activeclust.pfn.glyphs import glyphs
-from activeclust.pfn.shapes import Rng, log_uniform
 
 
 def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def embedding(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
     d = round(log_uniform((32, 768), rng))
     inner = min(d, max(3, round(log_uniform((4, 120), rng))))
     centres = _topics(C, inner, rng)
-    near = _nearest_centre(centres)
+    near = nearest_centre(centres)
     apart = np.linalg.norm(centres - centres[near], axis=1)
     noise, breadth = _spread_noise(y, inner, d, rng)
     # standard deviations from a centre to the middle between it and its neighbour
@@ -61,13 +61,6 @@ def _topics(C: int, inner: int, rng: Rng) -> np.ndarray:
     lean = rng.uniform(0, 0.9) * (rng.random() < 0.75)
     own = rng.normal(size=(C, inner))
     return lean * topics[rng.integers(len(topics), size=C)] + np.sqrt(1 - lean**2) * own
-
-
-def _nearest_centre(centres: np.ndarray) -> np.ndarray:
-    squared = ((centres[:, None] - centres[None]) ** 2).sum(-1)
-    if len(centres) == 1:
-        return np.zeros(1, dtype=int)
-    return (squared + np.diag(np.full(len(centres), np.inf))).argmin(1)
 
 
 def _spread_noise(y: np.ndarray, inner: int, d: int, rng: Rng) -> tuple[np.ndarray, float]:
@@ -108,7 +101,7 @@ def _subtopics(centres: np.ndarray, y: np.ndarray, apart: float, rng: Rng) -> np
         parts, far, even = round(log_uniform((3, most), rng)), log_uniform((0.4, 1.4), rng), 1.5
     shift = rng.normal(size=(len(centres), parts, centres.shape[1]))
     shift *= far * apart / np.sqrt(centres.shape[1])
-    part = _drawn_groups(rng.dirichlet(np.full(parts, even), len(centres)), y, rng)
+    part = drawn_groups(rng.dirichlet(np.full(parts, even), len(centres)), y, rng)
     return centres[y] + shift[y, part]
 
 
@@ -120,13 +113,7 @@ def _crossing(y: np.ndarray, d: int, apart: float, rng: Rng) -> np.ndarray:
     C, groups = int(y.max()) + 1, round(log_uniform((2, 40), rng))
     share = rng.dirichlet(np.full(groups, log_uniform((0.1, 10.0), rng)) + 1e-3, C)
     shift = rng.normal(size=(groups, d)) / np.sqrt(2 * d)  # of two groups, about 1 apart
-    return log_uniform((0.25, 1.5), rng) * apart * shift[_drawn_groups(share, y, rng)]
-
-
-def _drawn_groups(share: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
-    """(n,) a group for each row, drawn with the shares (C, groups) of its cluster."""
-    upto = share.cumsum(1)[:, :-1]
-    return (rng.random(len(y))[:, None] > upto[y]).sum(1)
+    return log_uniform((0.25, 1.5), rng) * apart * shift[drawn_groups(share, y, rng)]
 
 
 def turning(y: np.ndarray, rng: Rng) -> tuple[np.ndarray, np.ndarray]:

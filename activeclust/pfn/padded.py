@@ -18,27 +18,12 @@ from activeclust.pfn.model import Batch
 _MOST = 40_000_000  # pairs of rows, anchors and clusters in a batch: some 20 GB in training
 
 
-def blank(B: int, q: int, C: int, k: int, like: Tensor | None = None) -> Batch:
-    """A batch of zeros without a cluster or an anchor, of the type and on the device of ``like``."""
-    like = torch.empty(0) if like is None else like
-    of_bool, of_int = like.bool(), like.long()
-    return Batch(
-        # the same memory order as a single task's features, see activeclust.pfn.evidence
-        pair=like.new_zeros(N_PAIR, B, C, q).permute(1, 3, 2, 0),
-        row=like.new_zeros(B, q, N_ROW), bias=like.new_zeros(B, q, k, N_BIAS),
-        anchor_pair=like.new_zeros(B, k, C, N_PAIR), anchor_row=like.new_zeros(B, k, N_ROW),
-        anchor_bias=like.new_zeros(B, k, k, N_BIAS), codes=of_int.new_zeros(B, k),
-        task=like.new_zeros(B, N_TASK),
-        cluster_mask=of_bool.new_zeros(B, C), anchor_mask=of_bool.new_zeros(B, k),
-    )  # fmt: skip
-
-
 def joined(parts: Sequence[tuple[Batch, Tensor]]) -> tuple[Batch, Tensor]:
     """Batches and their targets (B, q) as one batch with its targets; of *none of these* the target is the new C."""
     (q,) = {targets.shape[1] for _, targets in parts}
     sizes = [(len(targets), *_sizes(batch)) for batch, targets in parts]
     C, k = max(c for _, c, _ in sizes), max(m for _, _, m in sizes)
-    whole = blank(sum(b for b, _, _ in sizes), q, C, k, like=parts[0][0].row[:0])
+    whole = _blank(sum(b for b, _, _ in sizes), q, C, k, like=parts[0][0].row[:0])
     at = 0
     for (b, c, m), (batch, _) in zip(sizes, parts, strict=True):
         mine = slice(at, at + b)
@@ -73,3 +58,17 @@ def _pairs(parts: Sequence[tuple[Batch, Tensor]]) -> int:
     C, k = (max(sizes) for sizes in zip(*(_sizes(batch) for batch, _ in parts), strict=True))
     rows = sum(targets.numel() for _, targets in parts)
     return (rows + k * sum(len(targets) for _, targets in parts)) * (C + k)
+
+
+def _blank(B: int, q: int, C: int, k: int, like: Tensor) -> Batch:
+    """A batch of zeros without a cluster or an anchor, of the type and on the device of ``like``."""
+    of_bool, of_int = like.bool(), like.long()
+    return Batch(
+        # the same memory order as a single task's features, see activeclust.pfn.evidence
+        pair=like.new_zeros(N_PAIR, B, C, q).permute(1, 3, 2, 0),
+        row=like.new_zeros(B, q, N_ROW), bias=like.new_zeros(B, q, k, N_BIAS),
+        anchor_pair=like.new_zeros(B, k, C, N_PAIR), anchor_row=like.new_zeros(B, k, N_ROW),
+        anchor_bias=like.new_zeros(B, k, k, N_BIAS), codes=of_int.new_zeros(B, k),
+        task=like.new_zeros(B, N_TASK),
+        cluster_mask=of_bool.new_zeros(B, C), anchor_mask=of_bool.new_zeros(B, k),
+    )  # fmt: skip

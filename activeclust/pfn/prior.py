@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 
 from activeclust.errors import DataFileError, InvalidInput, UnknownName
+from activeclust.pfn.drawing import Rng, log_uniform
 from activeclust.pfn.kinds import KINDS
-from activeclust.pfn.shapes import SHAPES, Rng, log_uniform
+from activeclust.pfn.shapes import SHAPES
 
 _MODES = "modes"  # the kind that is a union of modes
 _SHARES = ("flat", "together", "split", "warp", "stretch", "embed", "irrelevant", "outliers", "rounded",

@@ -6,13 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-Rng = np.random.Generator
-
-
-def log_uniform(bounds: tuple[float, float], rng: Rng) -> float:
-    """A number between the bounds, drawn uniformly on a logarithmic scale."""
-    low, high = bounds
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+from activeclust.pfn.drawing import Rng
 
 
 def _gaussian(n: int, d: int, rng: Rng) -> np.ndarray:

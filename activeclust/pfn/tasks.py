@@ -15,7 +15,7 @@ from torch import Tensor
 from activeclust.pfn.basis import Basis
 from activeclust.pfn.evidence import Evidence
 from activeclust.pfn.model import Batch
-from activeclust.pfn.padded import blank
+from activeclust.pfn.padded import joined
 from activeclust.views.views import Views
 
 QUERIES = 128
@@ -144,17 +144,13 @@ def _spread(views: Views, pool: np.ndarray, k: int, rng: np.random.Generator) ->
 
 def collate(tasks: list[Task]) -> tuple[Batch, Tensor]:
     """Tasks as one padded batch and targets (B, q); the none-of-these target is the last column."""
-    B, q = len(tasks), len(tasks[0].target)
-    C, k = max(t.C for t in tasks), max(len(t.codes) for t in tasks)
-    batch = blank(B, q, C, k)
-    targets = torch.empty(B, q, dtype=torch.long)
-    for i, t in enumerate(tasks):
-        kt = len(t.codes)
-        batch.pair[i, :, : t.C], batch.row[i], batch.bias[i, :, :kt] = t.pair, t.row, t.bias
-        batch.task[i] = t.features
-        batch.anchor_pair[i, :kt, : t.C], batch.anchor_row[i, :kt] = t.anchor[0], t.anchor[1]
-        batch.anchor_bias[i, :kt, :kt], batch.codes[i, :kt] = t.anchor[2], t.codes
-        batch.cluster_mask[i, : t.C] = True
-        batch.anchor_mask[i, :kt] = True
-        targets[i] = torch.where(t.target == t.C, torch.full_like(t.target, C), t.target)
-    return batch, targets
+    return joined([(_as_batch(task), task.target[None]) for task in tasks])
+
+
+def _as_batch(task: Task) -> Batch:
+    anchor_pair, anchor_row, anchor_bias = task.anchor
+    clusters, anchors = (torch.ones(1, size, dtype=torch.bool) for size in (task.C, len(task.codes)))
+    return Batch(
+        task.pair[None], task.row[None], task.bias[None], anchor_pair[None], anchor_row[None], anchor_bias[None],
+        task.codes[None], task.features[None], clusters, anchors,
+    )  # fmt: skip

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from activeclust.errors import InvalidInput, RunMismatch
 from activeclust.pfn.basis import Basis
+from activeclust.pfn.device import has_bfloat16, pick_device
 from activeclust.pfn.model import PFN, Batch, Config
 from activeclust.pfn.padded import as_few
 from activeclust.pfn.prior import PACKAGE_PRIOR, Prior, draw_dataset
@@ -291,7 +292,7 @@ class Trainer:
     def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
         batch = _each(batch, lambda t: t.float() if t.is_floating_point() else t)
         targets = targets.flatten()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.device)):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(self.device)):
             posterior, attention = self.model.with_attention(batch)
         nll = torch.nn.functional.nll_loss
         loss = nll(posterior.flatten(0, 1), targets)
@@ -370,34 +371,3 @@ def _weights_to_begin_from(options: TrainOptions) -> dict[str, Tensor]:
             f"{options.config.as_dict()}: omit the sizes, or start without these weights."
         )
     return network.model.state_dict()
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` is CUDA if available, else the CPU.
-
-    Examples
-    --------
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InvalidInput(
-            f"The device {name!r} cannot be used here: {str(error).splitlines()[0]}. Try 'cpu'."
-        ) from error
-    return device
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _cpu_flag("avx512_bf16")
-
-
-def _cpu_flag(flag: str) -> bool:
-    info = Path("/proc/cpuinfo")
-    return info.exists() and flag in info.read_text()

@@ -2,12 +2,11 @@
 
 from dataclasses import fields
 
-import numpy as np
 import pytest
 import torch
 
 from activeclust.pfn.inference import load_network
-from activeclust.pfn.padded import as_few, blank, joined
+from activeclust.pfn.padded import as_few, joined
 from activeclust.pfn.prior import Prior
 from activeclust.pfn.train import TaskStream, TrainOptions
 
@@ -39,6 +38,7 @@ def test_the_posterior_is_that_of_the_parts(parts, network):
     assert len(sizes) > 1, "the parts have one size: nothing is padded"
     with torch.inference_mode():
         batch, targets = joined(parts)
+        assert batch.pair.dtype == parts[0][0].pair.dtype == torch.half  # no larger than it came
         whole, at = of(network, batch), 0
         for part, part_targets in parts:
             alone, mine = of(network, part), whole[at : at + len(part_targets)]
@@ -68,9 +68,3 @@ def test_as_few_joins_neighbours_up_to_a_size(parts):
     some = as_few(parts, most=max(pairs) + 1)
     assert 1 < len(some) <= len(parts)
     assert torch.equal(torch.cat([b.task for b, _ in some]), torch.cat([b.task for b, _ in parts]))
-
-
-def test_a_blank_batch_has_the_type_asked_for_and_nothing_in_it():
-    batch = blank(2, 3, 4, 5, like=torch.empty(0, dtype=torch.half))
-    assert batch.pair.dtype == torch.half and batch.pair.shape[:3] == (2, 3, 4)
-    assert not any(np.any(getattr(batch, f.name).numpy()) for f in fields(batch))
