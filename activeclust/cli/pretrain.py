@@ -50,6 +50,13 @@ from activeclust.cli.options import examples
     show_default=True,
     help="Steps on earlier tasks after each on new ones; 2 or 3 on a GPU, which waits for tasks otherwise.",
 )
+@click.option(
+    "--without-attention",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the tasks in which the posterior is made without the attention, by the rules alone.",
+)
 @click.option("--width", type=click.IntRange(8), help="Token width of the network, a multiple of 8.")
 @click.option("--blocks", type=click.IntRange(1), help="Attention blocks of the network.")
 @click.option(
@@ -59,7 +66,19 @@ from activeclust.cli.options import examples
 )
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
 def pretrain(
-    prior_file, folder, steps, minutes, seed, device, workers, replay, width, blocks, init, learning_rate
+    prior_file,
+    folder,
+    steps,
+    minutes,
+    seed,
+    device,
+    workers,
+    replay,
+    without_attention,
+    width,
+    blocks,
+    init,
+    learning_rate,
 ) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
@@ -82,7 +101,7 @@ def pretrain(
     options = TrainOptions(
         prior=Prior.read(prior_file) if prior_file else PACKAGE_PRIOR,
         config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
-        replay=replay, init=init, **rate,
+        replay=replay, without_attention=without_attention, init=init, **rate,
     )  # fmt: skip
     trainer = Trainer(options, folder)
     columns = (

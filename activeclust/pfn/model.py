@@ -277,10 +277,13 @@ class PFN(nn.Module):
         """Posterior of the batch's query rows, which are independent of each other given the context."""
         return self._heads(*self._read(context, batch), batch, context)[0]
 
-    def with_attention(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The posterior of :meth:`forward`, and log-probabilities (B, q, C) from the attention alone."""
+    def with_attention(self, batch: Batch, share: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The posterior of :meth:`forward`, and log-probabilities (B, q, C) from the attention alone.
+
+        ``share`` (B,) multiplies the attention's part in the posterior of each task; None for one everywhere.
+        """
         context = self.encode(batch)
-        return self._heads(*self._read(context, batch), batch, context)
+        return self._heads(*self._read(context, batch), batch, context, share)
 
     def attention(self, context: Context, batch: Batch) -> Tensor:
         """(B, q, k) share of each anchor in the attention of each query row; rows sum to 1."""
@@ -330,7 +333,13 @@ class PFN(nn.Module):
         return torch.softmax(logits if mask is None else logits.masked_fill(~mask[:, None], -1e4), -1)
 
     def _heads(
-        self, pair: Tensor, x: Tensor, distance: Tensor, batch: Batch, context: Context
+        self,
+        pair: Tensor,
+        x: Tensor,
+        distance: Tensor,
+        batch: Batch,
+        context: Context,
+        share: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         mass = self._mass(x, distance, context)
         C = pair.shape[2]
@@ -340,7 +349,8 @@ class PFN(nn.Module):
         rules = batch.pair[..., len(RULES) : 2 * len(RULES)].permute(0, 3, 2, 1)
         gates = self.gates(x).transpose(1, 2).contiguous()[:, :, None]
         standing = self.standing(context.task)[:, :, None, None]
-        score = (rules * (gates[:, :-1] + standing)).sum(1) + attention.transpose(1, 2) * gates[:, -1]
+        voice = gates[:, -1] if share is None else gates[:, -1] * share[:, None, None]
+        score = (rules * (gates[:, :-1] + standing)).sum(1) + attention.transpose(1, 2) * voice
         other = (self.bilinear(x)[:, :, None] * pair).sum(-1) + self.pair_score(pair).squeeze(-1)
         score = (score + other.transpose(1, 2)).float()
         mask = _unless_full(context.cluster_mask)

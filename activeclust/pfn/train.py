@@ -63,6 +63,9 @@ class TrainOptions:
         Decay of the running average of the weights per step.
     attention : float
         Weight of the attention's own cross-entropy in the loss.
+    without_attention : float
+        Share of the tasks in which the attention has no part in the posterior, so that the network learns to do
+        without it, too: on data unlike the prior the rules are right more often than the attention.
     replay : int
         After each step on new tasks, this many steps on earlier tasks; useful if drawing tasks takes longer than
         training.
@@ -85,6 +88,7 @@ class TrainOptions:
     tasks_per_dataset: int = 20
     average: float = 0.998
     attention: float = 0.1
+    without_attention: float = 0.0
     seed: int = 0
     workers: int = 1
     device: str = "auto"
@@ -106,6 +110,8 @@ class TrainOptions:
                 raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.workers < 0:
             raise InvalidInput(f"workers must be 0 or more, got {self.workers}.")
+        if not 0 <= self.without_attention <= 1:
+            raise InvalidInput(f"without_attention must be between 0 and 1, got {self.without_attention}.")
 
 
 class TaskStream(torch.utils.data.IterableDataset):
@@ -271,8 +277,9 @@ class Trainer:
         self.optimizer.zero_grad()
         total = sum(len(targets) for _, targets in parts)
         summed = torch.zeros((), device=self.device)  # read once, as reading waits for the device
+        rng = np.random.default_rng([self.options.seed, 1, self.step])
         for batch, targets in self._on_device(parts):
-            loss = self._loss(batch, targets) * (len(targets) / total)
+            loss = self._loss(batch, targets, *self._shares(len(targets), rng)) * (len(targets) / total)
             loss.backward()
             summed += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -283,17 +290,24 @@ class Trainer:
                 self.averaged[name].lerp_(value, 1 - keep)
         return float(summed)
 
+    def _shares(self, tasks: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Nothing, or the (B,) shares of the attention in the posteriors of B tasks, 0 or 1."""
+        left_out = self.options.without_attention
+        if not left_out:
+            return ()
+        return (torch.as_tensor(rng.random(tasks) >= left_out, dtype=torch.float32, device=self.device),)
+
     def _on_device(self, parts: list[tuple[Batch, Tensor]]) -> list[tuple[Batch, Tensor]]:
         there = [
             (_each(batch, lambda t: t.to(self.device)), targets.to(self.device)) for batch, targets in parts
         ]
         return as_few(there) if self.device.type == "cuda" else there
 
-    def _loss(self, batch: Batch, targets: Tensor) -> Tensor:
+    def _loss(self, batch: Batch, targets: Tensor, *share: Tensor) -> Tensor:
         batch = _each(batch, lambda t: t.float() if t.is_floating_point() else t)
         targets = targets.flatten()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(self.device)):
-            posterior, attention = self.model.with_attention(batch)
+            posterior, attention = self.model.with_attention(batch, *share)
         nll = torch.nn.functional.nll_loss
         loss = nll(posterior.flatten(0, 1), targets)
         known = targets < attention.shape[-1]

@@ -126,9 +126,40 @@ def test_another_network_in_the_folder_is_refused(tmp_path):
         Trainer(other, tmp_path)
 
 
-def test_bad_options_are_named():
-    with pytest.raises(InvalidInput, match="steps must be at least 1"):
-        TrainOptions(steps=0)
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"workers": -1}, "workers must be 0 or more"),
+        ({"without_attention": 1.5}, r"without_attention must be between 0 and 1, got 1\.5"),
+    ],
+)
+def test_bad_options_are_named(bad, message):
+    with pytest.raises(InvalidInput, match=message):
+        TrainOptions(**bad)
+
+
+def test_a_share_of_zero_leaves_the_attention_out(model, tasks):
+    batch, _ = collate(tasks)
+    share = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    posterior, attention = model.with_attention(batch, share)
+    torch.testing.assert_close(attention, model.with_attention(batch)[1])
+    whole = model(batch)
+    weights = model.gates.weight[-1].clone(), model.gates.bias[-1].clone()
+    model.gates.weight[-1], model.gates.bias[-1] = 0.0, 0.0
+    without = model(batch)
+    model.gates.weight[-1], model.gates.bias[-1] = weights
+    assert not torch.allclose(whole[1], without[1], atol=1e-3)
+    for i, expected in enumerate((whole, without, whole, without)):
+        torch.testing.assert_close(posterior[i], expected[i])
+
+
+@pytest.mark.parametrize(("share", "learns"), [(0.0, True), (0.5, True), (1.0, False)])
+def test_without_attention_its_gate_learns_nothing(share, learns, tmp_path):
+    trainer = Trainer(options(steps=2, without_attention=share, weight_decay=0.0), tmp_path)
+    before = trainer.model.gates.weight[-1].detach().clone()
+    trainer.run()
+    assert torch.equal(before, trainer.model.gates.weight[-1]) != learns
 
 
 def test_replayed_steps_are_of_tasks_seen_before(tmp_path, monkeypatch):
