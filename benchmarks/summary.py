@@ -208,7 +208,15 @@ def figure(frame: pd.DataFrame, path: Path, title: str, most: int = 9) -> None:
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
-    axes[1].legend(handles, labels, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+    axes[1].legend(
+        handles,
+        labels,
+        fontsize=8,
+        handlelength=3.5,
+        loc="center left",
+        bbox_to_anchor=(1.02, 0.5),
+        frameon=False,
+    )
     fig.suptitle(title if unit == "data" else f"{title}; shaded: 95 % interval over draws")
     fig.tight_layout()
     fig.savefig(path, dpi=120, bbox_inches="tight")
