@@ -65,21 +65,7 @@ from activeclust.cli.options import examples
     help="Initial weights, or `package` for those in the package.",
 )
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.")
-def pretrain(
-    prior_file,
-    folder,
-    steps,
-    minutes,
-    seed,
-    device,
-    workers,
-    replay,
-    without_attention,
-    width,
-    blocks,
-    init,
-    learning_rate,
-) -> None:
+def pretrain(prior_file, folder, width, blocks, init, learning_rate, **schedule) -> None:
     """Pre-train the network on synthetic tasks and write weights for PFNClusterer(weights=...).
 
     Ctrl-C keeps the last checkpoint; the same command resumes from it.
@@ -100,8 +86,7 @@ def pretrain(
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     options = TrainOptions(
         prior=Prior.read(prior_file) if prior_file else PACKAGE_PRIOR,
-        config=Config(**sizes), steps=steps, minutes=minutes, seed=seed, device=device, workers=workers,
-        replay=replay, without_attention=without_attention, init=init, **rate,
+        config=Config(**sizes), init=init, **schedule, **rate,
     )  # fmt: skip
     trainer = Trainer(options, folder)
     columns = (

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activeclust.pfn.basis import GRAPHS
 from activeclust.views.identity import content_hash
 from activeclust.views.views import green_coordinates, make_views
 
@@ -23,9 +24,11 @@ def test_any_shape_has_views(shape):
     np.testing.assert_allclose((views.pca.astype(float) ** 2).sum(1).mean(), 1, rtol=1e-3)
     assert views.neighbors.shape == (n, min(30, n - 1))
     assert not (views.neighbors == np.arange(n)[:, None]).any()
-    for graph in (views.graph, views.refined):
+    for name in GRAPHS:
+        graph = getattr(views, name)
         V = graph.eigenvectors
         np.testing.assert_allclose(V.T @ V, np.eye(V.shape[1]), atol=1e-3)
+        assert graph.eigenvalues.min() >= -1
         assert graph.eigenvalues.max() <= 1
 
 
@@ -40,7 +43,8 @@ def test_each_component_has_an_eigenvector_of_its_own():
 
 def test_eigenvectors_solve_the_eigenproblem():
     views = make_views(np.random.default_rng(2).normal(size=(700, 4)))
-    for graph in (views.graph, views.refined):
+    for name in GRAPHS:
+        graph = getattr(views, name)
         left = graph.adjacency @ graph.eigenvectors
         np.testing.assert_allclose(left, graph.eigenvectors * graph.eigenvalues, atol=2e-3)
 
